@@ -1,0 +1,1 @@
+"""The command line: asks the machine, prints, exits. Decides nothing."""

@@ -1,0 +1,1 @@
+"""Frozen data and canonical bytes: no files, no clock, no randomness."""

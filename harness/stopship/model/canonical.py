@@ -1,0 +1,114 @@
+"""Canonical bytes of JSON values (RFC 8785) and their digests.
+
+Decides what counts as the same content. Never rounds: a number that JSON readers would change is refused.
+"""
+
+import hashlib
+import json
+from math import isfinite
+
+import rfc8785
+
+from stopship.model.case import Json
+
+MAX_INTEGER = 2**53 - 1  # the largest integer every JSON reader keeps exactly (RFC 8785, I-JSON)
+MAX_DEPTH = 200  # nesting that no honest record reaches; far below the interpreter's own limit
+
+_PLAIN_LOW, _PLAIN_HIGH = 1e-4, 1e16  # between these Python and ECMAScript write a float alike
+
+
+class NotCanonical(ValueError):
+    """A value with no canonical form. `path` is like `$.usage.tokens[3]`."""
+
+    def __init__(self, path: str, what: str) -> None:
+        self.path = path
+        self.what = what
+        super().__init__(f"{path}: {what}")
+
+
+def canonical_bytes(value: Json) -> bytes:
+    """RFC 8785 bytes of a JSON value.
+
+    Lone surrogates, which RFC 8785 leaves out, are encoded as WTF-8 does, so that two different texts
+    never share bytes. Raises NotCanonical for NaN, infinities, integers beyond 2^53 - 1, keys that are
+    not text, other types, and nesting deeper than 200.
+    """
+    if _is_plain(value, 0):
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        return text.encode("utf-8", "surrogatepass")
+    _check(value, "$", 0)
+    return _written(value)
+
+
+def digest(value: Json) -> str:
+    """SHA-256 of the canonical bytes, in hexadecimal."""
+    return hashlib.sha256(canonical_bytes(value)).hexdigest()
+
+
+def digest_of_set(digests: "list[bytes]") -> str:
+    """One digest of many SHA-256 digests (raw, 32 bytes each) that does not depend on their order."""
+    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+
+
+def _is_plain(value: Json, depth: int) -> bool:
+    """Whether the standard library's encoder writes this value exactly as RFC 8785 wants it."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return -MAX_INTEGER <= value <= MAX_INTEGER  # type: ignore[operator]  # kind was checked
+    if kind is float:
+        size = abs(value)  # type: ignore[arg-type]  # kind was checked
+        return _PLAIN_LOW <= size < _PLAIN_HIGH and not value.is_integer()  # type: ignore[attr-defined]  # ditto
+    if depth >= MAX_DEPTH:
+        return False
+    if kind is list:
+        return all(_is_plain(one, depth + 1) for one in value)  # type: ignore[attr-defined]  # ditto
+    if kind is dict:
+        for key, one in value.items():  # type: ignore[attr-defined]  # ditto
+            if type(key) is not str or not key.isascii():
+                return False
+            if type(one) is not str and not _is_plain(one, depth + 1):
+                return False
+        return True
+    return False
+
+
+def _check(value: Json, path: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise NotCanonical(path[:80] + "…", f"nested deeper than {MAX_DEPTH} levels")
+    if value is None or isinstance(value, bool | str):
+        return
+    if isinstance(value, int):
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise NotCanonical(path, f"the integer {_short(value)} is beyond 2^53 - 1, so readers would round it")
+    elif isinstance(value, float):
+        if not isfinite(value):
+            raise NotCanonical(path, f"{value} is not a JSON number")
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            _check(one, f"{path}[{index}]", depth + 1)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if not isinstance(key, str):
+                raise NotCanonical(path, f"the key {key!r} is not text")
+            _check(one, f"{path}.{key}", depth + 1)
+    else:
+        raise NotCanonical(path, f"{type(value).__name__} is not a JSON type")
+
+
+def _written(value: Json) -> bytes:
+    """Any checked value, its numbers written by the rfc8785 library, its keys in UTF-16 order."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    if isinstance(value, list):
+        return b"[" + b",".join(_written(one) for one in value) + b"]"
+    if isinstance(value, dict):
+        pairs = sorted(value.items(), key=lambda pair: pair[0].encode("utf-16-be", "surrogatepass"))
+        return b"{" + b",".join(_written(key) + b":" + _written(one) for key, one in pairs) + b"}"
+    return rfc8785.dumps(value)  # type: ignore[arg-type]  # None, bool, int or float: checked before
+
+
+def _short(number: int) -> str:
+    text = str(number) if abs(number) < 10**40 else f"with {len(hex(number)) * 4 // 3} bits"
+    return text

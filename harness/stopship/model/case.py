@@ -1,0 +1,55 @@
+"""What a scorer is given: the case that was asked and the trace that answered it.
+
+Never decides whether an answer is good; only whether there is one.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Json = object
+"""A JSON value as parsed: None, bool, int, float, str, list or dict. Checked where it is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One captured input, as the row of the file being scored tells it."""
+
+    key: str  # unique in its file; people type it
+    row: Mapping[str, Json] = field(default_factory=dict)  # the whole row
+    input: Json = None
+    expected: Json = None  # None or blank text: the case carries no expectation
+
+    @property
+    def has_expected(self) -> bool:
+        """Whether the case says what to expect; blank text says nothing."""
+        return self.expected is not None and not is_blank(self.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What happened when the case was put to a stack."""
+
+    output: Json = None  # None: no output at all, a failure
+    latency: Json = None  # as recorded, in the recorder's own unit; None: not recorded
+    cost: Json = None
+    has_output: bool = True  # False: this table records no outputs, only scores
+
+    @property
+    def text(self) -> str:
+        """The output as text; structured outputs as compact JSON, no output as ''."""
+        if isinstance(self.output, str):
+            return self.output
+        if self.output is None:
+            return ""
+        return json.dumps(self.output, ensure_ascii=False, separators=(",", ":"))
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether there is an output that is not blank. Tables without outputs count as answered."""
+        return not self.has_output or not (self.output is None or is_blank(self.output))
+
+
+def is_blank(value: Json) -> bool:
+    """Whether a value is text with nothing but white space in it."""
+    return isinstance(value, str) and (not value or value.isspace())

@@ -1,0 +1,1 @@
+"""Swappable parts: scorers."""

@@ -1,0 +1,1 @@
+"""Scorers by name. Each module offers its kinds in `KINDS`; none imports another."""

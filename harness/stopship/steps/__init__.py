@@ -1,0 +1,1 @@
+"""The steps of a comparison, as pure functions: no files, no clock, no hidden randomness."""

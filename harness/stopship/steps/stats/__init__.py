@@ -1,0 +1,1 @@
+"""The statistics of the gate. Arrays in, numbers out; knows nothing of rules or files."""

@@ -1,0 +1,1 @@
+"""Files in and out: strict readers, atomic writers. Never judges."""
