@@ -81,7 +81,9 @@ def _check(value: Json, path: str, depth: int) -> None:
         return
     if isinstance(value, int):
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
-            raise NotCanonical(path, f"the integer {_short(value)} is beyond 2^53 - 1, so readers would round it")
+            raise NotCanonical(
+                path, f"the integer {_short(value)} is beyond 2^53 - 1, so readers would round it"
+            )
     elif isinstance(value, float):
         if not isfinite(value):
             raise NotCanonical(path, f"{value} is not a JSON number")

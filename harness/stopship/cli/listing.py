@@ -1,0 +1,63 @@
+"""`stopship scorers` and `stopship doctor`: what there is, and what is installed for it."""
+
+import click
+from tabulate import tabulate
+
+
+@click.command()
+def scorers() -> int:
+    """List the scorers: range, which end is good, what they need."""
+    from stopship import catalog
+
+    rows = [
+        (
+            one.name + (f"({one.arguments})" if one.arguments else ""),
+            one.range,
+            one.better,
+            one.needs,
+            one.summary,
+        )
+        for one in catalog.kinds()
+    ]
+    headers = ("scorer", "range", "better", "needs", "what it says")
+    click.echo(
+        tabulate(
+            rows, headers=headers, tablefmt="plain", disable_numparse=True, maxcolwidths=[46, 12, 10, 20, 60]
+        )
+    )
+    return 0
+
+
+@click.command()
+def doctor() -> int:
+    """Say what is installed, and what is missing for what. Exits 1 where something is missing."""
+    import platform
+    from importlib import metadata
+
+    from stopship import __version__
+
+    rows, missing = [], 0
+    for name, use in (
+        ("click", "the command line"),
+        ("tabulate", "tables in reports"),
+        ("numpy", "every comparison"),
+        ("scipy", "tails of distributions in every comparison"),
+        ("rfc8785", "digests of rows"),
+        ("pyarrow", "Parquet files"),
+        ("rapidfuzz", "the scorer similarity"),
+        ("jsonschema-rs", "the scorer json_schema"),
+    ):
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            version, missing = "MISSING", missing + 1
+        rows.append((name, version, use))
+    click.echo(
+        f"stopship {__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    )
+    click.echo(
+        tabulate(rows, headers=("package", "version", "needed for"), tablefmt="plain", disable_numparse=True)
+    )
+    if missing:
+        click.echo(f"{missing} missing: run `pip install --force-reinstall stopship`", err=True)
+    return 1 if missing else 0

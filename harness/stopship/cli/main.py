@@ -1,0 +1,74 @@
+"""The `stopship` command. Loads a subcommand only when it is called, and turns errors into exit codes.
+
+Users' mistakes are shown without a traceback; a fault of ours is shown with one and exits 70.
+"""
+
+import sys
+from importlib import import_module
+
+import click
+
+from stopship import __version__
+from stopship.errors import StopshipError
+
+_COMMANDS = {
+    "compare": "stopship.cli.compare",
+    "score": "stopship.cli.score",
+    "scorers": "stopship.cli.listing",
+    "doctor": "stopship.cli.listing",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # ditto
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101  # the table above is ours
+        return command
+
+
+@click.command(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, message="stopship %(version)s")
+def cli() -> None:
+    """Compare the outputs of an AI system before and after a change, and stop the build if it got worse.
+
+    Exit codes: 0 SHIP, 20 STOP, 21 UNDECIDED, 22 VOID (the evidence cannot be judged), 2 wrong command,
+    70 a fault of stopship itself.
+    """
+
+
+def entry() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        status = 130
+    except click.ClickException as err:
+        err.show()
+        status = err.exit_code
+    except StopshipError as err:
+        click.echo(f"error: {err}", err=True)
+        status = err.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone; nothing more can be said
+        status = 1
+    except Exception:  # noqa: BLE001  # the outermost frame: our own bug, shown in full
+        import traceback
+
+        traceback.print_exc()
+        click.echo(
+            "this is a bug in stopship, not in your input; please report it with the text above", err=True
+        )
+        status = 70
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,72 @@
+"""Which column of a table means what, and which rows are meant.
+
+Decides how a cell becomes a key, a cohort or a filter text; never reads a file.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+
+from stopship.model.canonical import canonical_bytes
+from stopship.model.case import Json, is_blank
+
+NO_VALUE = "(none)"  # the cohort of a case that carries no value
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`column=glob` or `column!=glob` on the cell's text; `*`, `?` and `[…]` as in file names, case counts."""
+
+    column: str
+    glob: str
+    negated: bool = False
+
+    def matches(self, row: Mapping[str, Json]) -> bool:
+        text = cell_text(row.get(self.column))
+        return (_pattern(self.glob).match(text) is not None) is not self.negated
+
+    def __str__(self) -> str:
+        return f"{self.column}{'!=' if self.negated else '='}{self.glob}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """The columns of a comparison, by name. None: the tables carry no such thing."""
+
+    key: str  # empty: rows are named by their number (never in a comparison)
+    output: str | None = None
+    input: str | None = None
+    expected: str | None = None
+    latency: str | None = None
+    cost: str | None = None
+    cohorts: tuple[str, ...] = ()
+    cluster: str | None = None
+    where: tuple[Condition, ...] = ()
+
+    def named(self) -> tuple[str, ...]:
+        """Every column that a table must have, once, without those of scorers."""
+        single = (self.key, self.output, self.input, self.expected, self.latency, self.cost, self.cluster)
+        every = [one for one in single if one]
+        return tuple(dict.fromkeys([*every, *self.cohorts, *(one.column for one in self.where)]))
+
+
+def cell_text(value: Json) -> str:
+    """A cell as people would type it: numbers without a trailing `.0`, `true`, `false`, '' for none."""
+    if type(value) is str:
+        return value
+    if value is None:
+        return ""
+    return canonical_bytes(value).decode("utf-8", "surrogatepass")
+
+
+def cohort_value(value: Json) -> str:
+    """A cell as a cohort value; a missing or blank one is the cohort `(none)`."""
+    text = cell_text(value)
+    return NO_VALUE if not text or is_blank(text) else text
+
+
+@lru_cache(maxsize=256)
+def _pattern(glob: str) -> re.Pattern[str]:
+    return re.compile(translate(glob))

@@ -1,0 +1,180 @@
+"""Findings, the verdict they make, and the record that every report is a face of.
+
+Composition only: numbers come in, an answer goes out. What cannot be judged counts against shipping.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from stopship.model.rule import Mode, Severity
+
+FORMAT = 1
+
+
+class Verdict(Enum):
+    """The gate's answer."""
+
+    SHIP = "SHIP"
+    STOP = "STOP"
+    UNDECIDED = "UNDECIDED"
+    VOID = "VOID"
+
+
+EXIT_CODES: Mapping[Verdict, int] = {
+    Verdict.SHIP: 0,
+    Verdict.STOP: 20,
+    Verdict.UNDECIDED: 21,
+    Verdict.VOID: 22,
+}
+
+
+class Decision(Enum):
+    """A rule's answer in one scope."""
+
+    ERROR = "error"  # nothing to judge: the whole verdict is VOID
+    IMPROVED = "improved"
+    PASS_DEGRADED = "pass-degraded"  # proven worse, provably by less than the margin
+    PASS = "pass"  # noqa: S105  # not a secret
+    REGRESSION = "regression"  # proven worse, not proven to be within the margin
+    BLIND = "blind"  # too few cases for any outcome to decide
+    SUSPECT = "suspect"  # looks broken, not proven after correction
+    INCONCLUSIVE = "inconclusive"
+    UNTESTED = "untested"  # a watched scope: counted, never tested
+
+
+PROVEN = frozenset({Decision.IMPROVED, Decision.PASS_DEGRADED, Decision.PASS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorseCase:
+    """A case that got worse: what it scored before and after."""
+
+    key: str
+    before: str  # the score's label where it has one, else its value
+    after: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A rule's answer in one scope. Numbers are None where they do not exist, never NaN or infinite.
+
+    `delta`, `lower`, `upper`, `margin` and `mde` are shares: of the score's range, or of the baseline's
+    mean where the margin is relative; negative is worse. `baseline` and `candidate` are plain means in
+    the score's own unit.
+    """
+
+    rule: str
+    metric: str
+    scope: str
+    kind: str  # compare | limit
+    mode: Mode
+    severity: Severity
+    decision: Decision
+    n: int = 0
+    n_effective: float = 0.0
+    unscored: int = 0  # cases that give the scorer nothing to judge, in both arms
+    left_out: int = 0  # pairs without an output, where the score has no worst
+    worse: int = 0
+    better: int = 0
+    baseline: float | None = None
+    candidate: float | None = None
+    delta: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    margin: float | None = None
+    relative: bool = False
+    limit: str = ""  # `at most 0.04`; empty: a comparison
+    test: str = ""
+    bound: str = ""  # which formula gave `lower`
+    mde: float | None = None
+    p_pass: float | None = None  # P(proven) of a candidate that changed nothing, with the churn seen here
+    leaning: str = ""
+    cases_needed: int | None = None  # None: more cases would not make it ship, or nothing is missing
+    why: str = ""  # one sentence for people where the decision needs one
+    worse_keys: tuple[str, ...] = ()  # worst first
+    better_keys: tuple[str, ...] = ()
+    worst: tuple[WorseCase, ...] = ()  # the first of worse_keys, with labels
+
+    @property
+    def stops(self) -> bool:
+        return self.severity is Severity.STOP_SHIP
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether this finding alone stops the build."""
+        return self.stops and self.mode is not Mode.WATCH and self.decision is Decision.REGRESSION
+
+    @property
+    def holds(self) -> bool:
+        """Whether this finding alone keeps the build from shipping without stopping it."""
+        if not self.stops or self.is_broken:
+            return False
+        if self.mode is Mode.PROVE:
+            return self.decision not in PROVEN
+        return self.mode is Mode.GUARD and self.decision is Decision.SUSPECT
+
+    @property
+    def may_be_allowed(self) -> bool:
+        """Whether `undecided = allow` may cover this finding: not where harm is what the numbers show."""
+        if self.decision is Decision.SUSPECT or self.delta is None or self.margin is None:
+            return False
+        return self.delta > -self.margin
+
+
+def compose(findings: Iterable[Finding]) -> Verdict:
+    """VOID before anything; then broken, then held, else SHIP. No finding of a stop-ship rule: VOID."""
+    gating = [one for one in findings if one.stops]
+    if not gating or any(one.decision is Decision.ERROR for one in gating):
+        return Verdict.VOID
+    if any(one.is_broken for one in gating):
+        return Verdict.STOP
+    if any(one.holds for one in gating):
+        return Verdict.UNDECIDED
+    return Verdict.SHIP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A case that got worse, for people: untrusted text, shown neutralised."""
+
+    key: str
+    rule: str
+    scope: str
+    before_label: str
+    after_label: str
+    before: str  # the opening of the output; empty: no output
+    after: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmPin:
+    """What one side of a comparison is: the digest of its rows, in any order, and their number."""
+
+    digest: str
+    rows: int
+    stack: str = "undeclared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The verdict and everything it rests on. No wall clock, no paths: equal evidence, equal record."""
+
+    verdict: Verdict
+    exit_code: int
+    allowed: bool
+    reasons: tuple[str, ...]
+    counts: Mapping[str, int]
+    baseline: ArmPin | None
+    candidate: ArmPin | None
+    scorers: Mapping[str, str]  # spec -> digest
+    rules_digest: str
+    alpha: float
+    findings: tuple[Finding, ...] = ()
+    new_keys: tuple[str, ...] = ()
+    p_ship: tuple[tuple[float, float], ...] = ()  # (share of cases that flip, P(SHIP) of an identical build)
+    examples: tuple[Example, ...] = field(default=())

@@ -1,0 +1,157 @@
+"""The whole path from two files to one record. The only module that knows both files and steps.
+
+Decides which readers and steps run, in which order; computes nothing itself.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+from stopship import catalog
+from stopship.errors import EvidenceError, UsageError, nearest
+from stopship.model.canonical import digest
+from stopship.model.columns import Columns
+from stopship.model.rule import (
+    ALPHA,
+    ANSWERED,
+    ANSWERED_ALPHA,
+    ANSWERED_MARGIN,
+    DEFAULT_COHORT_MARGIN,
+    Margin,
+    Mode,
+    Rule,
+)
+from stopship.model.score import BINARY, Direction, Scored, Scorer
+from stopship.model.verdict import Record
+from stopship.steps.arm import SCORED, STATE_LABELS, Arm, ScoredRow, score_arm
+from stopship.steps.conclude import conclude, void
+from stopship.steps.pair import pair
+from stopship.store import tables
+from stopship.store.shown import at, shown
+
+CONVENTIONS = {
+    "output": "output",
+    "expected": "expected",
+    "latency": "latency_ms",
+    "cost": "cost_usd",
+}
+"""Column names that are taken where the caller names none and both tables have them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to judge, beside the rules."""
+
+    alpha: float = ALPHA
+    allow_undecided: bool = False
+    examples: int = 3
+    big_ints: str = "refuse"
+
+
+def compare_files(
+    baseline: Path, candidate: Path, columns: Columns, rules: Sequence[Rule], options: Options
+) -> Record:
+    """Judge the candidate's file against the baseline's.
+
+    Damaged evidence gives a VOID record; a wrong command raises UsageError.
+    """
+    judged = list(rules)
+    try:
+        first = _opened(baseline, options)
+        second = _opened(candidate, options)
+        columns = _resolved(columns, first.columns & second.columns, rules)
+        if columns.output is not None:
+            judged.append(answered_rule())
+        scorers = list({one.scorer.spec: one.scorer for one in judged}.values())
+        arms = [_scored(one, columns, scorers) for one in (first, second)]
+    except EvidenceError as err:
+        return void(str(err), judged, columns, alpha=options.alpha)
+    paired = pair(arms[0], arms[1], columns)
+    return conclude(
+        paired,
+        judged,
+        columns,
+        alpha=options.alpha,
+        allow=options.allow_undecided,
+        examples=options.examples,
+    )
+
+
+def score_file(
+    path: Path, columns: Columns, scorer: Scorer, *, big_ints: str = "refuse"
+) -> Iterator[tuple[str, float | None, str, str]]:
+    """(key, value, label, reason) of every row, in the file's order; the value is None where there is none."""
+    table = _opened(path, Options(big_ints=big_ints))
+    columns = _resolved(columns, table.columns, ())
+    _check_needs(scorer, columns, table.columns)
+    arm = _scored(table, columns, [scorer])
+    scores = arm.scores[scorer.spec]
+    for key, state, value, label, reason in zip(
+        arm.keys, scores.states, scores.values, scores.labels, scores.reasons, strict=True
+    ):
+        yield key, value if state == SCORED else None, label or STATE_LABELS[state], reason
+
+
+def answered_rule() -> Rule:
+    """The built-in guard: an output that is there and is not blank."""
+    scorer = Scorer(
+        spec=ANSWERED,
+        scale=BINARY,
+        better=Direction.HIGHER,
+        needs=frozenset({"output"}),
+        digest=digest([ANSWERED, 1]),
+        score=lambda _case, _trace: Scored(1.0, "answered"),
+    )
+    return Rule(
+        id=ANSWERED,
+        scorer=scorer,
+        better=Direction.HIGHER,
+        margin=Margin(ANSWERED_MARGIN),
+        cohort_margin=Margin(DEFAULT_COHORT_MARGIN),
+        mode=Mode.GUARD,
+        alpha=ANSWERED_ALPHA,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    path: Path
+    rows: Iterator[tables.Row]
+    columns: frozenset[str]  # of the first row
+
+
+def _opened(path: Path, options: Options) -> _Table:
+    rows = tables.rows(path, big_ints=options.big_ints)
+    first = next(rows)  # an empty table is an error of the reader
+    return _Table(path, chain([first], rows), frozenset(first.values))
+
+
+def _scored(table: _Table, columns: Columns, scorers: Sequence[Scorer]) -> Arm:
+    name = shown(table.path)
+
+    def placed() -> Iterator[ScoredRow]:
+        for row in table.rows:
+            yield at(name, row.place), row.values, row.digest
+
+    return score_arm(name, placed(), columns, scorers)
+
+
+def _resolved(columns: Columns, shared: frozenset[str], rules: Sequence[Rule]) -> Columns:
+    """The columns with conventional names filled in, checked against what the rules' scorers need."""
+    taken = {
+        role: name for role, name in CONVENTIONS.items() if getattr(columns, role) is None and name in shared
+    }
+    columns = replace(columns, **taken)
+    for rule in rules:
+        _check_needs(rule.scorer, columns, shared)
+    return columns
+
+
+def _check_needs(scorer: Scorer, columns: Columns, present: frozenset[str]) -> None:
+    for need in sorted(scorer.needs):
+        if need in CONVENTIONS and getattr(columns, need) is None:
+            raise UsageError(
+                f"{scorer.spec} needs the {need}, and no column is named for it",
+                do=f"add --{need} COLUMN; columns: {nearest(need, sorted(present))}",
+            )

@@ -1,0 +1,75 @@
+"""The record as JSON, format version 1: the source of truth that other tools read.
+
+Keys are sorted and text is ASCII, so that equal evidence gives equal bytes and no text in it can act. No
+output of a model is in it, only keys and labels.
+"""
+
+import json
+
+from stopship.model.verdict import FORMAT, ArmPin, Finding, Record
+
+
+def render(record: Record) -> bytes:
+    """UTF-8 JSON ending in a line feed; described by docs/verdict.schema.json."""
+    shown = {
+        "format": FORMAT,
+        "verdict": record.verdict.value,
+        "exit_code": record.exit_code,
+        "allowed": record.allowed,
+        "reasons": list(record.reasons),
+        "counts": dict(record.counts),
+        "pins": {
+            "baseline": _arm(record.baseline),
+            "candidate": _arm(record.candidate),
+            "scorers": dict(record.scorers),
+            "rules": record.rules_digest,
+        },
+        "alpha": record.alpha,
+        "p_ship": [{"flips": flips, "p": chance} for flips, chance in record.p_ship],
+        "new_keys": list(record.new_keys),
+        "findings": [_finding(one) for one in record.findings],
+    }
+    text = json.dumps(shown, ensure_ascii=True, allow_nan=False, sort_keys=True, indent=1)
+    return text.encode("ascii") + b"\n"
+
+
+def _arm(arm: ArmPin | None) -> object:
+    return None if arm is None else {"digest": arm.digest, "rows": arm.rows, "stack": arm.stack}
+
+
+def _finding(one: Finding) -> dict[str, object]:
+    return {
+        "rule": one.rule,
+        "metric": one.metric,
+        "scope": one.scope,
+        "kind": one.kind,
+        "mode": one.mode.value,
+        "severity": one.severity.value,
+        "decision": one.decision.value,
+        "n": one.n,
+        "n_effective": one.n_effective,
+        "unscored": one.unscored,
+        "left_out": one.left_out,
+        "worse": one.worse,
+        "better": one.better,
+        "baseline": one.baseline,
+        "candidate": one.candidate,
+        "delta": one.delta,
+        "lower": one.lower,
+        "upper": one.upper,
+        "p": one.p,
+        "p_adjusted": one.p_adjusted,
+        "margin": one.margin,
+        "relative": one.relative,
+        "limit": one.limit or None,
+        "test": one.test or None,
+        "bound": one.bound or None,
+        "mde": one.mde,
+        "p_pass": one.p_pass,
+        "leaning": one.leaning or None,
+        "cases_needed": one.cases_needed,
+        "why": one.why or None,
+        "worse_keys": list(one.worse_keys),
+        "better_keys": list(one.better_keys),
+        "worst": [{"key": case.key, "before": case.before, "after": case.after} for case in one.worst],
+    }

@@ -1,0 +1,205 @@
+"""Score one side of a comparison, row by row.
+
+Decides what each row says about each metric; keeps numbers, labels and the opening of each output, never
+whole rows, so that memory does not grow with the length of the answers.
+"""
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from math import isfinite
+from sys import intern
+
+from stopship.errors import EvidenceError, UsageError, nearest
+from stopship.model.canonical import canonical_bytes
+from stopship.model.case import Case, Json, Trace, is_blank
+from stopship.model.columns import Columns, cell_text, cohort_value
+from stopship.model.score import Scored, ScoreFailed, Scorer, Unscored
+
+SCORED, UNSCORED, FAILED, NO_ANSWER, RAISED = range(5)
+STATE_LABELS = ("", "unscored", "unreadable", "no output", "unreadable")  # where a scorer gives none
+OPENING = 400  # characters of an output kept for the report
+REASON = 200
+
+ScoredRow = tuple[str, Mapping[str, Json], bytes]
+"""Where the row stands (for messages), its cells, and the digest of its canonical content."""
+
+
+@dataclass(slots=True)
+class ScoreColumn:
+    """One metric over all rows of an arm; the lists share the arm's row order."""
+
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+    states: bytearray = field(default_factory=bytearray)
+    labels: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def add(self, state: int, value: float = 0.0, label: str = "", reason: str = "") -> None:
+        self.states.append(state)
+        self.values.append(value)
+        self.labels.append(label)
+        self.reasons.append(reason)
+
+
+@dataclass(slots=True)
+class Arm:
+    """One side of a comparison after scoring. Every list has one entry a row."""
+
+    name: str
+    keys: list[str] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+    cohorts: list[tuple[str, ...]] = field(default_factory=list)
+    clusters: list[str] = field(default_factory=list)
+    asked: list[bytes] = field(default_factory=list)  # digests of input; empty where no column is named
+    expected: list[bytes] = field(default_factory=list)
+    answered: bytearray = field(default_factory=bytearray)
+    openings: list[bytes] = field(default_factory=list)
+    scores: dict[str, ScoreColumn] = field(default_factory=dict)  # by the scorer's spec
+    excluded: set[str] = field(default_factory=set)  # keys that `where` leaves out
+    seen: set[str] = field(default_factory=set)  # column names met in any row
+
+
+def score_arm(name: str, rows: Iterable[ScoredRow], columns: Columns, scorers: Sequence[Scorer]) -> Arm:
+    """Put every row that `where` means to every scorer.
+
+    Raises EvidenceError for a missing, blank or repeated key and for what a scorer refuses to read as
+    evidence; UsageError for columns that no row has and where no row is left.
+    """
+    arm = Arm(name=name, scores={one.spec: ScoreColumn() for one in scorers})
+    every: dict[str, str] = {}
+    shape: object = None
+    for place, row, digest in rows:
+        if row.keys() != shape:
+            shape = row.keys()
+            arm.seen.update(row)
+            if not every and columns.key and columns.key not in row:
+                _refuse_missing([columns.key], arm)
+        key = _key(row.get(columns.key), columns.key, place) if columns.key else str(len(every) + 1)
+        if key in every:
+            raise EvidenceError(
+                f"the key {key!r} stands twice, first at {every[key]}",
+                where=place,
+                do="every case needs a key of its own: name another --key, or remove the repeated row",
+            )
+        every[key] = place
+        if any(not one.matches(row) for one in columns.where):
+            arm.excluded.add(key)
+            continue
+        _add_row(arm, key, row, digest, columns)
+        _add_scores(arm, key, row, place, columns, scorers)
+    _check_columns(arm, columns, scorers)
+    return arm
+
+
+def _key(cell: Json, column: str, place: str) -> str:
+    if cell is None or is_blank(cell):
+        raise EvidenceError(
+            f"no key: the column {column!r} is {'missing' if cell is None else 'blank'}",
+            where=place,
+            do="every row needs a key that both files share; fill it in or name another --key",
+        )
+    if isinstance(cell, bool | list | dict):
+        raise EvidenceError(
+            f"the key in column {column!r} is a {type(cell).__name__}, expected text or a number",
+            where=place,
+            do="name a --key column that holds text or numbers",
+        )
+    return cell_text(cell)
+
+
+def _add_row(arm: Arm, key: str, row: Mapping[str, Json], digest: bytes, columns: Columns) -> None:
+    arm.keys.append(key)
+    arm.digests.append(digest)
+    if columns.cohorts:
+        arm.cohorts.append(tuple(intern(cohort_value(row.get(one))) for one in columns.cohorts))
+    if columns.cluster is not None:
+        arm.clusters.append(cell_text(row.get(columns.cluster)))
+    if columns.input is not None:
+        arm.asked.append(_short_digest(row.get(columns.input)))
+    if columns.expected is not None:
+        arm.expected.append(_short_digest(row.get(columns.expected)))
+
+
+def _add_scores(
+    arm: Arm, key: str, row: Mapping[str, Json], place: str, columns: Columns, scorers: Sequence[Scorer]
+) -> None:
+    case = Case(
+        key,
+        row,
+        row.get(columns.input) if columns.input is not None else None,
+        row.get(columns.expected) if columns.expected is not None else None,
+    )
+    trace = Trace(
+        row.get(columns.output) if columns.output is not None else None,
+        row.get(columns.latency) if columns.latency is not None else None,
+        row.get(columns.cost) if columns.cost is not None else None,
+        columns.output is not None,
+    )
+    is_answered = trace.is_answered
+    arm.answered.append(is_answered)
+    arm.openings.append(trace.text[:OPENING].encode("utf-8", "surrogatepass"))
+    for scorer in scorers:
+        column = arm.scores[scorer.spec]
+        if not is_answered:
+            _add_unanswered(column, scorer, case)
+            continue
+        try:
+            score = scorer.score(case, trace)
+        except (EvidenceError, UsageError) as err:
+            raise type(err)(err.what, where=place, do=err.do) from err
+        if type(score) is Scored:
+            column.add(
+                SCORED, _checked(score.value, scorer, place), intern(score.label), score.reason[:REASON]
+            )
+        elif type(score) is Unscored:
+            column.add(UNSCORED, reason=score.reason[:REASON])
+        elif type(score) is ScoreFailed:
+            column.add(RAISED if score.raised else FAILED, label="unreadable", reason=score.reason[:REASON])
+        else:
+            raise TypeError(f"scorer {scorer.spec} gave {score!r}")
+
+
+def _add_unanswered(column: ScoreColumn, scorer: Scorer, case: Case) -> None:
+    """No output: worst wherever there is a worst, unless the case gives the scorer nothing to judge."""
+    if "expected" in scorer.needs and not case.has_expected:
+        column.add(UNSCORED, reason="the case has no expected value")
+    else:
+        column.add(NO_ANSWER, label="no output", reason="no output")
+
+
+def _checked(value: float, scorer: Scorer, place: str) -> float:
+    scale = scorer.scale
+    if not isfinite(value) or (scale.is_bounded and not scale.low <= value <= scale.high):
+        raise EvidenceError(
+            f"{scorer.spec} gave {value!r}, outside its range {scale}",
+            where=place,
+            do="declare the bounds that the scores really have",
+        )
+    return float(value)
+
+
+def _short_digest(value: Json) -> bytes:
+    if isinstance(value, str):
+        return sha256(value.encode("utf-8", "surrogatepass")).digest()[:16]
+    return sha256(canonical_bytes(value)).digest()[:16] if value is not None else b""
+
+
+def _check_columns(arm: Arm, columns: Columns, scorers: Sequence[Scorer]) -> None:
+    needed = [need.removeprefix("column:") for one in scorers for need in sorted(one.needs) if ":" in need]
+    missing = [one for one in dict.fromkeys([*columns.named(), *needed]) if one not in arm.seen]
+    if missing:
+        _refuse_missing(missing, arm)
+    if not arm.keys:
+        conditions = ", ".join(str(one) for one in columns.where)
+        raise UsageError(
+            f"no row matches {conditions}",
+            where=arm.name,
+            do="check the value: `*` stands for any text, and case counts",
+        )
+
+
+def _refuse_missing(missing: list[str], arm: Arm) -> None:
+    lines = [f"{one!r}: {nearest(one, sorted(arm.seen))}" for one in missing]
+    noun = "column" if len(missing) == 1 else "columns"
+    raise UsageError(f"no {noun} {', '.join(map(repr, missing))}", where=arm.name, do="\n  ".join(lines))

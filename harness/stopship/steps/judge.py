@@ -1,0 +1,207 @@
+"""Turn a pairing into findings: every rule in every scope, with one error rate for all of them.
+
+Pure: no files, no clock, no randomness but signs drawn from the cases' own digest. Anything it cannot see
+counts against shipping.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+import numpy as np
+
+from stopship.model.rule import ALPHA, Margin, Mode, Rule
+from stopship.model.score import Direction, Kind
+from stopship.model.verdict import PROVEN, Decision, Finding
+from stopship.steps.decide import Numbers, absolute_numbers, decide, explain, relative_numbers
+from stopship.steps.limits import limit_finding
+from stopship.steps.pair import Measured, Pairing, Scope, measure, measure_candidate
+from stopship.steps.stats.multiplicity import weighted_holm
+from stopship.steps.stats.sample import Codes, Sample
+
+ALL_WEIGHT = 0.5  # of a rule's error rate on `all`; the tested cohorts share the rest
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    scope: Scope
+    kept: Codes  # indices of the pairs with a value
+    numbers: Numbers
+    weight: float  # of the scope within the rule
+
+
+def judge(pairing: Pairing, rules: Sequence[Rule], *, alpha: float = ALPHA) -> tuple[Finding, ...]:
+    """Every finding of every rule. The pairing must have no faults."""
+    shares = rule_weights(rules, alpha=alpha)
+    findings: list[Finding] = []
+    for rule, share in zip(rules, shares, strict=True):
+        parts = 2 if rule.margin is not None and rule.limit is not None else 1
+        if rule.margin is not None:
+            findings += _compare(pairing, rule, share / parts, alpha)
+        if rule.limit is not None:
+            candidate = measure_candidate(pairing.candidate, rule.scorer, rule.better)
+            findings.append(limit_finding(rule, candidate, weight=share / parts, alpha=alpha))
+    return tuple(findings)
+
+
+def rule_weights(rules: Sequence[Rule], *, alpha: float) -> list[float]:
+    """The part of alpha each rule may spend: equal parts for stop-ship rules, all of it for a warning,
+    its own where the rule says so."""
+    sharing = sum(1 for one in rules if one.stops and one.alpha is None)
+    return [
+        one.alpha / alpha if one.alpha is not None else (1 / sharing if one.stops else 1.0) for one in rules
+    ]
+
+
+def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[Finding]:
+    measured = measure(pairing, rule.scorer, rule.better)
+    if measured.fault or not measured.kept.any():
+        why = measured.fault or "no case has anything that this score could judge"
+        return [_error(rule, pairing, measured, why)]
+    tested, untested = [], []
+    gating = sum(1 for one in pairing.scopes if one.mode is not Mode.WATCH and one.name != "all")
+    for scope in pairing.scopes:
+        kept = scope.members[measured.kept[scope.members]]
+        if scope.mode is Mode.WATCH or not len(kept):
+            untested.append((scope, kept))
+            continue
+        share = 1.0 if not gating else ALL_WEIGHT if scope.name == "all" else (1 - ALL_WEIGHT) / gating
+        numbers = _numbers(pairing, rule, scope, kept, measured, alpha * weight * share)
+        if numbers is None:
+            why = "the baseline's mean is not above zero, so a margin in percent says nothing; declare bounds"
+            return [_error(rule, pairing, measured, why)]
+        tested.append(_Tested(scope, kept, numbers, share))
+    holm = weighted_holm([one.numbers.test.p for one in tested], [one.weight for one in tested])
+    findings = {
+        one.scope.name: _finding(pairing, rule, measured, one, min(1.0, p / weight), weight, alpha)
+        for one, p in zip(tested, holm, strict=True)
+    }
+    for scope, kept in untested:
+        findings[scope.name] = _counted(pairing, rule, measured, scope, kept)
+    return [findings[scope.name] for scope in pairing.scopes]
+
+
+def _numbers(
+    pairing: Pairing, rule: Rule, scope: Scope, kept: Codes, measured: Measured, alpha: float
+) -> Numbers | None:
+    margin = margin_of(rule, scope)
+    clusters = _clusters(pairing, kept)
+    seed = _seed(rule, scope, [pairing.keys[i] for i in kept])
+    before, after = measured.before[kept], measured.after[kept]
+    if margin.relative:
+        return relative_numbers(before, after, clusters, rule.better, margin, alpha=alpha, seed=seed)
+    sign = 1.0 if rule.better is Direction.HIGHER else -1.0
+    sample = Sample(
+        differences=sign * (after - before) / rule.scorer.scale.span,
+        is_binary=rule.scorer.scale.kind is Kind.BINARY,
+        clusters=clusters,
+        seed=seed,
+    )
+    return absolute_numbers(sample, margin, alpha=alpha)
+
+
+def margin_of(rule: Rule, scope: Scope) -> Margin:
+    """The margin that holds in a scope."""
+    margin = rule.margin if scope.name == "all" else rule.cohort_margin or rule.margin
+    assert margin is not None  # noqa: S101  # only rules that compare come here
+    return margin
+
+
+def _clusters(pairing: Pairing, kept: Codes) -> Codes | None:
+    if pairing.clusters is None:
+        return None
+    names, codes = np.unique(pairing.clusters[kept], return_inverse=True)
+    return None if len(names) == len(codes) else codes.astype(np.int64)
+
+
+def _seed(rule: Rule, scope: Scope, keys: Sequence[str]) -> bytes:
+    named = "\x00".join((rule.scorer.spec, scope.name, *keys))
+    return sha256(named.encode("utf-8", "surrogatepass")).digest()
+
+
+def _finding(
+    pairing: Pairing,
+    rule: Rule,
+    measured: Measured,
+    one: _Tested,
+    p_adjusted: float,
+    weight: float,
+    alpha: float,
+) -> Finding:
+    numbers = one.numbers
+    adjusted_alpha = alpha * weight * one.weight
+    decision = decide(numbers, p_adjusted=p_adjusted, alpha=alpha, adjusted_alpha=adjusted_alpha)
+    is_open = decision in (Decision.BLIND, Decision.INCONCLUSIVE) and numbers.estimate > -numbers.margin
+    counted = _counted(pairing, rule, measured, one.scope, one.kept)
+    return replace(
+        counted,
+        decision=decision,
+        n_effective=numbers.n_effective,
+        delta=numbers.estimate,
+        lower=numbers.lower,
+        upper=numbers.upper,
+        p=numbers.test.p,
+        p_adjusted=p_adjusted,
+        test=numbers.test.name,
+        bound=numbers.bound,
+        mde=numbers.mde(adjusted_alpha),
+        p_pass=numbers.chance_of_pass(),
+        leaning="" if decision in PROVEN or decision is Decision.REGRESSION else numbers.leaning,
+        cases_needed=numbers.cases_needed() if is_open else None,
+        why=explain(decision, numbers),
+    )
+
+
+def _counted(pairing: Pairing, rule: Rule, measured: Measured, scope: Scope, kept: Codes) -> Finding:
+    """The counts of a scope, which is all a watched or empty one has."""
+    sign = 1.0 if rule.better is Direction.HIGHER else -1.0
+    change = sign * (measured.after[kept] - measured.before[kept])
+    worse, better = kept[change < 0], kept[change > 0]
+    margin = margin_of(rule, scope)
+    size = dict(zip(kept.tolist(), change.tolist(), strict=True))
+    decision = Decision.UNTESTED if scope.mode is Mode.WATCH else Decision.BLIND
+    return Finding(
+        rule=rule.id,
+        metric=rule.scorer.spec,
+        scope=scope.name,
+        kind="compare",
+        mode=rule.mode if scope.name == "all" else scope.mode,
+        severity=rule.severity,
+        decision=decision,
+        n=len(kept),
+        n_effective=float(len(kept)),
+        unscored=int(measured.unscored[scope.members].sum()),
+        left_out=int(measured.left_out[scope.members].sum()),
+        worse=len(worse),
+        better=len(better),
+        baseline=float(np.mean(measured.before[kept])) if len(kept) else None,
+        candidate=float(np.mean(measured.after[kept])) if len(kept) else None,
+        margin=margin.share,
+        relative=margin.relative,
+        why="" if len(kept) else "no case here has anything that this score could judge",
+        worse_keys=_by_size(pairing, worse, size),
+        better_keys=_by_size(pairing, better, {i: -d for i, d in size.items()}),
+    )
+
+
+def _by_size(pairing: Pairing, chosen: Codes, size: dict[int, float]) -> tuple[str, ...]:
+    ordered = sorted(chosen.tolist(), key=lambda i: (size[i], pairing.keys[i]))
+    return tuple(pairing.keys[i] for i in ordered)
+
+
+def _error(rule: Rule, pairing: Pairing, measured: Measured, why: str) -> Finding:
+    return Finding(
+        rule=rule.id,
+        metric=rule.scorer.spec,
+        scope="all",
+        kind="compare",
+        mode=rule.mode,
+        severity=rule.severity,
+        decision=Decision.ERROR,
+        n=int(measured.kept.sum()),
+        unscored=int(measured.unscored.sum()),
+        left_out=int(measured.left_out.sum()),
+        margin=rule.margin.share if rule.margin else None,
+        relative=bool(rule.margin and rule.margin.relative),
+        why=why,
+    )

@@ -1,0 +1,142 @@
+"""Judge the candidate alone against an absolute promise: at most, or at least.
+
+Needs no baseline. A limit is kept by proof, like everything else here.
+"""
+
+from dataclasses import replace
+from math import ceil, log
+
+import numpy as np
+
+from stopship.model.rule import Mode, Rule
+from stopship.model.score import Kind
+from stopship.model.verdict import PROVEN, Decision, Finding
+from stopship.steps.pair import CandidateOnly
+from stopship.steps.stats.bounds import LEVEL, Z, lower_bound
+from stopship.steps.stats.pvalues import Test, binomial_at_least
+from stopship.steps.stats.sample import Floats, Sample
+
+_WINSOR = 0.99
+
+
+def limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, alpha: float) -> Finding:
+    """The finding of a rule's limit on all cases of the candidate.
+
+    `delta`, `lower` and `upper` say how far the candidate is inside its limit, in the score's own unit:
+    negative is outside. A rate uses Clopper-Pearson's bounds and the binomial tail; a mean the guarded bound
+    and the level at which it excludes the limit.
+    """
+    limit = rule.limit
+    assert limit is not None  # noqa: S101  # the caller's condition
+    common = Finding(
+        rule=rule.id,
+        metric=rule.scorer.spec,
+        scope="all",
+        kind="limit",
+        mode=Mode.PROVE,
+        severity=rule.severity,
+        decision=Decision.ERROR,
+        n=len(measured.values),
+        n_effective=float(len(measured.values)),
+        unscored=measured.unscored,
+        left_out=measured.left_out,
+        margin=0.0,
+        limit=str(limit),
+        why=measured.fault or "no case has anything that this score could judge",
+    )
+    if measured.fault or not len(measured.values):
+        return common
+    sign = -1.0 if limit.at_most else 1.0
+    inside = sign * (measured.values - limit.value)
+    if rule.scorer.scale.kind is Kind.BINARY:
+        lower, upper, test, blind, bound = _rate(measured.values, limit.value, at_most=limit.at_most)
+    else:
+        span = rule.scorer.scale.span if rule.scorer.scale.is_bounded else _span(measured.values)
+        lower, upper, test, blind, bound = _mean(inside, span)
+    estimate = float(np.mean(inside))
+    p_adjusted = min(1.0, test.p / weight)
+    decision = _decide(lower, estimate, test.p, p_adjusted, alpha=alpha, is_blind=blind)
+    outside = [(float(d), key) for d, key in zip(inside, measured.keys, strict=True) if d < 0]
+    is_open = decision not in PROVEN and decision is not Decision.REGRESSION
+    return replace(
+        common,
+        decision=decision,
+        worse=len(outside),
+        better=len(measured.values) - len(outside),
+        candidate=float(np.mean(measured.values)),
+        delta=estimate,
+        lower=lower,
+        upper=upper,
+        p=test.p,
+        p_adjusted=p_adjusted,
+        test=test.name,
+        bound=bound,
+        leaning=("leaning worse" if estimate <= 0 else "no sign of harm") if is_open else "",
+        why=_why(decision, estimate),
+        worse_keys=tuple(key for _, key in sorted(outside)),
+    )
+
+
+def _decide(
+    lower: float, estimate: float, p: float, p_adjusted: float, *, alpha: float, is_blind: bool
+) -> Decision:
+    if lower >= 0:
+        return Decision.PASS
+    if p_adjusted <= alpha and estimate < 0:
+        return Decision.REGRESSION
+    if is_blind:
+        return Decision.BLIND
+    if p <= alpha and estimate < 0:
+        return Decision.SUSPECT
+    return Decision.INCONCLUSIVE
+
+
+def _why(decision: Decision, estimate: float) -> str:
+    if decision in (Decision.PASS, Decision.REGRESSION):
+        return ""
+    if estimate <= 0:
+        return "the candidate is at or beyond the limit: more cases will not make it ship"
+    return "too few cases to prove that the limit is kept"
+
+
+def _rate(values: Floats, allowed: float, *, at_most: bool) -> tuple[float, float, Test, bool, str]:
+    """Bounds of 'how far inside' for a rate, from Clopper & Pearson (1934)."""
+    from scipy.special import betaincinv
+
+    n = len(values)
+    hits = int(np.count_nonzero(values > 0))
+    misses = hits if at_most else n - hits  # what the limit forbids
+    share = allowed if at_most else 1 - allowed  # of it that is allowed
+    highest = 1.0 if misses == n else float(betaincinv(misses + 1, n - misses, LEVEL))
+    lowest = 0.0 if misses == 0 else float(betaincinv(misses, n - misses + 1, 1 - LEVEL))
+    p = binomial_at_least(misses, n, share)
+    needed = ceil(log(1 - LEVEL) / log(1 - share)) if 0 < share < 1 else 1
+    return share - highest, share - lowest, Test(p, "binomial"), n < needed, "clopper-pearson"
+
+
+def _mean(inside: Floats, span: float) -> tuple[float, float, Test, bool, str]:
+    sample = Sample(differences=inside, span=span)
+    mirrored = Sample(differences=-inside, span=span)
+    bound = lower_bound(sample)
+    n = sample.n
+    best = float(inside.max()) - span * Z * Z / (n + Z * Z)
+    test = Test(_level_outside(mirrored), "guarded-bound")
+    return bound.value, -lower_bound(mirrored).value, test, bool(best < 0), bound.binding
+
+
+def _level_outside(mirrored: Sample) -> float:
+    """The smallest level at which the guarded bound puts the mean outside the limit: a p-value by inversion."""
+    low, high = 0.0, 0.5
+    if lower_bound(mirrored, level=1 - high).value <= 0:
+        return 1.0 if mirrored.mean <= 0 else 0.5
+    for _ in range(40):
+        middle = (low + high) / 2
+        if lower_bound(mirrored, level=1 - middle).value > 0:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _span(values: Floats) -> float:
+    return float(np.quantile(np.abs(values), _WINSOR)) or 1.0

@@ -1,0 +1,105 @@
+"""The one-sided bounds that a pass has to clear.
+
+The lower bound is guarded: it is the smallest of several, so that no skewed, rare or tiny sample passes
+on a formula that does not hold for it. Making a case that is not better still worse never raises it.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, sqrt
+from statistics import NormalDist
+
+import numpy as np
+
+from stopship.steps.stats.sample import Floats, Sample
+from stopship.steps.stats.tango import tango_lower, tango_upper
+
+LEVEL = 0.95  # of every one-sided bound that is printed
+_LARGEST = 19  # how many of the largest differences the scaled score bound counts
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A lower bound and the name of the formula that gave it: tango, t, agresti-min or floor."""
+
+    value: float
+    binding: str
+
+
+def normal_quantile(level: float) -> float:
+    """The quantile of the standard normal distribution; 0 < level < 1."""
+    return NormalDist().inv_cdf(level)
+
+
+Z = normal_quantile(LEVEL)
+
+
+@lru_cache(maxsize=4096)
+def t_quantile(level: float, df: int) -> float:
+    """The quantile of Student's t with `df` >= 1 degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, level))
+
+
+def lower_bound(sample: Sample, *, level: float = LEVEL) -> Bound:
+    """The guarded one-sided lower bound of the mean difference, in the unit of the differences.
+
+    Paired binary outcomes without clusters: Tango's score bound. Otherwise the smallest of: the t bound;
+    the Agresti-Min bound with two pseudo-cases (2005); the floor mean - span z^2 / (n + z^2), which an
+    unchanged candidate cannot beat; and, where it is negative, the largest |d| times the score bound of
+    the signs among the 19 largest. With clusters: the t bound on CR1 with G - 1 degrees of freedom and
+    the floor on the effective number of clusters.
+    """
+    z = Z if level == LEVEL else normal_quantile(level)
+    if sample.is_binary and sample.clusters is None:
+        return Bound(tango_lower(sample.worse, sample.better, sample.n, z=z), "tango")
+    n = sample.n_effective
+    candidates = [
+        Bound(sample.mean - sample.span * z * z / (n + z * z), "floor"),
+        Bound(_t_bound(sample, level), "t"),
+    ]
+    if sample.clusters is None:
+        candidates.append(Bound(_agresti_min(sample, z), "agresti-min"))
+        scaled = _scaled_score_bound(sample.differences, z)
+        if scaled < 0:
+            candidates.append(Bound(scaled, "tango"))
+    return min(candidates, key=lambda one: one.value)
+
+
+def upper_bound(sample: Sample) -> float:
+    """The one-sided upper bound: Tango for paired binary outcomes, else mean + t standard errors."""
+    if sample.is_binary and sample.clusters is None:
+        return tango_upper(sample.worse, sample.better, sample.n, z=Z)
+    return 2 * sample.mean - _t_bound(sample, LEVEL)
+
+
+def smallest_n(margin: float) -> float:
+    """The fewest independent cases at which an unchanged candidate can pass: ceil(z^2 (1 - m) / m).
+
+    `margin` as a share of the span; infinite where the margin is 0 or less.
+    """
+    return float("inf") if margin <= 0 else max(1.0, ceil(Z * Z * (1 - margin) / margin))
+
+
+def _t_bound(sample: Sample, level: float) -> float:
+    df = sample.n_clusters - 1
+    return sample.mean - (t_quantile(level, df) * sample.standard_error if df >= 1 else sample.span)
+
+
+def _agresti_min(sample: Sample, z: float) -> float:
+    size = sample.n + 2
+    centre = sample.total / size
+    variance = (sample.sum_of_squares + sample.span**2) / size - centre * centre
+    return centre - z * sqrt(max(variance, 0.0) / size)
+
+
+def _scaled_score_bound(differences: Floats, z: float) -> float:
+    """The largest |d| times the score bound of (worse, better, n) among the 19 largest differences."""
+    changed = differences[differences != 0]
+    if not len(changed):
+        return 0.0
+    order = np.lexsort((changed, -np.abs(changed)))[:_LARGEST]  # ties: worse (negative) first
+    largest = changed[order]
+    worse = int(np.count_nonzero(largest < 0))
+    return float(abs(largest[0])) * tango_lower(worse, len(largest) - worse, len(differences), z=z)

@@ -1,0 +1,133 @@
+"""What this many cases can detect and decide: MDE, the n that would decide, P(pass) of an identical build.
+
+Estimates for people, never an input to a decision.
+
+Sources: Connor RJ. Sample size for testing differences in proportions for the paired-sample design.
+Biometrics 43 (1987) 207-211; Miller E. Adding error bars to evals. arXiv 2411.00640 (2024).
+"""
+
+from math import ceil, comb, erf, sqrt
+
+from stopship.steps.stats.bounds import Z, normal_quantile, smallest_n
+from stopship.steps.stats.sample import Sample
+from stopship.steps.stats.tango import score_statistic
+
+POWER = 0.80
+Z_POWER = normal_quantile(POWER)
+
+
+def minimum_detectable_effect(sample: Sample, *, alpha: float) -> float:
+    """The smallest true drop that this scope finds with power 80 % at level `alpha`, at most the span.
+
+    Paired binary outcomes: Connor's equation. Its discordance is the observed one, z^2 / (n + z^2) where
+    nothing changed, and never less than the drop itself: a drop of 5 points needs 5 % of the cases to
+    change. Other metrics: (z_alpha + z_power) standard errors.
+    """
+    z = normal_quantile(1 - min(alpha, 0.5))
+    n = sample.n_effective
+    if sample.is_binary and sample.clusters is None:
+        return _connor(_discordance(sample.worse + sample.better, n), n, z)
+    error = sample.standard_error or sample.span * sqrt(Z * Z / (n + Z * Z) / n)
+    return min(sample.span, (z + Z_POWER) * error)
+
+
+def cases_to_decide(sample: Sample, *, margin: float) -> int:
+    """How many cases an unchanged candidate needs to be proven within `margin` with power 80 %.
+
+    max(n_min, (z_.95 + z_.80)^2 psi / margin^2) with psi the variance of one case's difference; both in the
+    unit of the differences; margin > 0. With clusters psi carries the design effect.
+    """
+    share = margin / sample.span
+    if sample.is_binary and sample.clusters is None:
+        variance = _discordance(sample.worse + sample.better, sample.n)
+    else:
+        variance = sample.standard_error**2 * sample.n / sample.span**2
+    needed = (Z + Z_POWER) ** 2 * variance / share**2
+    design = sample.n / sample.n_effective
+    return int(max(ceil(smallest_n(min(share, 0.999)) * design), ceil(needed)))
+
+
+def chance_of_pass(sample: Sample, *, margin: float) -> float:
+    """P(proven within `margin`) of a candidate that changed nothing but flips as often as was seen here."""
+    share = margin / sample.span
+    if sample.n_effective < smallest_n(min(share, 0.999)):
+        return 0.0
+    if sample.is_binary and sample.clusters is None:
+        return chance_of_pass_at(_flips(sample), sample.n, margin=share)
+    if sample.standard_error == 0:
+        return 1.0
+    return _normal_cdf(margin / sample.standard_error - Z)
+
+
+def chance_of_pass_at(flips: float, n: int, *, margin: float) -> float:
+    """P(Tango's bound clears -margin) for n cases of which each flips with probability `flips`, evenly.
+
+    Exact sums over the number of changed cases up to where their probability is below 1e-9.
+    """
+    if n < smallest_n(margin):
+        return 0.0
+    total = 0.0
+    for changed, weight in binomial_weights(n, flips):
+        allowed = _most_worse(changed, n, margin)
+        if allowed >= 0:
+            total += weight * _half_binomial_cdf(allowed, changed)
+    return min(1.0, total)
+
+
+def _most_worse(changed: int, n: int, margin: float) -> int:
+    """The most pairs out of `changed` that may get worse with the bound still clear; -1: none."""
+    low, high = -1, changed
+    while low < high:
+        middle = (low + high + 1) // 2
+        if score_statistic(middle, changed - middle, n, -margin) > Z:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def binomial_weights(n: int, share: float) -> list[tuple[int, float]]:
+    """(k, P(X = k)) for X ~ Binomial(n, share), leaving out tails of less than 1e-9."""
+    from scipy.special import bdtr
+
+    if share <= 0:
+        return [(0, 1.0)]
+    spread = 7 * sqrt(n * share * (1 - share)) + 7
+    first, last = max(0, int(n * share - spread)), min(n, int(n * share + spread))
+    cumulative = [float(bdtr(k, n, share)) for k in range(first, last + 1)]
+    before = float(bdtr(first - 1, n, share)) if first else 0.0
+    return [(first + i, one - (cumulative[i - 1] if i else before)) for i, one in enumerate(cumulative)]
+
+
+def _half_binomial_cdf(k: int, n: int) -> float:
+    if k >= n:
+        return 1.0
+    if n <= 60:
+        return sum(comb(n, i) for i in range(k + 1)) / 2**n
+    from scipy.special import bdtr
+
+    return float(bdtr(k, n, 0.5))
+
+
+def _connor(discordance: float, n: float, z: float) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        drop = (low + high) / 2
+        psi = max(discordance, drop)
+        if drop * sqrt(n) < z * sqrt(psi) + Z_POWER * sqrt(max(psi - drop * drop, 0.0)):
+            low = drop
+        else:
+            high = drop
+    return high
+
+
+def _flips(sample: Sample) -> float:
+    return (sample.worse + sample.better) / sample.n
+
+
+def _discordance(changed: int, n: float) -> float:
+    return changed / n if changed else Z * Z / (n + Z * Z)
+
+
+def _normal_cdf(z: float) -> float:
+    return (1 + erf(z / sqrt(2))) / 2

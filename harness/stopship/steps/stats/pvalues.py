@@ -1,0 +1,132 @@
+"""The one-sided p-values of 'the candidate is worse'.
+
+A small p says worse. Random signs are drawn per case from a seed made of the cases themselves, so the
+same evidence gives the same p in any order, and making a case worse never raises it.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from math import ceil, fsum
+
+import numpy as np
+
+from stopship.steps.stats.sample import Floats, Sample
+
+EXACT_UP_TO = 16  # non-zero differences whose 2^16 sign patterns are all counted
+T_ABOVE = 2_000  # non-zero differences from which the paired t is used
+T_FROM_CLUSTERS = 200
+MIN_CLUSTERS = 6  # 2^-6 = .016 is the smallest p that fewer sign flips could reach
+SKEWED_T_FROM = 30  # cases from which an unbounded, winsorised metric uses the t path
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A one-sided p-value and the name of the test that gave it."""
+
+    p: float
+    name: str
+
+
+def p_worse(sample: Sample, *, alpha: float) -> Test:
+    """The test for this kind of sample; `alpha` is the adjusted level the p will be held against.
+
+    Binary without clusters: McNemar mid-p (Fagerland, Lydersen & Laake 2013). Otherwise sign flips of the
+    mean, of cluster sums where cases are clustered; the paired t (CR1 with clusters) above 2 000 non-zero
+    differences or from 200 clusters on.
+    """
+    if sample.is_binary and sample.clusters is None:
+        return Test(mcnemar_mid_p(sample.worse, sample.better), "mcnemar-mid-p")
+    changed = int(np.count_nonzero(sample.cluster_sums))
+    if sample.clusters is not None and sample.n_clusters >= T_FROM_CLUSTERS:
+        return Test(t_p(sample), "cluster-t")
+    if sample.clusters is None and changed > T_ABOVE:
+        return Test(t_p(sample), "paired-t")
+    name = "sign-flip" if sample.clusters is None else "cluster-sign-flip"
+    return Test(sign_flip_p(sample.cluster_sums, seed=sample.seed, alpha=alpha), name)
+
+
+def mcnemar_mid_p(worse: int, better: int) -> float:
+    """P(X > b) + P(X = b) / 2 for X ~ Binomial(b + c, 1/2): 1 where nothing changed."""
+    if worse + better == 0:
+        return 1.0
+    from scipy.special import bdtrc
+
+    n = worse + better
+    at_least = 1.0 if worse == 0 else float(bdtrc(worse - 1, n, 0.5))
+    beyond = 0.0 if worse == n else float(bdtrc(worse, n, 0.5))
+    return (at_least + beyond) / 2
+
+
+def t_p(sample: Sample) -> float:
+    """The lower tail of Student's t for the mean over its (CR1) standard error; df = units - 1."""
+    from scipy.special import stdtr
+
+    if sample.standard_error <= 1e-15 * sample.span:
+        return 1.0 if sample.mean >= 0 else 2.0 ** -min(sample.n_clusters, 1000)
+    return float(stdtr(sample.n_clusters - 1, sample.mean / sample.standard_error))
+
+
+def sign_flip_p(values: Floats, *, seed: bytes, alpha: float) -> float:
+    """The share of sign patterns whose sum is as low as the observed one.
+
+    Exact up to 16 non-zero values. Above, Monte Carlo (1 + k) / (1 + B), B = max(9 999, 20 / alpha), never
+    above the exact p of the same values with the smallest losses set to zero: that keeps the p from rising
+    where one more case gets worse and the method changes.
+    """
+    changed = np.flatnonzero(values)
+    if not len(changed):
+        return 1.0
+    if len(changed) <= EXACT_UP_TO:
+        return _exact(values[changed])
+    drawn = _drawn(values, changed, seed=seed, rounds=max(9_999, ceil(20 / alpha)))
+    gains, losses = values[values > 0], np.sort(values[values < 0])
+    room = EXACT_UP_TO - len(gains)
+    if room <= 0:
+        return drawn
+    return min(drawn, _exact(np.concatenate([losses[:room], gains])))
+
+
+def smallest_p(sample: Sample, *, alpha: float) -> float:
+    """The smallest p that any outcome on these cases could have: what makes a scope blind."""
+    units = sample.n_clusters
+    if sample.is_binary and sample.clusters is None:
+        return 0.5 ** min(units + 1, 1000)
+    if units > EXACT_UP_TO:
+        return min(0.5**EXACT_UP_TO, 1 / (1 + max(9_999, ceil(20 / alpha))))
+    return 0.5**units
+
+
+def _exact(values: Floats) -> float:
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    observed = fsum(values.tolist())
+    slack = 1e-9 * fsum(np.abs(values).tolist())
+    return float(np.count_nonzero(sums <= observed + slack)) / len(sums)
+
+
+def _drawn(
+    values: Floats, changed: "np.ndarray[tuple[int], np.dtype[np.intp]]", *, seed: bytes, rounds: int
+) -> float:
+    """Monte Carlo over random signs; each case keeps its own stream whatever the other cases do.
+
+    A pattern's sum is at most the observed one exactly when the flipped values sum to zero or more.
+    """
+    flipped = np.zeros(rounds)
+    words = (rounds + 63) // 64
+    key = int.from_bytes(sha256(b"signs" + seed).digest()[:16], "big")
+    for index in changed:
+        stream = np.random.Philox(key=key, counter=[0, int(index), 0, 0]).random_raw(words)
+        bits = np.unpackbits(stream.view(np.uint8), count=rounds)
+        flipped += bits * values[index]
+    slack = 1e-9 * fsum(np.abs(values[changed]).tolist())
+    return (1 + int(np.count_nonzero(flipped >= -slack))) / (1 + rounds)
+
+
+def binomial_at_least(successes: int, n: int, share: float) -> float:
+    """P(X >= successes) for X ~ Binomial(n, share)."""
+    if successes <= 0:
+        return 1.0
+    from scipy.special import bdtrc
+
+    return float(bdtrc(successes - 1, n, share))

@@ -1,0 +1,98 @@
+"""The paired differences of one metric in one scope, and their sufficient statistics.
+
+Differences are oriented (negative is worse) and sorted by case, so that no result depends on the order
+of rows. Sums are exact (fsum). Knows no margins and no verdicts.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import fsum, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Differences d_i = candidate - baseline of n cases, shape (n,), n >= 1."""
+
+    differences: Floats
+    span: float = 1.0  # the width of the metric's range, in the unit of the differences
+    is_binary: bool = False  # every difference is -1, 0 or 1
+    clusters: Codes | None = None  # shape (n,): the cluster of each case; None: every case is its own
+    seed: bytes = field(default=b"", repr=False)  # what random signs are drawn from: the cases' identity
+
+    @property
+    def n(self) -> int:
+        return len(self.differences)
+
+    @cached_property
+    def total(self) -> float:
+        return fsum(self.differences.tolist())
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.n
+
+    @cached_property
+    def sum_of_squares(self) -> float:
+        return fsum((self.differences * self.differences).tolist())
+
+    @cached_property
+    def worse(self) -> int:
+        return int(np.count_nonzero(self.differences < 0))
+
+    @cached_property
+    def better(self) -> int:
+        return int(np.count_nonzero(self.differences > 0))
+
+    @cached_property
+    def cluster_sizes(self) -> Floats:
+        """How many cases each cluster holds, shape (G,); without clusters n ones."""
+        if self.clusters is None:
+            return np.ones(self.n)
+        return np.bincount(self.clusters).astype(np.float64)
+
+    @cached_property
+    def cluster_sums(self) -> Floats:
+        """The sum of the differences in each cluster, shape (G,); without clusters the differences."""
+        if self.clusters is None:
+            return self.differences
+        return np.bincount(self.clusters, weights=self.differences)
+
+    @property
+    def n_clusters(self) -> int:
+        return len(self.cluster_sizes)
+
+    @cached_property
+    def n_effective(self) -> float:
+        """The number of independent units: (sum m)^2 / sum m^2 over the cluster sizes m; at most G."""
+        sizes = self.cluster_sizes
+        return float(sizes.sum() ** 2 / (sizes * sizes).sum())
+
+    @cached_property
+    def standard_error(self) -> float:
+        """The standard error of the mean: classical, or CR1 over clusters (Liang & Zeger 1986)."""
+        groups = self.n_clusters
+        if groups < 2:
+            return 0.0
+        residuals = self.cluster_sums - self.cluster_sizes * self.mean
+        squares = fsum((residuals * residuals).tolist())
+        return sqrt(groups / (groups - 1) * squares) / self.n
+
+    def subset(self, chosen: Codes, *, seed: bytes) -> "Sample":
+        """The same metric in a narrower scope; `chosen` are indices, shape (k,)."""
+        clusters = None
+        if self.clusters is not None:
+            names, codes = np.unique(self.clusters[chosen], return_inverse=True)
+            clusters = None if len(names) == len(codes) else codes.astype(np.int64)
+        return Sample(
+            differences=self.differences[chosen],
+            span=self.span,
+            is_binary=self.is_binary,
+            clusters=clusters,
+            seed=seed,
+        )
