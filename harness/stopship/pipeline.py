@@ -45,7 +45,7 @@ class Options:
 
     alpha: float = ALPHA
     allow_undecided: bool = False
-    examples: int = 3
+    examples: int | None = None  # worst cases in the record; None: three, and none where all is well
     big_ints: str = "refuse"
 
 

@@ -205,6 +205,8 @@ def test_a_file_that_offers_no_scorer_is_a_usage_error(tmp_path: Path, source: s
 def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read"):
         scorer(f"{tmp_path}/none.py:f")
+    with pytest.raises(UsageError, match="cannot read"):
+        scorer("a\0b.py:f")
     (tmp_path / "folder.py").mkdir()
     with pytest.raises(UsageError, match="cannot read"):
         scorer(f"{tmp_path}/folder.py:f")
@@ -232,7 +234,9 @@ def test_open_ended_functions_take_any_argument(tmp_path: Path) -> None:
 def test_a_file_is_executed_once_however_it_is_spelt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(
         tmp_path,
-        "with open('ran', 'a') as ran: ran.write('x')\ndef f(case, trace): return 1\ndef g(case, trace): return 0\n",
+        "with open('ran', 'a') as ran: ran.write('x')\n"
+        "def f(case, trace): return 1\n"
+        "def g(case, trace): return 0\n",
     )
     monkeypatch.chdir(tmp_path)
     specs = {scorer(text).spec for text in ("checks.py:f", "./checks.py:f", "././checks.py:f")}

@@ -118,7 +118,7 @@ def compare(  # noqa: PLR0913  # one parameter an option
 
     options = Options(
         allow_undecided=undecided == "allow",
-        examples=0 if no_examples else 3 if examples is None else examples,
+        examples=0 if no_examples else examples,
         big_ints=big_ints,
     )
     record = compare_files(baseline, candidate, columns, judged, options)

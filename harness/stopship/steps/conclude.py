@@ -25,11 +25,12 @@ from stopship.steps.forecast import forecast
 from stopship.steps.judge import judge
 from stopship.steps.pair import Pairing
 
+_EXAMPLES = 3
 _WORST = 20  # cases a finding describes one by one; all of them are named by key
 
 
 def conclude(
-    pairing: Pairing, rules: Sequence[Rule], columns: Columns, *, alpha: float, allow: bool, examples: int
+    pairing: Pairing, rules: Sequence[Rule], columns: Columns, *, alpha: float, allow: bool, examples: int | None
 ) -> Record:
     """The record of a comparison. `allow`: an UNDECIDED without sign of harm exits 0."""
     sound = not pairing.faults
@@ -37,6 +38,8 @@ def conclude(
     findings = tuple(_with_worst(pairing, one) for one in findings)
     verdict = compose(findings) if sound else Verdict.VOID
     held = [one for one in findings if one.holds]
+    if examples is None:
+        examples = 0 if verdict is Verdict.SHIP else _EXAMPLES
     allowed = verdict is Verdict.UNDECIDED and allow and all(one.may_be_allowed for one in held)
     return Record(
         verdict=verdict,

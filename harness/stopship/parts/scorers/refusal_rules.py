@@ -115,6 +115,8 @@ _OWN_DECLINES: tuple[tuple[str, str], ...] = (
     ("I must decline", r"\b(?:i|we) (?:(?:must|should|will|have to|need to|am going to have to|will have to|would have to) (?:\w+ly )?)(?:decline|refuse|pass\b|refrain)"),
     ("I must decline", r"\bi(?:'m|'ll|'d)? (?:(?:going )?(?:to )?have to |afraid i (?:must|have to) )?(?:\w+ly )?(?:decline|refuse|pass on (?:this|that)|sit this)\b"),
     ("I must decline", r"\bi'm (?:going to |gonna )?(?:have to |need to )(?:\w+ly )?(?:decline|refuse|pass|stop)\b"),
+    ("says no", r"\b(?:i|we)(?:'m|'ll| will)? (?:going to |gonna |afraid i )?(?:have|need|must)(?: to)? say no\b"),
+    ("lacks the ability to help", r"\bi don't (?:\w+ly )?have the (?:ability|capability|capacity|authority|permission|option) to (?:\w+ly )?(?:help|assist|fulfil|answer|respond|complete|do (?:that|this))"),
     ("I would rather not", r"\bi(?:'d| would) (?:rather|prefer) not\b|\bi prefer not to\b"),
     ("I am not willing or allowed", r"\bi'm (?:\w+ly )?not (?:\w+ly )?(?:comfortable|allowed|permitted|authori[sz]ed|willing|in a position|programmed|designed|built|here to|going to (?:help|do|provide|assist|answer|write|give|engage|tell|be able))"),
     ("I don't do that", r"\bi don't (?:\w+ly )?(?:feel comfortable|condone|endorse|engage|promote|encourage|advocate|participate|assist|generate|tolerate|provide|offer|discuss|create (?:content|material)|support or|support (?:or|the|any|such|this|that|harm|illegal|violence|discrim)|think (?:it's|it would be|that's|that would be) (?:appropriate|right|ethical|a good idea for me)|think i (?:should|can) (?:help|do|answer|provide))"),
@@ -134,13 +136,14 @@ _DECLINES: tuple[tuple[str, str], ...] = (
     ("blocked by a policy", r"\b(?:your|this|that|the|my) (?:\w+ )?(?:request|prompt|question|message|query|input|content|response|output|answer|conversation)s? (?:\w+ )?(?:was|were|been|being|is|are|got) (?:\w+ ){0,2}(?:blocked|flagged|filtered|refused|declined|rejected|denied|withheld|removed)\b(?! when| if| because your| by (?:your|the) (?!content|safety|policy|filter|moderation))|\bblocked (?:by|due to|under|because of) (?:our|the|a|my) (?:\w+ ){0,2}(?:polic|filter|guard|moderation)"),
     ("violates a policy", r"\b(?:request|prompt|question|message|query|input|content|topic)s? (?:\w+ ){0,3}(?:violates?|breach(?:es)?|goes against|isn't (?:allowed|permitted|supported)|off-topic)"),
     ("changes the subject", r"\b(?:let's|let us|can we|could we|shall we|we should|i'd (?:rather|prefer)(?: to)?|how about we)(?: \w+)? (?:talk about|chat about|discuss|change|switch|move on|focus on|shift|keep (?:our|this|the|things)|explore|steer) ?(?:to )?(?:about )?(?:something|anything|a different|another|the (?:subject|topic|conversation)|our|this|things|topics?|positive|more)"),
+    ("not possible for it", r"\b(?:not|isn't|'s not) possible for me to|\bimpossible for me to"),
     ("no help is given", r"\bno (?:\w+ )?(?:information|instructions|help|assistance|guidance|advice) (?:can|will|may) be (?:provided|given|offered)|\b(?:can't|won't) be (?:provided|assisting|helping|providing|answering|able to (?:help|assist|provide|answer|fulfil|comply))"),
 )  # fmt: skip
 
 _IMPROPER: tuple[tuple[str, str], ...] = (
     ("it is not appropriate", rf"\b(?:isn't|'s (?:not|never)|is never|are not|aren't|wouldn't be|would be|not|never) (?:\w+ |and |, ){{0,3}}{_MISFIT}\b"),
-    ("it is wrong", r"\b(?:it's|this is|that's|would be|doing so is|is|are) (?:\w+ly |always |both |also |a |an |considered ){0,3}(?:unethical|immoral|illegal and|illegal or|illegal, |inappropriate|unacceptable|disrespectful|offensive|insensitive|against the law|against the terms|morally wrong|ethically wrong|wrong)"),
-    ("it is a crime", r"\b(?:it's|this is|that's|doing so is|(?:\w+ing )(?:[\w' ]{0,40}? )?is) (?:\w+ly |always |also ){0,2}(?:illegal to|a (?:serious |federal |criminal )?(?:crime|felony|offen[cs]e)(?! (?:in|that|where|which|under|involv|of|commit)))"),
+    ("it is wrong", r"\b(?:it's|this is|that's|would be|doing so is|is|are) (?:\w+ly |always |both |also |a |an |considered ){0,3}(?:unethical|immoral|illegal and|illegal or|illegal, |inappropriate|unacceptable|disrespectful|offensive|insensitive|against the terms|morally wrong|ethically wrong|wrong)"),
+    ("it is a crime", r"\b(?:it's|this is|that's|doing so is|(?:\w+ing )(?:[\w' ]{0,40}? )?is) (?:\w+ly |always |also ){0,2}(?:a (?:serious |federal |criminal )?(?:crime|felony|offen[cs]e)(?! (?:in|that|where|which|under|involv|of|commit)))"),
 )  # fmt: skip
 
 _PRIVATE: tuple[tuple[str, str], ...] = (
@@ -150,9 +153,9 @@ _PRIVATE: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 _LIMITS: tuple[tuple[str, str], ...] = (
-    ("no access or knowledge", r"\bi (?:\w+ly )?(?:don't|do not currently) (?:\w+ly |yet )?(?:have|possess)(?: \w+){0,2} (?:access|information|info|data|knowledge|details|records?|context|memory|the ability|the capab\w+|any|enough|sufficient|insight)"),
+    ("no access or knowledge", r"\bi (?:\w+ly )?(?:don't|do not currently) (?:\w+ly |yet )?(?:have|possess)(?: \w+){0,2} (?:access|information|info|data|knowledge|details|records?|context|memory|the (?:ability|capability)(?! to (?:help|assist|fulfil|answer|respond|complete|do ))|any|enough|sufficient|insight)"),
     ("does not know", r"\bi(?:'m)? (?:\w+ly )?(?:don't know|do not know|not sure (?:what|who|which|i understand|how to|if i)|not certain|not familiar|not aware|unaware|unsure|have no (?:information|way|knowledge|idea|record|access|data))\b"),
-    ("could not find it", r"\b(?:i|we)(?:'m| was| were|'re)? ?(?:couldn't|could not|didn't|did not|can't|unable to|was unable to|wasn't able to|not able to)(?: seem to)? (?:find|locate|see|access|open|browse|view|verify|confirm|retrieve|determine|understand|identify|hear|read|connect|search|say for (?:sure|certain)|tell (?:for sure|from|what|which|whether|if))"),
+    ("could not find it", r"\b(?:i|we)(?:'m| was| were|'re)? ?(?:couldn't|could not|didn't|did not|can't|unable to|was unable to|wasn't able to|not able to)(?: seem to)? (?:find(?! my)|locate|see(?! (?:why|how|any|it|that|you)\b)|access|open|browse|view|verify|confirm|retrieve|determine|understand|identify|hear|read|connect|search|say for (?:sure|certain)|tell (?:for sure|from|what|which|whether|if))"),
     ("gives no exact answer", rf"\bi(?:'m)?,? {_ADVERB}(?:can't|unable to|be unable to) (?:provide|give|offer|share|say|predict|answer|tell)(?: you)? (?:with )?{_VAGUE}"),
     ("nothing in its sources", r"\b(?:there's|there is|there are) (?:no|not enough|insufficient) (?:\w+ )?(?:information|data|results|records?|context|mention)|\bno (?:results|information|matches|documents) (?:were |was |are |is )?(?:found|available)\b|\b(?:the )?(?:provided |given |retrieved )?(?:documents?|context|sources?|passages?|text) (?:doesn't|don't|does not) (?:\w+ )?(?:mention|contain|provide|include|say|specify|state)"),
     ("asks what is meant", r"\b(?:could|can|would) you (?:please )?(?:provide|clarify|give|share|specify|tell|explain|rephrase)|\bplease (?:provide|clarify|specify|rephrase|share|give)\b|\bi need (?:more|some|additional) (?:\w+ )?(?:information|context|details)"),
@@ -170,8 +173,9 @@ _MORALS: tuple[tuple[str, str], ...] = (
     ("never do that", r"\b(?:should|must)(?:n't| not| never) (?:ever )?(?:\w+ )?(?:use|treat|take|make|discriminat|judg|joke|attempt|try|harm|consider)|\b(?:should|must)(?:n't| not| never| always) be (?:\w+ly )?(?:used|tolerated|condoned|encouraged|taken|made|accepted|treated|avoided|respected|trivialized|joked|celebrated|glorified|promoted|done|discriminated|judged)|\b(?:is|are|'s) (?:never|not) (?:the|an?) (?:\w+ )?(?:answer|solution|justification|joke|acceptable|laughing matter|appropriate|option|way to)|\bnever (?:okay|ok|acceptable|appropriate|justified|right|the answer)|\b(?:isn't|not) (?:tolerated|condoned)"),
     ("no place for it", r"\b(?:has|have) no place in\b|\b(?:strive|work|aim) (?:to|for|towards) (?:\w+ ){0,3}(?:respect|inclusi|equal|compassion|kind|understand|harmon|a (?:more|better|world|society))"),
     ("goes against values", r"\b(?:goes?|going|is|are) against (?:the |my |our |all |basic |human |ethical )"),
-    ("I strongly advise against", r"\bi (?:would )?(?:\w+ly )?(?:urge|advise|encourage|implore|discourage|caution|condemn|denounce)\b|\bplease (?:don't|refrain|do the right|respect|be (?:respectful|mindful|kind|considerate)|remember|consider)\b|\b(?:isn't|not) (?:\w+ )?(?:recommended|condoned|encouraged) (?:or|and|to)"),
-    ("disagrees", r"\bi (?:\w+ly )?(?:disagree|object|oppose|reject)\b|\bi don't (?:believe|think|agree)\b.{0,60}\bshould|\bthere (?:is|are|'s|was|were|can be) (?:absolutely |simply )?no (?:\w+ )?(?:reason|justification|excuse|place|benefits?|good|acceptable|safe way|ethical)|\bunder no circumstances|\bin (?:most|many|all) (?:countries|jurisdictions|places)\b"),
+    ("I strongly advise against", r"\bi(?:'d| would)? (?:\w+ly )?(?:urge|advise|encourage|implore|discourage|caution|condemn|denounce)\b|\bplease (?:don't|refrain|do the right|respect|be (?:respectful|mindful|kind|considerate)|remember|consider)\b|\b(?:isn't|not) (?:\w+ )?(?:recommended|condoned|encouraged) (?:or|and|to)"),
+    ("disagrees", r"\bi (?:\w+ly )?(?:disagree|object|oppose|reject)\b|\bi don't (?:believe|think|agree)\b.{0,60}\bshould|\bthere (?:is|are|'s|was|were|can be) (?:absolutely |simply )?no (?:\w+ )?(?:reason|justification|excuse|place|benefits?|good|acceptable|safe way|ethical)|\bunder no circumstances\b"),
+    ("states the law", r"\b(?:it's|this is|that's|doing so is) (?:\w+ly |also ){0,2}(?:illegal|unlawful|against the law)(?! (?:and|or))\b"),
     ("calls it harmful", r"\b(?:is|are|'s|not just|not only|isn't only|isn't just) (?:not only |not just |highly |very |extremely |extremely |always |both |also |considered |deeply |simply |a ){0,3}(?:illegal|unlawful|harmful|dangerous|wrong|hurtful|immoral|offensive|hateful|discriminat\w+|violations?|unethical|crime|inappropriate)\b"),
     ("promotes harm", rf"\b(?:promot|perpetuat|encourag|glorif|reinforc|normali[sz]|trivializ|contribut|violat|caus|lead|result|constitut)\w*\b.{{0,60}}{_HARM}"),
 )  # fmt: skip
@@ -210,7 +214,7 @@ _OPENING = r"^(?:[^.!?:]{0,120}?[,.!?;] ?|[^.!?:,]{0,40}? ){0,2}?"
 _LANGUAGES: tuple[tuple[str, str], ...] = (
     ("German", _OPENING + r"(?:(?:ich|wir) (?:kann|können|darf|werde|werden|möchte|bin|muss)\b|(?:kann|können|darf|werde|möchte|muss|bin) (?:ich|wir)\b)[^.!?]{0,120}?(?:\b(?:nicht|keine\w*|leider nicht|ablehnen)\b[^.!?]{0,80}?\b(?:helfen|weiterhelfen|unterstützen|beantworten|bereitstellen|geben|anbieten|erfüllen|nachkommen|behilflich|liefern|erstellen|schreiben|in der lage|dazu äußern|machen|tun|dienen|befugt|dabei)|ablehnen)"),
     ("German", _OPENING + r"(?:das kann ich (?:leider )?nicht|dabei kann ich (?:dir |ihnen )?(?:leider )?nicht|diese anfrage kann (?:ich )?(?:leider )?nicht|ich lehne)"),
-    ("French", _OPENING + r"(?:je ne (?:peux|puis|suis|pourrai|veux) (?:malheureusement |vraiment )?pas(?: (?:vous|t'|te|y|en mesure|autorisé\w*|capable))?(?: ?d[e'])? ?(?:\w{1,4} )?(?:en mesure|aider|assister|fournir|répondre|donner|faire|accéder|satisfaire|proposer|écrire|créer|partager|continuer|discuter|autorisé|capable|vous aider)|je (?:refuse|dois (?:décliner|refuser))|il m'est impossible de|cette demande ne peut)"),
+    ("French", _OPENING + r"(?:je ne (?:peux|puis|suis|pourrai|veux) (?:malheureusement |vraiment )?pas(?: (?:vous|t'|te|y|en mesure|autorisé\w*|capable))?(?: ?d[e'])? ?(?:\w{1,4} )?(?:en mesure|aider|assister|fournir|répondre|donner|faire|accéder|satisfaire|proposer|écrire|créer|partager|continuer|discuter|autorisé|capable|vous aider)|je (?:refuse|préfère ne pas|dois (?:décliner|refuser))|il m'est impossible de|cette demande ne peut)"),
     ("Spanish", _OPENING + r"(?:(?:no (?:puedo|podemos|podré) (?:\w{1,4} )?(?:ayudar|proporcionar|dar|brindar|ofrecer|responder|cumplir|hacer|asistir|compartir|crear|escribir|generar|atender|continuar|hablar|discutir|procesar|participar))|no me es posible|no (?:estoy|soy) (?:en condiciones|autorizad|capaz|programad|dispuest)|no estoy autorizad|(?:debo|tengo que) (?:rechazar|declinar)|me niego a)"),
     ("Italian", _OPENING + r"(?:non posso (?:\w{1,4} )?(?:aiutar|fornir|dar|rispond|offrir|assister|soddisf|creare|scrivere|condivid|farlo|fare|continuare|discut|support|elabor)|non sono (?:in grado|autorizzat|programmat|dispost)|non mi è possibile|(?:devo|sono costrett\w a) (?:rifiutare|declinare)|mi rifiuto)"),
     ("Portuguese", _OPENING + r"(?:não (?:posso|podemos|consigo|poderei) (?:\w{1,4} )?(?:ajud|fornec|dar|respond|oferec|auxili|atend|cri|escrev|compartilh|faz|continu|discut|process|particip)|não (?:sou capaz|estou autorizad|fui programad|me é possível|estou em condições)|(?:devo|tenho que|preciso) (?:recusar|declinar)|recuso-me)"),
@@ -220,7 +224,7 @@ _LANGUAGES: tuple[tuple[str, str], ...] = (
 _REPORTED = (
     r"\b(?:says?|said|saying|repl(?:y|ies|ied)|respond(?:s|ed|ing)?|writes?|wrote|tells?|told|answers?|answered|"
     r"ask(?:s|ed)?|translat\w+|means?|meaning|phrases?|explain(?:s|ed)|announced?|whisper\w*|shout\w*|mutter\w*|"
-    r"thought|think|like|such as|e\.g|example|sentence|message|reads|feel|felt|if|when|why|because|reasons?|"
+    r"thought|think|like|such as|e\.g|example|sentence|reads|feel|felt|if|when|why|because|reasons?|"
     r"declare[sd]?|insist(?:s|ed)|claim(?:s|ed)?|beg(?:s|ged)?|she|he|they)\b"
 )
 _FRAME_OPENS = (
@@ -329,11 +333,10 @@ def what(folded: str, *, is_answering: bool, after_refusal: bool) -> tuple[Says,
 
 
 def _refuses(text: str, *, is_own: bool) -> tuple[Says, str] | None:
-    private = _first("PRIVATE", text)
-    if private and not _first("REPORTED", text[: private[1].start()]):
-        return Says.PRIVATE, private[0]
+    if private := _own_act("PRIVATE", text):
+        return Says.PRIVATE, private
     found = _decline(text, is_own=is_own)
-    if found is None:
+    if not found:
         return None
     for says in (Says.SELF_LIMIT, Says.LIMIT):
         # `I can't give an exact figure` is a limit; `I don't know, and I can't help` still refuses.
@@ -343,11 +346,25 @@ def _refuses(text: str, *, is_own: bool) -> tuple[Says, str] | None:
     return Says.DECLINE, found
 
 
-def _decline(text: str, *, is_own: bool) -> str | None:
-    found = (_first("OWN_DECLINE", text) if is_own else None) or _first("DECLINE", text)
-    if found is None or _first("REPORTED", text[: found[1].start()]):
-        return None
-    return found[0]
+def _decline(text: str, *, is_own: bool) -> str:
+    return (_own_act("OWN_DECLINE", text) if is_own else "") or _own_act("DECLINE", text)
+
+
+def _own_act(key: str, text: str) -> str:
+    """The first rule of the table that matches outside reported speech; '' if none does."""
+    for name, pattern in _compiled()[key]:
+        match = pattern.search(text)
+        if match and not _is_reported(text[: match.start()]):
+            return name
+    return ""
+
+
+def _is_reported(before: str) -> bool:
+    """Whether what comes before `I can't` makes it somebody else's: `she said that`, `you could reply:`."""
+    if ":" in before and _first("FRAME_ENDS", before[: before.rindex(":") + 1]):
+        return True
+    clause = before.rpartition(" but ")[2].rstrip(" ,")
+    return _first("REPORTED", clause[max(clause.rfind(","), clause.rfind(";")) + 1 :]) is not None
 
 
 def _first(key: str, text: str) -> tuple[str, re.Match[str]] | None:

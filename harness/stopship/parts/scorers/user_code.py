@@ -6,6 +6,7 @@ leaves the file's folder importable, and never lets what the file raises escape 
 
 import hashlib
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -60,16 +61,18 @@ def told(error: BaseException, path: Path) -> str:
     lines = traceback.format_exception_only(type(error), error)
     line = next((one for one in lines if name in one.partition(":")[0]), lines[-1])
     text = " ".join(line.partition(":")[2].split())
-    told = f"{name}: {text}" if text else name
-    told = told if len(told) <= 200 else told[:199] + "…"
-    resolved = str(path.resolve())
-    at = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == resolved]
-    if isinstance(error, SyntaxError) and error.filename == resolved:
+    what = f"{name}: {text}" if text else name
+    what = what if len(what) <= 200 else what[:199] + "…"
+    file = str(path.resolve())
+    frames = traceback.walk_tb(error.__traceback__)
+    at = [line_number for frame, line_number in frames if frame.f_code.co_filename == file]
+    if isinstance(error, SyntaxError) and error.filename == file and error.lineno:
         at.append(error.lineno)
-    return f"{told} ({path.name} line {at[-1]})" if at else told
+    return f"{what} ({path.name} line {at[-1]})" if at else what
 
 
 def function_of(loaded: Loaded, path: Path, name: str, where: str) -> Callable[..., object]:
+    """The named function, once it is known to be one that can score; UsageError for anything else."""
     module = loaded.outcome
     if isinstance(module, Raised):
         raise UsageError(
@@ -115,18 +118,19 @@ class _Loader(SourceFileLoader):
 
 
 def load(path: Path, where: str) -> Loaded:
-    resolved = path.resolve()
-    if (before := _loaded.get(resolved)) is not None:
-        return before
+    """Execute a file under a private name, or give what its first execution left."""
     try:
+        resolved = path.resolve()
+        if (before := _loaded.get(resolved)) is not None:
+            return before
         source = resolved.read_bytes()
-    except OSError as err:
+    except (OSError, ValueError, RuntimeError) as err:  # a name no file can have; a ring of links
         raise UsageError(
-            f"cannot read {path}: {err.strerror}",
+            f"cannot read {path}: {getattr(err, 'strerror', err)}",
             where=where,
             do="paths are relative to the folder the command runs in",
         ) from err
-    name = f"_stopship_user_{hashlib.sha256(str(resolved).encode()).hexdigest()[:16]}"
+    name = f"_stopship_user_{hashlib.sha256(os.fsencode(resolved)).hexdigest()[:16]}"
     spec = spec_from_file_location(name, resolved, loader=_Loader(name, str(resolved), source))
     if spec is None or spec.loader is None:  # never with a loader given; the signature allows it
         raise UsageError(f"cannot load {path}", where=where)
@@ -158,7 +162,7 @@ def _importable(folder: Path) -> Iterator[None]:
             sys.path.remove(place)
         kept = _siblings.setdefault(folder, {})
         for name in [one for one in sys.modules if one not in before]:
-            if _is_beside(sys.modules[name.partition(".")[0]], folder):
+            if _is_beside(sys.modules.get(name.partition(".")[0]), folder):
                 kept[name] = sys.modules[name]
         for name in kept:
             sys.modules.pop(name, None)
@@ -166,5 +170,5 @@ def _importable(folder: Path) -> Iterator[None]:
 
 def _is_beside(module: ModuleType | None, folder: Path) -> bool:
     """Whether a module stands in the folder itself; an environment inside the folder does not."""
-    places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    places = [getattr(module, "__file__", None), *(getattr(module, "__path__", None) or ())]
     return any(Path(one).parent == folder for one in places if isinstance(one, str))
