@@ -353,7 +353,7 @@ def test_a_missing_schema_is_a_usage_error_and_its_content_is_in_the_digest(tmp_
     [
         ("exact(ignorecase=true)", "did you mean 'ignore_case'"),
         ("exact(ignore_case=1)", "'ignore_case' is true or false, found 1"),
-        ("exact('x')", "cannot use the unnamed argument 'x'"),
+        ("exact('x')", "cannot use the unnamed argument x"),
         ("regex", "'pattern' is missing"),
         ("regex(pattern='')", "'pattern' is empty"),
         ("regex(pattern=5)", "put it in quotes: pattern='5'"),
@@ -366,7 +366,7 @@ def test_a_missing_schema_is_a_usage_error_and_its_content_is_in_the_digest(tmp_
         ("column(a, bounds=2..1)", "the bounds 2..1 are empty"),
         ("column(a, bounds=1)", "LO..HI"),
         ("column(a, unbounded, bounds=0..1)", "keep one"),
-        ("column(a, unlimited)", "unnamed argument 'unlimited'"),
+        ("column(a, unlimited)", "unnamed argument unlimited"),
         ("similarity(k=1)", "unknown argument 'k'"),
         ("latency(ms)", "unnamed argument"),
     ],

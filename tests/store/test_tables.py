@@ -5,7 +5,6 @@ import datetime as dt
 import gzip
 import io
 import json
-import os
 import random
 import tracemalloc
 from decimal import Decimal
@@ -17,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stopship.errors import EvidenceError, StopshipError, UsageError
-from stopship.model.canonical import MAX_INTEGER, canonical_bytes
+from stopship.errors import EvidenceError, UsageError
+from stopship.model.canonical import MAX_INTEGER
 from stopship.model.case import Json
 from stopship.store import csvrows
-from stopship.store.tables import FORMATS, rows
+from stopship.store.tables import rows
 
 Values = dict[str, Json]
 
@@ -324,71 +323,6 @@ def test_a_flipped_byte_in_a_checksummed_page_is_found() -> None:
     assert fault(path).startswith("t.parquet: the Parquet file is damaged or cut off")
 
 
-# --- cut and random files
-
-
-def cut_everywhere(path: Path) -> list[int]:
-    """The lengths at which a cut file still reads as a table; a cut may raise nothing but EvidenceError."""
-    whole, data = read(path), path.read_bytes()
-    readable = []
-    for length in range(len(data)):
-        path.write_bytes(data[:length])
-        try:
-            found = read(path)
-        except EvidenceError:
-            continue
-        assert found == whole[: len(found)]
-        readable.append(length)
-    return readable
-
-
-TABLE: list[Values] = [{"id": "a", "n": 1.5}, {"id": "é", "n": None}]
-
-
-@pytest.mark.parametrize("name", ["t.json", "t.json.gz", "t.jsonl.gz", "t.csv.gz"])
-def test_a_file_cut_at_any_byte_is_never_taken_for_a_table(name: str) -> None:
-    content = json.dumps(TABLE) if ".json" in Path(name).suffixes else as_json_lines(TABLE)
-    assert cut_everywhere(written(name, "a,b\n1,2\n3,4" if "csv" in name else content)) == []
-
-
-def test_parquet_cut_at_any_byte_is_never_taken_for_a_table() -> None:
-    assert cut_everywhere(as_parquet(pa.Table.from_pylist(TABLE))) == []
-
-
-def test_json_lines_cut_at_the_end_of_a_line_cannot_be_told_from_a_shorter_table() -> None:
-    content = as_json_lines(TABLE)
-    first = content.index("\n")
-    # Before or after the line end; the last cut loses only the final line end, so no row.
-    assert cut_everywhere(written("t.jsonl", content)) == [first, first + 1, len(content) - 1]
-
-
-@many
-@given(st.sampled_from([*FORMATS, *(f"{one}.gz" for one in FORMATS[:-1])]), st.data())
-def test_random_content_raises_nothing_but_our_own_errors(suffix: str, data: st.DataObject) -> None:
-    content = data.draw(
-        st.binary(max_size=60) | st.text('[]{}":,0aen\\ \t\n\r;-', max_size=40).map(str.encode)
-    )
-    path = Path(f"t{suffix}")
-    path.write_bytes(gzip.compress(content) if data.draw(st.booleans()) else content)
-    try:
-        found = list(rows(path))
-    except StopshipError as err:
-        assert str(err).replace("\n", "").isprintable()  # noqa: PT017  # no error is fine as well
-    else:
-        assert all(json.loads(canonical_bytes(row.values)) == row.values for row in found)
-
-
-def test_parquet_with_any_byte_changed_raises_nothing_but_evidence_errors() -> None:
-    path = as_parquet(pa.Table.from_pylist(TABLE))
-    data = path.read_bytes()
-    for place in range(0, len(data), 3):
-        path.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
-        try:
-            read(path)
-        except EvidenceError:
-            continue
-
-
 # --- limits
 
 
@@ -418,56 +352,3 @@ def test_streamed_tables_hold_a_row_at_a_time(name: str) -> None:
         tracemalloc.stop()
     assert count >= 5000
     assert peak < 3 * 2**20  # the text is 10 MB
-
-
-# --- paths
-
-READABLE = "  tables are read from .csv, .tsv, .json, .jsonl, .ndjson, .parquet; all but .parquet also with .gz added"
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("gone.csv", "gone.csv: there is no such file\n  check the path"),
-        ("gone\x1b[31m.csv", "gone\\x1b[31m.csv: there is no such file\n  check the path"),
-        ("folder.csv", "folder.csv: is a folder, not a file\n  name one file in it"),
-        ("file.csv/t.csv", "file.csv/t.csv: cannot be opened: Not a directory\n  check the path"),
-        ("t\0.csv", "t\\x00.csv: cannot be opened: embedded null byte\n  check the path"),
-        (
-            "t.xlsx",
-            "t.xlsx: the ending '.xlsx' is not that of a table\n" + READABLE,
-        ),
-        (
-            "t.parquet.gz",
-            "t.parquet.gz: the ending '.parquet.gz' is not that of a table\n" + READABLE,
-        ),
-        (
-            "table",
-            "table: the name has no ending\n" + READABLE,
-        ),
-    ],
-)
-def test_a_path_that_is_no_table_file_is_a_mistake_in_the_command(name: str, message: str) -> None:
-    Path("folder.csv").mkdir()
-    Path("file.csv").write_text("a\n1\n")
-    with pytest.raises(UsageError) as caught:
-        rows(Path(name))
-    assert caught.value.exit_code == 2
-    assert str(caught.value) == message
-
-
-@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
-def test_a_file_that_may_not_be_read_is_a_mistake_in_the_command(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = written(name, "a\n1\n")
-    path.chmod(0)
-    if os.access(path, os.R_OK):  # a privileged user may read anything
-        monkeypatch.setattr(Path, "open", _refuse)
-    with pytest.raises(UsageError) as caught:
-        list(rows(path))
-    assert str(caught.value) == f"{name}: may not be read by this user\n  grant read access to it"
-
-
-def _refuse(*_: object, **__: object) -> None:
-    raise PermissionError(13, "Permission denied")

@@ -1,12 +1,20 @@
 """Every damage a table can have, and the words a person reads about it."""
 
 import gzip
+import json
+import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from stopship.errors import EvidenceError
-from stopship.store.tables import rows
+from stopship.errors import EvidenceError, StopshipError, UsageError
+from stopship.model.canonical import canonical_bytes
+from stopship.model.case import Json
+from stopship.store.tables import FORMATS, rows
 
 GZ = gzip.compress(b'{"a": 1}\n{"a": 2}\n', mtime=0)
 FLIPPED = bytearray(gzip.compress(b'{"a": 1}\n' * 50, mtime=0))
@@ -80,8 +88,8 @@ DAMAGES: list[tuple[str, str, bytes, str, str]] = [
     ("trailing-comma", "t.json", b'[{"a": 1},]',
      ":line 1: broken JSON at character 11: expecting another item after ',', found ']'", MEND),
     ("single-quotes", "t.jsonl", b"{'a': 1}\n",
-     ":line 1: broken JSON at character 2: expecting property name enclosed in double quotes, "
-     "found \"'a': 1}\"", MEND),
+     (":line 1: broken JSON at character 2: expecting property name enclosed in double quotes, "
+      "found \"'a': 1}\""), MEND),
     ("bad-literal", "t.jsonl", b'{"a": 1}\n{"a": nul}\n',
      ":line 2: broken JSON at character 7: expecting value, found 'nul}'", MEND),
     ("control-character", "t.jsonl", b'{"a": "x\ty"}\n',
@@ -114,8 +122,8 @@ DAMAGES: list[tuple[str, str, bytes, str, str]] = [
      ":line 2, column 'cost': the number is NaN, expected a finite one",
      NO_NAN),
     ("infinity", "t.json", b'[{"usage": {"cost": [-Infinity]}}]',
-     " item 1, column 'usage': the number is infinite or too large for a double, "
-     "expected a finite one (at '.cost[0]' in it)",
+     (" item 1, column 'usage': the number is infinite or too large for a double, "
+      "expected a finite one (at '.cost[0]' in it)"),
      NO_NAN),
     ("overflow", "t.jsonl", b'{"a": 1e400}\n',
      ":line 1, column 'a': the number is infinite or too large for a double, expected a finite one",
@@ -124,8 +132,8 @@ DAMAGES: list[tuple[str, str, bytes, str, str]] = [
      ":line 1, column 'id': the integer 9007199254740992 is beyond 2^53 - 1, so readers would round it",
      AS_TEXT),
     ("big-integer-inside", "t.json", b'[{"a": {"ids": [1, -9007199254740993]}}]',
-     " item 1, column 'a': the integer -9007199254740993 is beyond 2^53 - 1, "
-     "so readers would round it (at '.ids[1]' in it)",
+     (" item 1, column 'a': the integer -9007199254740993 is beyond 2^53 - 1, "
+      "so readers would round it (at '.ids[1]' in it)"),
      AS_TEXT),
     ("thousands-of-digits", "t.jsonl", b'{"a": ' + b"9" * 5000 + b"}\n",
      ":line 1: an integer of thousands of digits", AS_TEXT),
@@ -221,3 +229,137 @@ def test_damage_is_told_in_exactly_these_words(file: str, content: bytes, what: 
     message = fault(Path(file))
     assert message == f"{file}{what}\n  {do}"
     assert message.replace("\n", "").isprintable()
+
+
+# --- cut and random files
+
+
+def read(path: Path) -> list[dict[str, Json]]:
+    return [row.values for row in rows(path)]
+
+
+def cut_everywhere(path: Path) -> list[int]:
+    """The lengths at which a cut file still reads as a table; a cut may raise nothing but EvidenceError."""
+    whole, data = read(path), path.read_bytes()
+    readable = []
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        try:
+            found = read(path)
+        except EvidenceError:
+            continue
+        assert found == whole[: len(found)]
+        readable.append(length)
+    return readable
+
+
+RECORDS = [{"id": "a", "n": 1.5}, {"id": "é", "n": None}]
+ARRAY = json.dumps(RECORDS)
+LINES = "".join(json.dumps(one) + "\n" for one in RECORDS)
+
+
+def parquet_file() -> Path:
+    pq.write_table(pa.Table.from_pylist(RECORDS), "t.parquet")
+    return Path("t.parquet")
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.json.gz", "t.jsonl.gz", "t.csv.gz"])
+def test_a_file_cut_at_any_byte_is_never_taken_for_a_table(name: str) -> None:
+    content = {".json": ARRAY, ".jsonl": LINES, ".csv": "a,b\n1,2\n3,4"}[Path(name).suffixes[0]].encode()
+    Path(name).write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
+    assert cut_everywhere(Path(name)) == []
+
+
+def test_parquet_cut_at_any_byte_is_never_taken_for_a_table() -> None:
+    assert cut_everywhere(parquet_file()) == []
+
+
+def test_json_lines_cut_at_the_end_of_a_line_cannot_be_told_from_a_shorter_table() -> None:
+    first = LINES.index("\n")
+    Path("t.jsonl").write_text(LINES)
+    # Before or after the line end; the last cut loses only the final line end, so no row.
+    assert cut_everywhere(Path("t.jsonl")) == [first, first + 1, len(LINES) - 1]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([*FORMATS, *(f"{one}.gz" for one in FORMATS[:-1])]), st.data())
+def test_random_content_raises_nothing_but_our_own_errors(suffix: str, data: st.DataObject) -> None:
+    content = data.draw(
+        st.binary(max_size=60) | st.text('[]{}":,0aen\\ \t\n\r;-', max_size=40).map(str.encode)
+    )
+    path = Path(f"t{suffix}")
+    path.write_bytes(gzip.compress(content) if data.draw(st.booleans()) else content)
+    try:
+        found = list(rows(path))
+    except StopshipError as err:
+        assert str(err).replace("\n", "").isprintable()  # noqa: PT017  # no error is fine as well
+    else:
+        assert all(json.loads(canonical_bytes(row.values)) == row.values for row in found)
+
+
+def test_parquet_with_any_byte_changed_raises_nothing_but_evidence_errors() -> None:
+    path = parquet_file()
+    data = path.read_bytes()
+    for place in range(0, len(data), 3):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
+        try:
+            read(path)
+        except EvidenceError:
+            continue
+
+
+# --- paths
+
+READABLE = (
+    "  tables are read from .csv, .tsv, .json, .jsonl, .ndjson, .parquet; "
+    "all but .parquet also with .gz added"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone.csv", "gone.csv: there is no such file\n  check the path"),
+        ("gone\x1b[31m.csv", "gone\\x1b[31m.csv: there is no such file\n  check the path"),
+        ("folder.csv", "folder.csv: is a folder, not a file\n  name one file in it"),
+        ("file.csv/t.csv", "file.csv/t.csv: cannot be opened: Not a directory\n  check the path"),
+        ("t\0.csv", "t\\x00.csv: cannot be opened: embedded null byte\n  check the path"),
+        (
+            "t.xlsx",
+            "t.xlsx: the ending '.xlsx' is not that of a table\n" + READABLE,
+        ),
+        (
+            "t.parquet.gz",
+            "t.parquet.gz: the ending '.parquet.gz' is not that of a table\n" + READABLE,
+        ),
+        (
+            "table",
+            "table: the name has no ending\n" + READABLE,
+        ),
+    ],
+)
+def test_a_path_that_is_no_table_file_is_a_mistake_in_the_command(name: str, message: str) -> None:
+    Path("folder.csv").mkdir()
+    Path("file.csv").write_text("a\n1\n")
+    with pytest.raises(UsageError) as caught:
+        rows(Path(name))
+    assert caught.value.exit_code == 2
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_a_file_that_may_not_be_read_is_a_mistake_in_the_command(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(name)
+    path.write_text("a\n1\n")
+    path.chmod(0)
+    if os.access(path, os.R_OK):  # a privileged user may read anything
+        monkeypatch.setattr(Path, "open", _refuse)
+    with pytest.raises(UsageError) as caught:
+        list(rows(path))
+    assert str(caught.value) == f"{name}: may not be read by this user\n  grant read access to it"
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise PermissionError(13, "Permission denied")

@@ -199,10 +199,14 @@ class Given:
         return UsageError(what, where=self.where, do=do)
 
 
-def written(value: Argument) -> str:
-    """An argument as it is typed in canonical form: `'text'`, `0.5`, `true`, `0..1`.
+_PLAIN_WORD = re.compile(r"[^\W\d][\w.-]*")
+_RESERVED = frozenset(("true", "false", "unbounded", "inf", "infinity", "nan"))
 
-    Text stands as it is; only backslashes directly before a quote of the same kind are doubled.
+
+def written(value: Argument) -> str:
+    """An argument as it is typed in canonical form: `name`, `'^any text'`, `0.5`, `true`, `0..1`.
+
+    Text that is a plain word stands bare. Other text stands in quotes as it is; only backslashes directly before a quote of the same kind are doubled.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -210,6 +214,8 @@ def written(value: Argument) -> str:
         return f"{written(value[0])}..{written(value[1])}"
     if not isinstance(value, str):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(float(value))
+    if _PLAIN_WORD.fullmatch(value) and value not in _RESERVED:
+        return value
     quote = '"' if "'" in value and '"' not in value else "'"
     inside = re.sub(rf"(\\*){quote}", lambda found: found[1] * 2 + "\\" + quote, value)
     closing = "\\" * (len(inside) - len(inside.rstrip("\\")))

@@ -39,10 +39,10 @@ def parquet_rows(path: Path, name: str, big_ints: str) -> Iterator[tuple[str, di
     except OSError as err:
         raise cannot_open(path, err) from err
     with source:
-        if not source.read(1):
-            raise EvidenceError("the file is empty", where=name, do=FETCH_AGAIN)
-        source.seek(0)
         with _damage(name):
+            if not source.read(1):
+                raise EvidenceError("the file is empty", where=name, do=FETCH_AGAIN)
+            source.seek(0)
             table = pq.ParquetFile(source, page_checksum_verification=True)
             readers = _readers(table.schema_arrow, name, big_ints)
             batches = table.iter_batches(batch_size=_BATCH, use_threads=False)
