@@ -33,11 +33,13 @@ def canonical_bytes(value: Json) -> bytes:
     never share bytes. Raises NotCanonical for NaN, infinities, integers beyond 2^53 - 1, keys that are
     not text, other types, and nesting deeper than 200.
     """
-    if _is_plain(value, 0):
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        return text.encode("utf-8", "surrogatepass")
-    _check(value, "$", 0)
-    return _written(value)
+    if not _is_plain(value, 0):
+        _check(value, "$", 0)
+        value = _with_whole_numbers(value)
+        if not _is_plain(value, 0):
+            return _written(value)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def digest(value: Json) -> str:
@@ -97,6 +99,17 @@ def _check(value: Json, path: str, depth: int) -> None:
             _check(one, f"{path}.{key}", depth + 1)
     else:
         raise NotCanonical(path, f"{type(value).__name__} is not a JSON type")
+
+
+def _with_whole_numbers(value: Json) -> Json:
+    """The value with floats such as 1.0 as integers, which RFC 8785 writes alike: most rows are plain then."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= MAX_INTEGER else value
+    if isinstance(value, list):
+        return [_with_whole_numbers(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _with_whole_numbers(one) for key, one in value.items()}
+    return value
 
 
 def _written(value: Json) -> bytes:

@@ -1,22 +1,32 @@
-"""GitHub workflow commands: one error a broken rule and scope, at most ten, so that a pull request shows them."""
+"""GitHub workflow commands that a pull request shows: one error a broken rule and scope, at most ten."""
 
 from stopship.model.verdict import Record, Verdict
 from stopship.report import words
-from stopship.report.junit import sentence
 from stopship.report.neutral import annotation, annotation_property
 
 _MOST = 10  # GitHub keeps ten error annotations a step
+_TITLE = 120
+_MESSAGE = 1000
 
 
 def render(record: Record) -> str:
     """Lines to print on standard output; empty where there is nothing to annotate."""
     broken = [one for one in words.by_urgency(record) if one.is_broken]
+    shown = broken if len(broken) <= _MOST else broken[: _MOST - 1]
     lines = [
-        f"::error title={annotation_property(f'stopship: {one.rule} in {one.scope}')}::{annotation(sentence(one))}"
-        for one in broken
+        _command("error", f"stopship: {one.rule} in {one.scope}", [words.sentence(one)]) for one in shown
     ]
+    if len(broken) > _MOST:
+        more = f"{len(broken) - len(shown)} more checks are broken; the verdict record names them"
+        lines.append(_command("error", "stopship: more", [more]))
     if not broken and record.verdict in (Verdict.VOID, Verdict.UNDECIDED):
+        reasons = words.reason_lines(record)
         level = "warning" if record.allowed else "error"
-        reason = record.reasons[0] if record.reasons else words.HEADLINES[record.verdict]
-        lines = [f"::{level} title=stopship {record.verdict.value}::{annotation(reason)}"]
-    return "".join(f"{line}\n" for line in lines[:_MOST])
+        said = reasons[0] if reasons else [words.summary(record)]
+        lines = [_command(level, f"stopship {record.verdict.value}", said)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _command(level: str, title: str, message: list[str]) -> str:
+    encoded = "%0A".join(annotation(one, _MESSAGE) for one in message)
+    return f"::{level} title={annotation_property(title, _TITLE)}::{encoded}"

@@ -1,12 +1,14 @@
 """The record as JSON, format version 1: the source of truth that other tools read.
 
 Keys are sorted and text is ASCII, so that equal evidence gives equal bytes and no text in it can act. No
-output of a model is in it, only keys and labels.
+output of a model is in it, only keys and labels. A lone surrogate, which strict readers refuse, is written
+as the six characters of its escape.
 """
 
 import json
 
 from stopship.model.verdict import FORMAT, ArmPin, Finding, Record
+from stopship.report.neutral import without_surrogates
 
 
 def render(record: Record) -> bytes:
@@ -29,8 +31,16 @@ def render(record: Record) -> bytes:
         "new_keys": list(record.new_keys),
         "findings": [_finding(one) for one in record.findings],
     }
-    text = json.dumps(shown, ensure_ascii=True, allow_nan=False, sort_keys=True, indent=1)
+    text = json.dumps(_strict(shown), ensure_ascii=True, allow_nan=False, sort_keys=True, indent=1)
     return text.encode("ascii") + b"\n"
+
+
+def _strict(value: object) -> object:
+    if isinstance(value, str):
+        return without_surrogates(value)
+    if isinstance(value, dict):
+        return {without_surrogates(name): _strict(one) for name, one in value.items()}
+    return [_strict(one) for one in value] if isinstance(value, list) else value
 
 
 def _arm(arm: ArmPin | None) -> object:

@@ -10,22 +10,14 @@ from stopship.model.verdict import Decision, Finding, Record, Verdict
 from stopship.report import words
 from stopship.report.neutral import xml
 
+_NAME = 200
+_SENTENCE = 1000
+_MOST_KEYS = 50
+
 
 def render(record: Record) -> bytes:
     """UTF-8 XML with a declaration."""
-    findings = [one for one in words.by_urgency(record) if one.mode is not Mode.WATCH]
-    broken = sum(1 for one in findings if one.is_broken)
-    errors = sum(1 for one in findings if one.decision is Decision.ERROR and one.stops)
-    gate_failed = record.verdict in (Verdict.STOP, Verdict.UNDECIDED) and not record.allowed
-    gate_error = record.verdict is Verdict.VOID
-    suite = ET.Element(
-        "testsuite",
-        name="stopship",
-        tests=str(len(findings) + 1),
-        failures=str(broken + gate_failed),
-        errors=str(errors + gate_error),
-        skipped="0",
-    )
+    suite = ET.Element("testsuite", name="stopship")
     properties = ET.SubElement(suite, "properties")
     for name, value in (
         ("stopship.verdict", record.verdict.value),
@@ -33,40 +25,40 @@ def render(record: Record) -> bytes:
         ("stopship.rules", record.rules_digest),
     ):
         ET.SubElement(properties, "property", name=name, value=value)
-    _gate(suite, record, failed=gate_failed, error=gate_error)
-    for one in findings:
-        _case(suite, one)
+    _gate(suite, record)
+    for one in words.by_urgency(record):
+        if one.mode is not Mode.WATCH:
+            _case(suite, one)
+    for attribute, children in (("tests", ""), ("failures", "/failure"), ("errors", "/error")):
+        suite.set(attribute, str(len(suite.findall(f"testcase{children}"))))
+    suite.set("skipped", "0")
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written + b"\n"
 
 
-def _gate(suite: ET.Element, record: Record, *, failed: bool, error: bool) -> None:
+def _gate(suite: ET.Element, record: Record) -> None:
     case = ET.SubElement(suite, "testcase", classname="stopship", name="gate")
-    if failed or error:
-        message = xml(words.headline(record))
-        mark = ET.SubElement(
-            case, "error" if error else "failure", type=record.verdict.value, message=message
-        )
-        mark.text = "\n".join(xml(one) for one in record.reasons)
+    if record.verdict is Verdict.SHIP or record.allowed:
+        return
+    kind = "error" if record.verdict is Verdict.VOID else "failure"
+    message = f"{words.headline(record)}: {words.summary(record)}"
+    mark = ET.SubElement(case, kind, type=record.verdict.value, message=xml(message))
+    lines = [line for reason in words.reason_lines(record) for line in reason]
+    mark.text = "\n".join(xml(one, _SENTENCE) for one in lines)
 
 
 def _case(suite: ET.Element, one: Finding) -> None:
-    case = ET.SubElement(suite, "testcase", classname=xml(one.rule), name=xml(f"{one.kind} {one.scope}"))
+    name = xml(f"{one.kind} {one.scope}", _NAME)
+    case = ET.SubElement(suite, "testcase", classname=xml(one.rule, _NAME), name=name)
     if one.decision is Decision.ERROR and one.stops:
-        ET.SubElement(case, "error", type="VOID", message=xml(one.why))
+        ET.SubElement(case, "error", type="VOID", message=xml(one.why, _SENTENCE))
     elif one.is_broken:
-        mark = ET.SubElement(case, "failure", type="regression", message=xml(sentence(one)))
-        mark.text = "\n".join(xml(key) for key in one.worse_keys[:50])
-
-
-def sentence(one: Finding) -> str:
-    """A broken finding in one line, counts before averages."""
-    counts = f"{one.worse} of {one.n} cases worse, {one.better} better"
-    if one.kind == "limit":
-        counts = f"{words.mean(one.candidate)} over {one.n} cases"
-    return (
-        f"{one.rule} in {one.scope}: {counts}, change {words.share(one.delta, one)}, "
-        f"allowed {words.allowed(one)}, p {words.probability(one.p_adjusted)}"
-    )
+        message = xml(words.sentence(one), _SENTENCE)
+        mark = ET.SubElement(case, "failure", type="regression", message=message)
+        keys = [xml(key, _NAME) for key in one.worse_keys[:_MOST_KEYS]]
+        if len(one.worse_keys) > _MOST_KEYS:
+            keys.append(f"… and {len(one.worse_keys) - _MOST_KEYS} more")
+        mark.text = "\n".join(keys)

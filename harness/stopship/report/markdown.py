@@ -6,29 +6,53 @@ Capped at 60 000 characters, the most severe first; every name from data stands 
 from collections.abc import Sequence
 
 from stopship.model.verdict import Record, Verdict
-from stopship.report import words
-from stopship.report.neutral import markdown, markdown_prose
+from stopship.report import remarks, words
+from stopship.report.neutral import markdown, markdown_prose, plain
 
 MARKER = "<!-- stopship -->"
 _CAP = 60_000  # GitHub refuses comments beyond 65 536 characters
+_REASONS, _EXAMPLES, _NOTES = 10_000, 12_000, 6_000  # of it, at most; the table has the rest
+_MOST_REASONS = 10
+_SENTENCE = 500
 _SIGNS = {Verdict.SHIP: "✅", Verdict.STOP: "🛑", Verdict.UNDECIDED: "❔", Verdict.VOID: "⚠️"}
 _NAMES = frozenset((0, 1))  # cells that hold names from data
 
 
 def render(record: Record, *, next_steps: Sequence[str] = (), show_outputs: bool = True) -> str:
-    """Markdown ending in a line feed; cut between table rows where it grows too long."""
-    head = [MARKER, f"## {_SIGNS[record.verdict]} {words.headline(record)}", "", *_why(record)]
-    tail = [*_examples(record, show_outputs=show_outputs), *_notes(record), *_next(next_steps)]
+    """Markdown ending in a line feed; cut between lines where it grows too long."""
+    reasons = _within(_reasons(record), _REASONS)
+    head = [MARKER, f"## {_SIGNS[record.verdict]} {words.headline(record)}", ""]
+    head += [words.summary(record) + (":" if reasons else "."), ""]
+    head += [*reasons, ""] if reasons else []
+    tail = [
+        *_within(_examples(record, show_outputs=show_outputs), _EXAMPLES),
+        *_within([f"- {markdown_prose(one, _SENTENCE)}" for one in remarks.notes(record)] + [""], _NOTES),
+        *_within([f"Next: {markdown(one)}" for one in next_steps if plain(one) == one], _NOTES),
+    ]
     room = _CAP - sum(len(one) + 1 for one in (*head, *tail))
-    lines = [*head, *_table(record, room), *tail]
-    return "\n".join(lines).rstrip("\n") + "\n"
+    return "\n".join([*head, *_table(record, room), *tail]).rstrip("\n") + "\n"
 
 
-def _why(record: Record) -> list[str]:
-    if record.verdict is Verdict.SHIP:
-        return []
-    shown = [f"- {markdown_prose(one)[:2000]}" for one in record.reasons[:10]]
-    return [f"{words.HEADLINES[record.verdict]}:", "", *shown, ""]
+def _within(lines: Sequence[str], room: int) -> list[str]:
+    """The lines that fit, whole; a mark where one does not."""
+    kept: list[str] = []
+    for one in lines:
+        room -= len(one) + 1
+        if room < 0:
+            return [*kept, "- …", ""]
+        kept.append(one)
+    return kept
+
+
+def _reasons(record: Record) -> list[str]:
+    reasons = words.reason_lines(record)
+    shown = [
+        "- " + "<br>".join(markdown_prose(line.strip(), _SENTENCE) for line in one)
+        for one in reasons[:_MOST_REASONS]
+    ]
+    if len(reasons) > _MOST_REASONS:
+        shown.append(f"- … and {len(reasons) - _MOST_REASONS} more, in the JSON record")
+    return shown
 
 
 def _table(record: Record, room: int) -> list[str]:
@@ -36,31 +60,32 @@ def _table(record: Record, room: int) -> list[str]:
     if not findings:
         return []
     lines = ["| " + " | ".join(words.COLUMNS) + " |", "|---|---|" + "---:|" * 6 + "---|"]
-    used = sum(len(one) + 1 for one in lines)
+    counted = [f"{one}." for one in (*remarks.counted(fine, watched), words.LEGEND)]
+    end = ["", "<br>".join(counted), ""]
+    room -= sum(len(one) + 1 for one in (*lines, *end)) + 100
     for count, one in enumerate(findings):
-        cells = [markdown(c, 80) if i in _NAMES else markdown_prose(c) for i, c in enumerate(words.row(one))]
-        line = "| " + " | ".join(cells) + " |"
-        used += len(line) + 1
-        if used > room - 100:
-            return [*lines, "", f"… and {len(findings) - count} more scopes, in the JSON record.", ""]
-        lines.append(line)
-    if fine or watched:
-        lines += [
-            "",
-            f"{len(fine)} more cohort checks are within their margins; {len(watched)} are too small to test.",
+        cells = [
+            markdown(cell, 80, keep_end=True) if i in _NAMES else markdown_prose(cell)
+            for i, cell in enumerate(words.row(one))
         ]
-    return [*lines, ""]
+        line = f"| {' | '.join(cells)} |"
+        room -= len(line) + 1
+        if room < 0:
+            more = f"… and {len(findings) - count} more, in the JSON record."
+            return [*lines, "", more, *end]
+        lines.append(line)
+    return [*lines, *end]
 
 
 def _examples(record: Record, *, show_outputs: bool) -> list[str]:
-    if not record.examples:
+    shown = remarks.shown_cases(record)
+    if shown is None:
         return []
-    first = record.examples[0]
-    lines = [f"**Worse cases** in {markdown(first.scope, 80)} by {markdown(first.rule, 80)}", ""]
-    for one in record.examples[:20]:
-        lines.append(
-            f"- {markdown(one.key, 80)}: {markdown(one.before_label, 60)} → {markdown(one.after_label, 60)}"
-        )
+    scope, rule = markdown(shown.scope, 80, keep_end=True), markdown(shown.rule, 80, keep_end=True)
+    lines = [f"**{shown.title}**, {len(record.examples)} of {shown.total} in {scope} by {rule}:", ""]
+    for one in record.examples:
+        labels = f"{markdown(one.before_label, 60)} → {markdown(one.after_label, 60)}"
+        lines.append(f"- {markdown(one.key, 80, keep_end=True)}: {labels}")
         if show_outputs and (one.before or one.after):
             lines.append(f"  - before: {_quoted(one.before)}")
             lines.append(f"  - after: {_quoted(one.after)}")
@@ -69,12 +94,3 @@ def _examples(record: Record, *, show_outputs: bool) -> list[str]:
 
 def _quoted(text: str) -> str:
     return markdown(text, 300) if text else "(no output)"
-
-
-def _notes(record: Record) -> list[str]:
-    said = [f"- {markdown_prose(one)}" for one in words.notes(record)]
-    return [*said, ""] if said else []
-
-
-def _next(next_steps: Sequence[str]) -> list[str]:
-    return [f"Next: {markdown(one)}" for one in next_steps]

@@ -2,37 +2,39 @@
 
 from collections.abc import Sequence
 
-from tabulate import tabulate
-
-from stopship.model.verdict import Record, Verdict
-from stopship.report import words
+from stopship.model.verdict import Record
+from stopship.report import remarks, words
+from stopship.report.layout import GAP, WIDTH, shared_widths, table, width, wrapped
 from stopship.report.neutral import plain
 
-_MOST_ROWS = 25
+_MOST_REASONS = 5
+_MOST_ROWS = 20
+_SENTENCE = 500
 _OPENING = 160
+_NAME = 48  # the most that a rule or a scope takes in a row
+_LEAST_NAME = 16
+_LEFT = frozenset((0, 1, len(words.COLUMNS) - 1))
 
 
 def render(record: Record, *, next_steps: Sequence[str] = (), show_outputs: bool = True) -> str:
-    """Plain text ending in a line feed. `show_outputs=False`: examples give keys and labels only."""
+    """Plain text ending in a line feed. `show_outputs=False`: examples give keys and labels only.
+
+    A next step is shown only where it is harmless exactly as typed.
+    """
     blocks = [words.headline(record), _why(record), _table(record)]
     blocks += [_examples(record, show_outputs=show_outputs), _notes(record)]
-    if next_steps:
-        blocks.append(
-            "\n".join(
-                f"Next:  {plain(one)}" if i == 0 else f"       {plain(one)}"
-                for i, one in enumerate(next_steps)
-            )
-        )
+    blocks.append("\n".join(f"Next:  {one}" for one in next_steps if plain(one) == one))
     return "\n\n".join(one for one in blocks if one) + "\n"
 
 
 def _why(record: Record) -> str:
-    if record.verdict is Verdict.SHIP:
-        return ""
-    lines = [f"{words.HEADLINES[record.verdict]}:"]
-    lines += [f"  {plain(line)}" for reason in record.reasons[:10] for line in reason.split("\n")]
-    if len(record.reasons) > 10:
-        lines.append(f"  … and {len(record.reasons) - 10} more")
+    reasons = words.reason_lines(record)
+    lines = [words.summary(record) + (":" if reasons else "")]
+    for first, *others in reasons[:_MOST_REASONS]:
+        lines.append(wrapped(plain(first, _SENTENCE), first="  ", then="    "))
+        lines += [wrapped(plain(one.strip(), _SENTENCE), first="    ", then="    ") for one in others]
+    if len(reasons) > _MOST_REASONS:
+        lines.append(f"  … and {len(reasons) - _MOST_REASONS} more, in the JSON record")
     return "\n".join(lines)
 
 
@@ -40,41 +42,31 @@ def _table(record: Record) -> str:
     findings, fine, watched = words.split_for_people(record)
     if not findings:
         return ""
-    rows = [[plain(cell, 48) for cell in words.row(one)] for one in findings[:_MOST_ROWS]]
-    align = ("left", "left", *("right",) * 6, "left")
-    table = tabulate(rows, headers=words.COLUMNS, tablefmt="plain", disable_numparse=True, colalign=align)
-    lines = [f" {line}".rstrip() for line in table.splitlines()]
+    cells = [words.COLUMNS, *map(words.row, findings[:_MOST_ROWS])]
+    figures = [tuple(plain(cell) for cell in one[2:]) for one in cells]
+    taken = 1 + sum(max(map(width, column)) + len(GAP) for column in zip(*figures, strict=True))
+    rule, scope = (max(width(_name(one[i], _NAME)) for one in cells) for i in (0, 1))
+    limits = shared_widths(rule, scope, WIDTH - taken - len(GAP), least=_LEAST_NAME)
+    rows = [
+        (_name(one[0], limits[0]), _name(one[1], limits[1]), *others)
+        for one, others in zip(cells, figures, strict=True)
+    ]
+    lines = table(rows, left=_LEFT)
     if len(findings) > _MOST_ROWS:
-        lines.append(f" … and {len(findings) - _MOST_ROWS} more scopes, in the JSON record")
-    if fine:
-        lines.append(f" {len(fine)} more cohort checks are within their margins")
-    if watched:
-        worse = sum(1 for one in watched if one.worse)
-        lines.append(
-            f" {len(watched)} checks of small cohorts are counted, not tested; {worse} have worse cases"
-        )
-    return "\n".join(lines)
+        lines.append(f" … and {len(findings) - _MOST_ROWS} more, in the JSON record")
+    lines += [f" {one}" for one in remarks.counted(fine, watched)]
+    return "\n".join([*lines, f" {words.LEGEND}"])
 
 
 def _examples(record: Record, *, show_outputs: bool) -> str:
-    if not record.examples:
+    shown = remarks.shown_cases(record)
+    if shown is None:
         return ""
-    first = record.examples[0]
-    total = next(
-        (
-            one.worse
-            for one in record.findings
-            if (one.rule, one.scope) == (first.rule, first.scope) and one.worst
-        ),
-        0,
-    )
-    lines = [
-        f"Worse cases, {len(record.examples)} of {total} in {plain(first.scope)} by {plain(first.rule)}:"
-    ]
+    scope, rule = _name(shown.scope, _NAME), _name(shown.rule, _NAME)
+    lines = [f"{shown.title}, {len(record.examples)} of {shown.total} in {scope} by {rule}:"]
     for one in record.examples:
-        lines.append(
-            f"  {plain(one.key, 60)}   {plain(one.before_label, 40)} -> {plain(one.after_label, 40)}"
-        )
+        labels = f"{plain(one.before_label, 40)} -> {plain(one.after_label, 40)}"
+        lines.append(f"  {_name(one.key, 60)}   {labels}")
         if show_outputs and (one.before or one.after):
             lines.append(f"    before  {_quoted(one.before)}")
             lines.append(f"    after   {_quoted(one.after)}")
@@ -83,9 +75,13 @@ def _examples(record: Record, *, show_outputs: bool) -> str:
     return "\n".join(lines)
 
 
+def _name(text: str, limit: int) -> str:
+    return plain(text, limit, keep_end=True)
+
+
 def _quoted(text: str) -> str:
     return f'"{plain(text, _OPENING)}"' if text else "(no output)"
 
 
 def _notes(record: Record) -> str:
-    return "\n".join(f"- {plain(one)}" for one in words.notes(record))
+    return "\n".join(wrapped(plain(one, _SENTENCE), first="- ", then="  ") for one in remarks.notes(record))

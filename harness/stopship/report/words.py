@@ -23,6 +23,18 @@ def headline(record: Record) -> str:
     return f"{record.verdict.value}{sides}   exit {record.exit_code}{allowed}"
 
 
+def summary(record: Record) -> str:
+    """What the verdict means, in a few words."""
+    allowed = "; allowed to pass, since nothing held shows harm" if record.allowed else ""
+    return HEADLINES[record.verdict] + allowed
+
+
+def reason_lines(record: Record) -> list[list[str]]:
+    """The lines of each reason. Only an unreadable file's has two: what is wrong, and what to do."""
+    at_most = 1 if record.baseline is None else 0
+    return [one.split("\n", at_most) for one in record.reasons]
+
+
 def by_urgency(record: Record) -> list[Finding]:
     """Broken first (cohorts before `all`), then what holds, then `all` of each rule, guards, watched ones."""
 
@@ -43,13 +55,13 @@ def by_urgency(record: Record) -> list[Finding]:
 
 
 def status(one: Finding) -> str:
-    """`BROKEN p .021`, `suspect p .04`, `not proven`, `ok`, `watched`."""
+    """`BROKEN p .021`, `broken (warns) p .021`, `suspect p .04`, `not proven`, `ok`, `watched`."""
     if one.decision is Decision.ERROR:
         return "VOID"
     if one.decision is Decision.UNTESTED:
         return "watched"
     if one.decision is Decision.REGRESSION:
-        word = "BROKEN" if one.stops else "broken (warning)"
+        word = "BROKEN" if one.stops else "broken (warns)"
         return f"{word} p {probability(one.p_adjusted)}"
     if one.decision is Decision.SUSPECT:
         return f"suspect p {probability(one.p)}"
@@ -90,24 +102,46 @@ def allowed(one: Finding) -> str:
 
 
 def mean(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+    """A mean in the score's own unit to four significant figures, and never in powers of ten above 1."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 COLUMNS = ("rule", "scope", "cases", "worse", "better", "change", "could be", "allowed", "")
+LEGEND = "change: minus is worse; could be: the worst that these cases do not rule out (95 %)"
 
 
 def row(one: Finding) -> tuple[str, ...]:
-    """The cells of a finding under COLUMNS; names are as they are in the data, to be neutralised."""
+    """The cells of a finding under COLUMNS; names are as they are in the data, to be neutralised.
+
+    A limit judges the candidate alone: `worse` is what lies outside it, `change` the mean itself.
+    """
+    is_limit = one.kind == "limit"
     return (
         one.rule,
         one.scope,
         str(one.n),
-        str(one.worse),
-        str(one.better) if one.kind == "compare" else "-",
-        mean(one.candidate) if one.kind == "limit" else share(one.delta, one),
-        mean(_could_be(one)) if one.kind == "limit" else share(one.lower, one),
+        f"{one.worse} out" if is_limit else str(one.worse),
+        "-" if is_limit else str(one.better),
+        f"is {mean(one.candidate)}" if is_limit else share(one.delta, one),
+        mean(_could_be(one)) if is_limit else share(one.lower, one),
         allowed(one),
         status(one),
+    )
+
+
+def sentence(one: Finding) -> str:
+    """A broken finding in one line, counts before averages."""
+    if one.kind == "limit":
+        return (
+            f"{one.rule} in {one.scope}: {one.worse} of {one.n} cases outside, mean {mean(one.candidate)}, "
+            f"allowed {allowed(one)}, p {probability(one.p_adjusted)}"
+        )
+    return (
+        f"{one.rule} in {one.scope}: {one.worse} of {one.n} cases worse, {one.better} better, "
+        f"mean {mean(one.baseline)} -> {mean(one.candidate)}, change {share(one.delta, one)}, "
+        f"allowed {allowed(one)}, p {probability(one.p_adjusted)}"
     )
 
 
@@ -121,63 +155,14 @@ def _could_be(one: Finding) -> float | None:
 
 def split_for_people(record: Record) -> tuple[list[Finding], list[Finding], list[Finding]]:
     """Findings worth a line each, cohort checks that are fine, and watched cohorts."""
-    ordered = by_urgency(record)
-    watched = [one for one in ordered if one.mode is Mode.WATCH]
-    fine = [
-        one for one in ordered if one.mode is not Mode.WATCH and one.scope != "all" and one.decision in PROVEN
-    ]
-    shown = [one for one in ordered if one not in watched and one not in fine]
+    shown: list[Finding] = []
+    fine: list[Finding] = []
+    watched: list[Finding] = []
+    for one in by_urgency(record):
+        if one.mode is Mode.WATCH:
+            watched.append(one)
+        elif one.scope != "all" and one.decision in PROVEN:
+            fine.append(one)
+        else:
+            shown.append(one)
     return shown, fine, watched
-
-
-def unproven_guards(record: Record) -> list[Finding]:
-    """Guards that did not hold the build and were not proven either: what they could hide is printed."""
-    return [
-        one
-        for one in by_urgency(record)
-        if one.mode is Mode.GUARD
-        and one.stops
-        and not one.is_broken
-        and not one.holds
-        and one.decision not in PROVEN
-    ]
-
-
-def notes(record: Record) -> list[str]:
-    """Sentences on what the numbers do not show by themselves."""
-    said = []
-    if record.new_keys:
-        said.append(f"{len(record.new_keys)} new cases have no baseline; only limits judge them")
-    if record.counts.get("unanswered_candidate") or record.counts.get("unanswered_baseline"):
-        said.append(
-            f"{record.counts['unanswered_candidate']} outputs of the candidate are missing or blank, "
-            f"{record.counts['unanswered_baseline']} of the baseline; they score worst"
-        )
-    for one in record.findings:
-        if one.scope == "all" and one.unscored:
-            said.append(
-                f"{one.rule}: {one.unscored} cases give it nothing to judge and are outside its count"
-            )
-        if one.scope == "all" and one.left_out:
-            said.append(
-                f"{one.rule}: {one.left_out} pairs without an output are left out; `answered` counts them"
-            )
-    guards = unproven_guards(record)
-    if guards:
-        widest = min(guards, key=lambda one: one.lower if one.lower is not None else 0.0)
-        said.append(
-            f"{len(guards)} cohort checks are not proven; the weakest, {widest.rule} in {widest.scope}, could hide "
-            f"{share(widest.lower, widest)} and would notice {_drop(widest)}"
-        )
-    if record.p_ship:
-        chances = ", ".join(f"{chance:.2f} at {flips * 100:g} %" for flips, chance in record.p_ship)
-        said.append(f"a build that changed nothing would ship with probability {chances} of cases flipping")
-    return said
-
-
-def _drop(one: Finding) -> str:
-    return (
-        "-"
-        if one.mde is None
-        else f"a drop of {one.mde * 100:.1f} {'%' if one.relative else 'pt'} (power 80 %)"
-    )

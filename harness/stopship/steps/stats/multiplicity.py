@@ -7,6 +7,7 @@ Statistics 6 (1979) 65-70, section 4 (weights).
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 
 def weighted_holm(p_values: Sequence[float], weights: Sequence[float]) -> list[float]:
@@ -16,11 +17,10 @@ def weighted_holm(p_values: Sequence[float], weights: Sequence[float]) -> list[f
     never fall along that order and are capped at 1.
     """
     order = sorted(range(len(p_values)), key=lambda i: (p_values[i] / weights[i], -weights[i], i))
-    standing = sum(weights)
+    standing = list(accumulate(weights[i] for i in reversed(order)))[::-1]  # of each and all after it
     adjusted = [1.0] * len(p_values)
     highest = 0.0
-    for i in order:
-        highest = max(highest, p_values[i] / weights[i] * standing)
+    for i, left in zip(order, standing, strict=True):
+        highest = max(highest, p_values[i] * (left / weights[i]))
         adjusted[i] = min(1.0, highest)
-        standing -= weights[i]
     return adjusted

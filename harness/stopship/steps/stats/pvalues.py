@@ -69,21 +69,22 @@ def t_p(sample: Sample) -> float:
 def sign_flip_p(values: Floats, *, seed: bytes, alpha: float) -> float:
     """The share of sign patterns whose sum is as low as the observed one.
 
-    Exact up to 16 non-zero values. Above, Monte Carlo (1 + k) / (1 + B), B = max(9 999, 20 / alpha), never
-    above the exact p of the same values with the smallest losses set to zero: that keeps the p from rising
-    where one more case gets worse and the method changes.
+    Exact up to 16 non-zero values. Above, Monte Carlo (1 + k) / (1 + B), B = max(9 999, 20 / alpha), held
+    between two exact p: of the same values with the smallest gains set to zero, and with the smallest
+    losses set to zero. That keeps the p from rising where a case gets worse and the method changes.
     """
     changed = np.flatnonzero(values)
     if not len(changed):
         return 1.0
     if len(changed) <= EXACT_UP_TO:
         return _exact(values[changed])
-    drawn = _drawn(values, changed, seed=seed, rounds=max(9_999, ceil(20 / alpha)))
-    gains, losses = values[values > 0], np.sort(values[values < 0])
-    room = EXACT_UP_TO - len(gains)
-    if room <= 0:
-        return drawn
-    return min(drawn, _exact(np.concatenate([losses[:room], gains])))
+    p = _drawn(values, changed, seed=seed, rounds=max(9_999, ceil(20 / alpha)))
+    gains, losses = np.sort(values[values > 0])[::-1], np.sort(values[values < 0])  # largest first
+    if len(losses) < EXACT_UP_TO:
+        p = max(p, _exact(np.concatenate([losses, gains[: EXACT_UP_TO - len(losses)]])))
+    if len(gains) < EXACT_UP_TO:
+        p = min(p, _exact(np.concatenate([losses[: EXACT_UP_TO - len(gains)], gains])))
+    return p
 
 
 def smallest_p(sample: Sample, *, alpha: float) -> float:

@@ -63,6 +63,12 @@ class Sample:
             return self.differences
         return np.bincount(self.clusters, weights=self.differences)
 
+    @cached_property
+    def cluster_gains(self) -> Floats:
+        """The sum of the positive differences in each cluster, shape (G,)."""
+        gains = np.maximum(self.differences, 0.0)
+        return gains if self.clusters is None else np.bincount(self.clusters, weights=gains)
+
     @property
     def n_clusters(self) -> int:
         return len(self.cluster_sizes)

@@ -1,0 +1,123 @@
+"""What is said beside the table: cases shown, checks without a line of their own, and what numbers hide.
+
+Shared by every face of the record. Never computes a statistic.
+"""
+
+from dataclasses import dataclass
+
+from stopship.model.rule import MIN_COHORT, Mode
+from stopship.model.verdict import PROVEN, Finding, Record
+from stopship.report import words
+
+
+def counted(fine: list[Finding], watched: list[Finding]) -> list[str]:
+    """What is said of the findings that have no line of their own."""
+    said = []
+    if fine:
+        said.append(f"{_many(len(fine), 'more cohort check')} within the margin")
+    if watched:
+        worse = sum(1 for one in watched if one.worse)
+        found = f"worse cases in {worse}" if worse else "no case got worse there"
+        checks = _many(len(watched), "check")
+        said.append(f"{checks} of cohorts below {MIN_COHORT} cases counted, not tested: {found}")
+    return said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCases:
+    """Which cases the examples of a record are."""
+
+    title: str
+    total: int
+    scope: str
+    rule: str
+
+
+def shown_cases(record: Record) -> ShownCases | None:
+    """What the examples are taken from: the cases that got worse, or those outside a limit."""
+    if not record.examples:
+        return None
+    first = record.examples[0]
+    source = next(
+        (
+            one
+            for one in record.findings
+            if (one.rule, one.scope) == (first.rule, first.scope)
+            and any((case.key, case.before) == (first.key, first.before_label) for case in one.worst[:1])
+        ),
+        None,
+    )
+    is_limit = source is not None and source.kind == "limit"
+    return ShownCases(
+        title="Cases outside the limit" if is_limit else "Worse cases",
+        total=source.worse if source is not None else len(record.examples),
+        scope=first.scope,
+        rule=first.rule,
+    )
+
+
+def unproven_guards(record: Record) -> list[Finding]:
+    """Guards that did not hold the build and were not proven either: what they could hide is printed."""
+    return [
+        one
+        for one in words.by_urgency(record)
+        if one.mode is Mode.GUARD
+        and one.stops
+        and not one.is_broken
+        and not one.holds
+        and one.decision not in PROVEN
+    ]
+
+
+def notes(record: Record) -> list[str]:
+    """Sentences on what the numbers do not show by themselves."""
+    said = []
+    if record.new_keys:
+        said.append(f"{_many(len(record.new_keys), 'new case')} without a baseline: only limits judge them")
+    blank = [record.counts.get(f"unanswered_{arm}", 0) for arm in ("candidate", "baseline")]
+    if any(blank):
+        said.append(
+            f"outputs missing or blank: {blank[0]} of the candidate, {blank[1]} of the baseline; "
+            "they score worst"
+        )
+    outside = [note for one in record.findings if one.scope == "all" for note in _outside(one)]
+    said += dict.fromkeys(outside)  # a rule with a limit has two findings on the same cases
+    guards = unproven_guards(record)
+    if guards:
+        said.append(_weakest(guards))
+    if record.p_ship:
+        (flips, chance), *others = record.p_ship
+        more = "".join(f", {p:.2f} at {share * 100:g} %" for share, p in others)
+        said.append(
+            f"a build that changed nothing ships with probability {chance:.2f} where {flips * 100:g} % of "
+            f"its cases flip by chance{more}"
+        )
+    return said
+
+
+def _outside(one: Finding) -> list[str]:
+    said = []
+    if one.unscored:
+        said.append(f"{one.rule}: nothing to judge in {_many(one.unscored, 'case')}, which do not count")
+    if one.left_out:
+        pairs = _many(one.left_out, "pair")
+        said.append(f"{one.rule}: {pairs} without an output left out; the rule `answered` counts them")
+    return said
+
+
+def _weakest(guards: list[Finding]) -> str:
+    widest = min(guards, key=lambda one: one.lower if one.lower is not None else 0.0)
+    unit = "%" if widest.relative else "pt"
+    notices = (
+        ""
+        if widest.mde is None
+        else f"; it would notice a drop of {widest.mde * 100:.1f} {unit} (power 80 %)"
+    )
+    return (
+        f"{_many(len(guards), 'cohort check')} not proven, which holds no build; the weakest, "
+        f"{widest.rule} in {widest.scope}, could hide {words.share(widest.lower, widest)}{notices}"
+    )
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
