@@ -7,7 +7,7 @@ from stopship.model.rule import Mode
 from stopship.model.verdict import PROVEN, Decision, Finding, Record, Verdict
 
 HEADLINES = {
-    Verdict.SHIP: "nothing got worse by more than the rules allow",
+    Verdict.SHIP: "nothing got worse by more than the stop-ship rules allow",
     Verdict.STOP: "it got worse",
     Verdict.UNDECIDED: "the evidence is complete but too thin to decide",
     Verdict.VOID: "the evidence cannot be judged",
@@ -25,8 +25,13 @@ def headline(record: Record) -> str:
 
 def summary(record: Record) -> str:
     """What the verdict means, in a few words."""
-    allowed = "; allowed to pass, since nothing held shows harm" if record.allowed else ""
-    return HEADLINES[record.verdict] + allowed
+    said = HEADLINES[record.verdict]
+    if record.allowed:
+        said += "; allowed to pass, since nothing held shows harm"
+    warned = sum(1 for one in record.findings if not one.stops and one.decision is Decision.REGRESSION)
+    if warned and record.verdict is Verdict.SHIP:
+        said += f"; {warned} {'check' if warned == 1 else 'checks'} of warning rules broken"
+    return said
 
 
 def reason_lines(record: Record) -> list[list[str]]:
@@ -55,13 +60,13 @@ def by_urgency(record: Record) -> list[Finding]:
 
 
 def status(one: Finding) -> str:
-    """`BROKEN p .021`, `broken (warns) p .021`, `suspect p .04`, `not proven`, `ok`, `watched`."""
+    """`BROKEN p .021`, `broken (warning) p .021`, `suspect p .04`, `not proven`, `ok`, `watched`."""
     if one.decision is Decision.ERROR:
         return "VOID"
     if one.decision is Decision.UNTESTED:
         return "watched"
     if one.decision is Decision.REGRESSION:
-        word = "BROKEN" if one.stops else "broken (warns)"
+        word = "BROKEN" if one.stops else "broken (warning)"
         return f"{word} p {probability(one.p_adjusted)}"
     if one.decision is Decision.SUSPECT:
         return f"suspect p {probability(one.p)}"

@@ -29,12 +29,20 @@ def near(number: float, *, digits: int) -> Any:
 
 
 def binary(worse: int, better: int, n: int) -> Sample:
-    return Sample(differences=np.repeat([-1.0, 1.0, 0.0], [worse, better, n - worse - better]), is_binary=True)
+    return Sample(
+        differences=np.repeat([-1.0, 1.0, 0.0], [worse, better, n - worse - better]), is_binary=True
+    )
 
 
 def named(finding: Decision, mode: Mode = Mode.PROVE, scope: str = "all") -> Finding:
     return Finding(
-        rule="r", metric="m", scope=scope, kind="compare", mode=mode, severity=Severity.STOP_SHIP, decision=finding
+        rule="r",
+        metric="m",
+        scope=scope,
+        kind="compare",
+        mode=mode,
+        severity=Severity.STOP_SHIP,
+        decision=finding,
     )
 
 
@@ -51,7 +59,9 @@ def test_the_score_interval_is_the_published_one(row: dict[str, Any]) -> None:
     assert tango_upper(row["b"], row["c"], row["n"], z=z) == near(row["upper"], digits=6)
 
 
-@pytest.mark.parametrize("row", VECTORS["non_inferiority"], ids=lambda row: f"{row['b']}-{row['c']}-{row['n']}")
+@pytest.mark.parametrize(
+    "row", VECTORS["non_inferiority"], ids=lambda row: f"{row['b']}-{row['c']}-{row['n']}"
+)
 def test_the_score_statistic_gives_the_published_non_inferiority_p(row: dict[str, Any]) -> None:
     from scipy.stats import norm
 

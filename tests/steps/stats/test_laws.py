@@ -1,0 +1,293 @@
+"""Laws of the statistics: worse never helps, order plays no part, every number is finite."""
+
+from dataclasses import replace
+from math import isfinite
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from stopship.model.rule import ALPHA, Margin
+from stopship.model.verdict import Decision
+from stopship.steps.decide import Numbers, absolute_numbers, decide
+from stopship.steps.stats.bounds import Z, lower_bound, smallest_n, upper_bound
+from stopship.steps.stats.multiplicity import weighted_holm
+from stopship.steps.stats.planning import cases_to_decide, chance_of_pass, minimum_detectable_effect
+from stopship.steps.stats.pvalues import mcnemar_mid_p, p_worse, sign_flip_p
+from stopship.steps.stats.sample import Codes, Floats, Sample
+
+STEPS = st.integers(-20, 20).map(lambda x: x / 20)
+LOSSES = st.integers(-20, 0).map(lambda x: x / 20)
+COARSE = st.sampled_from([-1.0, -0.5, -0.03, 0.0, 0.03, 0.5, 1.0])
+Edit = tuple[list[float], list[float], list[int]]  # differences before and after, clusters
+
+
+@st.composite
+def edits(draw: st.DrawFn, values: st.SearchStrategy[float] = STEPS, most: int = 40) -> Edit:
+    """Differences, the same with some that are not gains made worse, and a cluster for each case."""
+    kind = draw(st.sampled_from(["any", "coarse", "alike", "one gain"]))
+    n = draw(st.integers(1, most))
+    if kind == "any":
+        before = draw(st.lists(values, min_size=n, max_size=n))
+    elif kind == "coarse":
+        before = draw(st.lists(COARSE, min_size=n, max_size=n))
+    else:
+        before = [draw(LOSSES)] * n
+        before[0] = 0.0 if kind == "alike" else 1.0
+    after = list(before)
+    open_to = [i for i, one in enumerate(before) if one <= 0]
+    for i in draw(st.lists(st.sampled_from(open_to), max_size=3)) if open_to else []:
+        after[i] = min(after[i], draw(LOSSES))
+    most_clusters = draw(st.sampled_from([3, 7, 12, n]))
+    codes = draw(st.lists(st.integers(0, max(1, most_clusters)), min_size=n, max_size=n))
+    return before, after, codes
+
+
+def coded(clusters: list[int]) -> Codes:
+    return np.unique(clusters, return_inverse=True)[1].astype(np.int64)
+
+
+def lower(differences: list[float], clusters: Codes | None = None) -> float:
+    return lower_bound(Sample(differences=np.array(differences), clusters=clusters)).value
+
+
+@given(edits())
+@example(([0.0, -1.0], [-0.8, -1.0], [0, 1]))
+@example(([0.0, -0.6, -0.6], [-0.1, -0.6, -0.6], [0, 1, 2]))
+@settings(max_examples=400)
+def test_a_case_made_worse_never_raises_the_lower_bound(edit: Edit) -> None:
+    before, after, _ = edit
+    assert lower(after) <= lower(before) + 1e-12
+
+
+@given(edits())
+@example(([1.0] * 19 + [0.0] * 81, [1.0] * 19 + [-1.0] + [0.0] * 80, [0] * 20 + list(range(1, 81))))
+@example(([1.0, 0.0, 0.0, 0.2], [1.0, 0.0, -0.5, 0.2], [1, 0, 1, 0]))
+@example(([-1.0, 0.0, -1.0, -1.0], [-1.0, -0.99, -1.0, -1.0], [1, 2, 0, 0]))
+@settings(max_examples=400)
+def test_a_case_made_worse_never_raises_the_lower_bound_of_clusters(edit: Edit) -> None:
+    before, after, clusters = edit
+    assert lower(after, coded(clusters)) <= lower(before, coded(clusters)) + 1e-12
+
+
+def test_ten_thousand_random_edits_never_raise_the_lower_bound() -> None:
+    rng = np.random.default_rng(20260101)
+    raised = 0
+    for trial in range(10_000):
+        n = int(rng.choice([2, 3, 5, 8, 12, 20, 40]))
+        scale = rng.choice([0.02, 0.2, 1.0])
+        before = np.round(np.clip(rng.normal(-0.05, scale, n) * (rng.random(n) < rng.random()), -1, 1), 2)
+        clusters = None if trial % 2 else coded(np.minimum(rng.geometric(0.2, n), 12).tolist())
+        not_better = np.flatnonzero(before <= 0)
+        if not len(not_better):
+            continue
+        after = before.copy()
+        chosen = rng.choice(not_better, size=min(len(not_better), int(rng.integers(1, 4))), replace=False)
+        after[chosen] += (-1 - after[chosen]) * rng.choice([1.0, 0.5, 0.05])
+        raised += lower(after.tolist(), clusters) > lower(before.tolist(), clusters) + 1e-12
+    assert raised == 0
+
+
+def test_a_worse_pair_never_raises_the_score_bound_of_a_binary_score() -> None:
+    for n in (1, 2, 5, 20, 60):
+        for worse in range(n):
+            for better in range(n - worse):
+                here, there = (lower_bound(_binary(worse + more, better, n)).value for more in (0, 1))
+                assert there <= here + 1e-12, (worse, better, n)
+
+
+def _binary(worse: int, better: int, n: int) -> Sample:
+    return Sample(
+        differences=np.repeat([-1.0, 1.0, 0.0], [worse, better, n - worse - better]), is_binary=True
+    )
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_a_worse_pair_never_raises_mid_p(worse: int, better: int) -> None:
+    assert mcnemar_mid_p(worse + 1, better) <= mcnemar_mid_p(worse, better)
+
+
+@given(edits(most=24))
+@example(([-0.1] * 16 + [0.0] * 2, [-0.1] * 16 + [-1.0, 0.0], [0] * 18))
+@example(([-0.3] * 9 + [0.2] * 7 + [0.0], [-0.3] * 9 + [0.2] * 7 + [-0.05], [0] * 17))
+@settings(max_examples=150)
+def test_a_case_made_worse_never_raises_the_sign_flip_p(edit: Edit) -> None:
+    before, after, _ = edit
+    assert _flipped(np.array(after)) <= _flipped(np.array(before))
+
+
+@given(st.lists(STEPS, min_size=15, max_size=20), st.data())
+@settings(max_examples=150)
+def test_a_cluster_sum_made_worse_never_raises_the_sign_flip_p(
+    sums: list[float], data: st.DataObject
+) -> None:
+    before, after = np.array(sums), np.array(sums)
+    i = data.draw(st.integers(0, len(sums) - 1))
+    after[i] = min(after[i], data.draw(STEPS))
+    assert _flipped(after) <= _flipped(before)
+
+
+def test_a_small_gain_that_vanishes_never_raises_the_sign_flip_p_at_the_switch_to_exact_signs() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(60):
+        before = np.append(rng.normal(-0.1, 0.3, 16), 1e-4)
+        after = before.copy()
+        after[-1] = 0.0
+        assert _flipped(after) <= _flipped(before)
+
+
+def _flipped(values: Floats) -> float:
+    return sign_flip_p(values, seed=b"law", alpha=ALPHA)
+
+
+@given(edits(), st.randoms(use_true_random=False), st.booleans())
+def test_the_order_of_cases_changes_no_bit_of_a_bound(edit: Edit, random: object, binary: bool) -> None:
+    before = [float(np.sign(x)) for x in edit[0]] if binary else edit[0]
+    shuffled = list(before)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, two = (Sample(differences=np.array(x), is_binary=binary) for x in (before, shuffled))
+    assert lower_bound(one) == lower_bound(two)
+    assert upper_bound(one) == upper_bound(two)
+    assert one.standard_error == two.standard_error
+
+
+@given(edits(), st.permutations(range(60)))
+def test_renaming_clusters_changes_no_bit_of_a_bound(edit: Edit, names: list[int]) -> None:
+    codes = coded(edit[2])
+    renamed = coded([names[code] for code in codes])
+    one, two = (Sample(differences=np.array(edit[0]), clusters=x) for x in (codes, renamed))
+    assert lower_bound(one) == lower_bound(two)
+    assert one.standard_error == two.standard_error
+    assert one.n_effective == two.n_effective
+
+
+@given(edits(), st.sampled_from(["alone", "clustered", "binary"]))
+def test_the_mean_lies_between_its_bounds(edit: Edit, kind: str) -> None:
+    before = np.array(edit[0])
+    if kind == "binary":
+        sample = Sample(differences=np.sign(before), is_binary=True)
+    else:
+        sample = Sample(differences=before, clusters=coded(edit[2]) if kind == "clustered" else None)
+    assert lower_bound(sample).value <= sample.mean + 1e-15
+    assert upper_bound(sample) >= sample.mean - 1e-15
+
+
+EXTREMES: dict[str, Sample] = {
+    "one case": Sample(differences=np.array([0.0])),
+    "one lost case": Sample(differences=np.array([-1.0])),
+    "one gained pair": _binary(0, 1, 1),
+    "one lost pair": _binary(1, 0, 1),
+    "two cases": Sample(differences=np.array([-1.0, 1.0])),
+    "all lost": Sample(differences=np.full(100, -1.0)),
+    "all gained": Sample(differences=np.full(100, 1.0)),
+    "all pairs lost": _binary(100, 0, 100),
+    "all pairs gained": _binary(0, 100, 100),
+    "all equal, no error": Sample(differences=np.full(3000, -0.1)),
+    "as small as floats go": Sample(differences=np.full(50, -1e-300)),
+    "large and small": Sample(differences=np.array([1e-300, -1.0, 1e-9, 0.0] * 10)),
+    "tiny span": Sample(differences=np.full(10, -1e-300), span=1e-300),
+    "huge span": Sample(differences=np.array([-1e150, 1e149] * 20), span=1e150),
+    "a million pairs, none changed": _binary(0, 0, 10**6),
+    "a million pairs, one lost": _binary(1, 0, 10**6),
+    "half a million lost, half gained": _binary(500_000, 500_000, 10**6),
+    "one cluster": Sample(differences=np.full(30, -0.2), clusters=np.zeros(30, dtype=np.int64)),
+    "one cluster of pairs": replace(_binary(3, 2, 30), clusters=np.zeros(30, dtype=np.int64)),
+    "two clusters": Sample(differences=np.array([-1.0, 1.0, 0.0]), clusters=np.array([0, 1, 1])),
+    "clusters that cancel": Sample(
+        differences=np.tile([1.0, -1.0], 300), clusters=np.repeat(np.arange(300), 2)
+    ),
+}
+
+
+@pytest.mark.parametrize("sample", EXTREMES.values(), ids=EXTREMES.keys())
+def test_every_number_of_an_extreme_sample_is_finite_and_raises_no_warning(sample: Sample) -> None:
+    with np.errstate(all="raise", under="ignore"):  # numpy ignores underflow too: to 0 is right here
+        numbers = absolute_numbers(sample, Margin(0.05), alpha=ALPHA)
+        found = [
+            numbers.lower,
+            numbers.upper,
+            numbers.estimate,
+            numbers.test.p,
+            numbers.smallest_p,
+            numbers.n_effective,
+            numbers.mde(ALPHA),
+            numbers.mde(1e-9),
+            numbers.chance_of_pass(),
+            float(numbers.cases_needed()),
+        ]
+    assert all(isfinite(one) for one in found)
+    assert 0 < numbers.test.p <= 1
+    assert 0 <= numbers.chance_of_pass() <= 1
+    assert 0 < numbers.mde(ALPHA) <= 1
+    assert numbers.cases_needed() >= smallest_n(0.05)
+
+
+P_AND_WEIGHT = st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 1)), min_size=1, max_size=12)
+
+
+@given(P_AND_WEIGHT)
+def test_an_adjusted_p_is_never_below_its_own_times_the_weight_still_standing(
+    family: list[tuple[float, float]],
+) -> None:
+    p, weights = [one for one, _ in family], [one for _, one in family]
+    adjusted = weighted_holm(p, weights)
+    for own, weight, found in zip(p, weights, adjusted, strict=True):
+        left = sum(w for q, w in family if q / w >= own / weight)
+        assert own <= found <= 1
+        assert found >= min(1.0, own / weight * left) * (1 - 1e-12)
+
+
+@given(P_AND_WEIGHT)
+def test_adjusted_p_keep_the_order_of_p_over_weight(family: list[tuple[float, float]]) -> None:
+    adjusted = weighted_holm([p for p, _ in family], [w for _, w in family])
+    ratios = [p / w for p, w in family]
+    along = [adjusted[i] for i in sorted(range(len(family)), key=lambda i: (ratios[i], adjusted[i]))]
+    assert along == sorted(along)
+
+
+@given(P_AND_WEIGHT, st.data())
+def test_a_smaller_p_never_raises_any_adjusted_p(
+    family: list[tuple[float, float]], data: st.DataObject
+) -> None:
+    p, weights = [one for one, _ in family], [one for _, one in family]
+    i = data.draw(st.integers(0, len(p) - 1))
+    smaller = [*p[:i], p[i] * data.draw(st.floats(0, 1)), *p[i + 1 :]]
+    pairs = zip(weighted_holm(smaller, weights), weighted_holm(p, weights), strict=True)
+    assert all(new <= old * (1 + 1e-12) for new, old in pairs)
+
+
+@given(P_AND_WEIGHT, st.randoms(use_true_random=False))
+def test_the_order_of_hypotheses_changes_no_bit_of_an_adjusted_p(
+    family: list[tuple[float, float]], random: object
+) -> None:
+    order = list(range(len(family)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    straight = weighted_holm([p for p, _ in family], [w for _, w in family])
+    shuffled = weighted_holm([family[i][0] for i in order], [family[i][1] for i in order])
+    assert shuffled == [straight[i] for i in order]
+
+
+def _decision(numbers: Numbers) -> Decision:
+    return decide(numbers, p_adjusted=numbers.test.p, alpha=ALPHA, adjusted_alpha=ALPHA)
+
+
+@pytest.mark.parametrize("points", [1, 2, 3, 5, 10, 25, 50, 90])
+@pytest.mark.parametrize("binary", [True, False], ids=["binary", "bounded"])
+def test_an_unchanged_candidate_passes_exactly_from_the_smallest_n_on(points: int, binary: bool) -> None:
+    margin = Margin(points / 100)
+    first = int(smallest_n(margin.share))
+    for n in {1, first - 1, first, first + 1, 10 * first} - {0}:
+        sample = Sample(differences=np.zeros(n), is_binary=binary)
+        decision = _decision(absolute_numbers(sample, margin, alpha=ALPHA))
+        assert decision is (Decision.PASS if n >= first else Decision.BLIND), n
+
+
+@given(edits(), st.sampled_from(["alone", "clustered"]))
+def test_what_is_said_to_people_stays_in_range(edit: Edit, kind: str) -> None:
+    sample = Sample(differences=np.array(edit[0]), clusters=coded(edit[2]) if kind == "clustered" else None)
+    assert 0 < minimum_detectable_effect(sample, alpha=ALPHA) <= 1
+    assert 0 <= chance_of_pass(sample, margin=0.05) <= 1
+    assert cases_to_decide(sample, margin=0.05) >= smallest_n(0.05)
+    assert 0 < p_worse(sample, alpha=ALPHA).p <= 1
+    assert Z * Z / (1 + Z * Z) < 1

@@ -1,0 +1,69 @@
+"""Every command that the documentation shows is run, and what it shows as output is what comes out.
+
+A line `…` in shown output stands for any lines. STOPSHIP_UPDATE_GOLDEN=1 writes the outputs anew.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("STOPSHIP_REAL_DATA", ROOT.parent / "shared" / "data"))
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+class Shown(NamedTuple):
+    page: Path
+    command: str
+    output: str
+    exit_code: int
+
+
+def commands(page: Path) -> list[Shown]:
+    """The commands of a page's console blocks; `# exit N` after a command says how it ends."""
+    found = []
+    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            lines = part.split("\n")
+            end = next(i for i, line in enumerate(lines) if not line.endswith("\\"))
+            command = "\n".join(lines[: end + 1])
+            code = re.search(r"  # exit (\d+)$", command)
+            found.append(Shown(page, command, "\n".join(lines[end + 1 :]), int(code[1]) if code else 0))
+    return found
+
+
+EVERY = [one for page in PAGES for one in commands(page)]
+
+
+@pytest.mark.parametrize("shown", EVERY, ids=lambda one: f"{one.page.name}: {one.command[:60]}")
+def test_a_shown_command_does_what_is_shown(shown: Shown, tmp_path: Path) -> None:
+    if "$DATA" in shown.command and not DATA.is_dir():
+        pytest.skip("the recorded outputs are not at hand")
+    bin_dir = str(Path(sys.executable).parent)
+    env = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS", "COLUMNS")}
+    env |= {"PATH": f"{bin_dir}{os.pathsep}{env['PATH']}", "DATA": str(DATA), "OUT": str(tmp_path), "PYTHONUTF8": "1"}
+    done = subprocess.run(
+        ["sh", "-c", shown.command], cwd=ROOT, env=env, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == shown.exit_code, done.stdout + done.stderr
+    real = done.stdout.replace(str(DATA), "$DATA").replace(str(tmp_path), "$OUT")
+    if shown.output.strip() == "":
+        return
+    if os.environ.get("STOPSHIP_UPDATE_GOLDEN") and "…\n" not in shown.output:
+        text = shown.page.read_text(encoding="utf-8")
+        shown.page.write_text(
+            text.replace(f"{shown.command}\n{shown.output}", f"{shown.command}\n{real}"), encoding="utf-8"
+        )
+        return
+    pattern = re.escape(shown.output.strip("\n")).replace("…", "(.|\n)*")
+    assert re.fullmatch(pattern, real.strip("\n")), f"--- shown\n{shown.output}\n--- real\n{real}"
+
+
+def test_the_documentation_shows_commands() -> None:
+    assert len([one for one in EVERY if one.page.name == "README.md"]) >= 3
