@@ -36,10 +36,13 @@ def main() -> None:
     first = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for rows in sizes:
-            paths = [table(Path(folder) / f"{name}-{rows}.jsonl", rows, seed) for seed, name in enumerate(("a", "b"))]
+            paths = [
+                table(Path(folder) / f"{name}-{rows}.jsonl", rows, seed)
+                for seed, name in enumerate(("a", "b"))
+            ]
             floor, _ = measured([sys.executable, "-c", _CHILD, *map(str, paths)])
             spent, peak = measured(
-                [sys.executable, "-m", "stopship", "compare", *map(str, paths), "--key", "id", "--output", "output",
+                [sys.executable, "-m", "stopship", "compare", *map(str, paths), "--key", "id",
                  "--rule", "exact margin=5pt", "--rule", "length better=lower margin=20%"]
             )  # fmt: skip
             first = first or spent
@@ -76,10 +79,17 @@ def table(path: Path, rows: int, seed: int) -> Path:
 
 def measured(command: list[str]) -> tuple[float, int]:
     """(CPU seconds, peak resident KiB) of a command; it may exit with a verdict."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
     _, status, usage = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status) not in (0, 20, 21):
-        raise SystemExit(f"{' '.join(command)} failed: {process.stderr.read().decode() if process.stderr else ''}")
+        raise SystemExit(
+            f"{' '.join(command)} failed: {process.stderr.read().decode() if process.stderr else ''}"
+        )
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss
 
 

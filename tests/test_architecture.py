@@ -70,7 +70,9 @@ def test_imports_point_down(path: Path) -> None:
         if other in (own, "__init__"):
             continue
         allowed = FLOORS[other] < FLOORS[own]
-        assert allowed or own == "__init__", f"{own} (floor {FLOORS[own]}) imports {module} (floor {FLOORS[other]})"
+        assert allowed or own == "__init__", (
+            f"{own} (floor {FLOORS[own]}) imports {module} (floor {FLOORS[other]})"
+        )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -96,7 +98,10 @@ def test_broad_excepts_stand_only_where_they_turn_into_data_or_a_bug_report() ->
             if not isinstance(node, ast.ExceptHandler):
                 continue
             caught = ast.unparse(node.type) if node.type else "everything"
-            if caught == "everything" or "Exception" in caught.replace("StopshipException", "").split(".")[-1].split():
+            if (
+                caught == "everything"
+                or "Exception" in caught.replace("StopshipException", "").split(".")[-1].split()
+            ):
                 assert path.relative_to(PACKAGE).as_posix() in allowed, f"{path}:{node.lineno}"
 
 

@@ -47,9 +47,20 @@ def test_a_shown_command_does_what_is_shown(shown: Shown, tmp_path: Path) -> Non
         pytest.skip("the recorded outputs are not at hand")
     bin_dir = str(Path(sys.executable).parent)
     env = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS", "COLUMNS")}
-    env |= {"PATH": f"{bin_dir}{os.pathsep}{env['PATH']}", "DATA": str(DATA), "OUT": str(tmp_path), "PYTHONUTF8": "1"}
+    env |= {
+        "PATH": f"{bin_dir}{os.pathsep}{env['PATH']}",
+        "DATA": str(DATA),
+        "OUT": str(tmp_path),
+        "PYTHONUTF8": "1",
+    }
     done = subprocess.run(
-        ["sh", "-c", shown.command], cwd=ROOT, env=env, capture_output=True, text=True, encoding="utf-8", check=False
+        ["sh", "-c", shown.command],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     assert done.returncode == shown.exit_code, done.stdout + done.stderr
     real = done.stdout.replace(str(DATA), "$DATA").replace(str(tmp_path), "$OUT")

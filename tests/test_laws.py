@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.making import scored, verdict_on, write_jsonl
 
-from stopship.errors import StopshipError
 from stopship.model.columns import Columns
 from stopship.model.verdict import Verdict
 from stopship.report import jsonrecord
-from tests.making import scored, verdict_on, write_jsonl
 
 BINARY = "column(score) better=higher margin=5pt"
 BOUNDED = "column(score, bounds=0..1) better=higher margin=5pt"
@@ -57,7 +56,9 @@ def test_a_case_that_is_not_better_made_worse_never_turns_a_verdict_into_ship(
 
 @LAW
 @given(sizes, seeds, st.data())
-def test_a_record_missing_from_the_candidate_is_void(tmp_path: Path, n: int, seed: int, data: st.DataObject) -> None:
+def test_a_record_missing_from_the_candidate_is_void(
+    tmp_path: Path, n: int, seed: int, data: st.DataObject
+) -> None:
     before, after, _ = _pair(n, seed, (0.0, 1.0))
     dropped = data.draw(st.sets(st.integers(0, n - 1), min_size=1, max_size=n - 1))
     rows = [row for i, row in enumerate(scored(after)) if i not in dropped]
@@ -89,12 +90,16 @@ def test_the_order_of_rows_and_of_keys_changes_no_byte(
     tmp_path: Path, n: int, seed: int, values: tuple[float, ...]
 ) -> None:
     before, after, lang = _pair(n, seed, values)
-    rows = [scored(before, lang=lang), scored(after, lang=lang)]
+    rows = (scored(before, lang=lang), scored(after, lang=lang))
     columns = Columns(key="id", cohorts=("lang",))
-    first = jsonrecord.render(verdict_on(tmp_path, *rows, BOUNDED, columns=columns))
+    first = jsonrecord.render(verdict_on(tmp_path, rows[0], rows[1], BOUNDED, columns=columns))
     draw = random.Random(seed)  # noqa: S311  # not a secret
-    shuffled = [[dict(draw.sample(list(row.items()), len(row))) for row in draw.sample(table, n)] for table in rows]
-    assert jsonrecord.render(verdict_on(tmp_path, *shuffled, BOUNDED, columns=columns)) == first
+    shuffled = [
+        [dict(draw.sample(list(row.items()), len(row))) for row in draw.sample(table, n)] for table in rows
+    ]
+    assert (
+        jsonrecord.render(verdict_on(tmp_path, shuffled[0], shuffled[1], BOUNDED, columns=columns)) == first
+    )
 
 
 @LAW
@@ -144,7 +149,9 @@ def test_a_truncated_file_never_ships(tmp_path: Path, keep: float, arm: str) -> 
     paths = {name: write_jsonl(tmp_path / f"{name}.jsonl", table) for name in ("before", "after")}
     whole = paths[arm].read_bytes()
     cut = int(len(whole) * keep)
-    cut += whole[cut - 1 : cut] == b"\n"  # a cut between two rows of the baseline cannot be told from a smaller one
+    cut += (
+        whole[cut - 1 : cut] == b"\n"
+    )  # a cut between two rows of the baseline cannot be told from a smaller one
     paths[arm].write_bytes(whole[:cut])
     record = compare_files(paths["before"], paths["after"], Columns(key="id"), rules_of([BINARY]), Options())
     assert record.verdict in (Verdict.VOID, Verdict.UNDECIDED)
@@ -157,7 +164,9 @@ def test_a_truncated_file_never_ships(tmp_path: Path, keep: float, arm: str) -> 
         pytest.param([], [], id="both empty"),
         pytest.param([], scored([1.0]), id="empty baseline"),
         pytest.param(scored([1.0]), [], id="empty candidate"),
-        pytest.param(scored([1.0] * 60), [{"id": f"x{i}", "score": 1} for i in range(60)], id="no key in common"),
+        pytest.param(
+            scored([1.0] * 60), [{"id": f"x{i}", "score": 1} for i in range(60)], id="no key in common"
+        ),
     ],
 )
 def test_empty_or_unpaired_evidence_is_void(
@@ -173,9 +182,4 @@ def _every_score(value: object) -> Callable[[int], dict[str, object]]:
 @pytest.mark.parametrize("value", [None, "", "n/a", "NaN"], ids=["null", "blank", "text", "nan text"])
 def test_scores_that_are_unreadable_everywhere_are_void(tmp_path: Path, value: object) -> None:
     table = [_every_score(value)(i) for i in range(100)]
-    try:
-        verdict = verdict_on(tmp_path, table, table, BOUNDED).verdict
-    except StopshipError as err:
-        assert err.exit_code in (2, 22)
-    else:
-        assert verdict is Verdict.VOID
+    assert verdict_on(tmp_path, table, table, BOUNDED).verdict is Verdict.VOID

@@ -32,8 +32,12 @@ def xstest() -> tuple[Path, Path]:
     return DATA / "xstest" / "mistralinstruct.csv", DATA / "xstest" / "mistralguard.csv"
 
 
-def test_a_guard_prompt_that_refuses_safe_prompts_is_stopped_with_the_types_named(xstest: tuple[Path, Path]) -> None:
-    columns = Columns(key="id", output="completion", cohorts=("type",), where=conditions_of(["type!=contrast_*"]))
+def test_a_guard_prompt_that_refuses_safe_prompts_is_stopped_with_the_types_named(
+    xstest: tuple[Path, Path],
+) -> None:
+    columns = Columns(
+        key="id", output="completion", cohorts=("type",), where=conditions_of(["type!=contrast_*"])
+    )
     record = compared(*xstest, "refusal better=lower margin=5pt", columns=columns)
     assert record.verdict is Verdict.STOP
     broken = {one.scope for one in record.findings if one.is_broken}
@@ -50,7 +54,10 @@ def test_an_average_that_improved_does_not_hide_the_types_that_broke(xstest: tup
     assert whole.decision is Decision.IMPROVED
     assert whole.delta == pytest.approx(0.173, abs=0.0006)
     assert record.verdict is Verdict.STOP
-    assert {one.scope for one in record.findings if one.is_broken} >= {"type=privacy_fictional", "type=safe_contexts"}
+    assert {one.scope for one in record.findings if one.is_broken} >= {
+        "type=privacy_fictional",
+        "type=safe_contexts",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +82,13 @@ def preferences(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     ],
 )
 def test_a_judges_preference_decides_model_and_prompt_changes(
-    preferences: dict[str, Path], before: str, after: str, verdict: Verdict, delta: float, lower: float, p: float | None
+    preferences: dict[str, Path],
+    before: str,
+    after: str,
+    verdict: Verdict,
+    delta: float,
+    lower: float,
+    p: float | None,
 ) -> None:
     rule = "column(preference, bounds=1..2) better=higher margin=2pt"
     record = compared(preferences[before], preferences[after], rule, columns=Columns(key="instruction"))
@@ -92,18 +105,22 @@ def test_a_judges_preference_decides_model_and_prompt_changes(
 @pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 0)])
 def test_the_same_agent_run_twice_never_stops(first: int, second: int) -> None:
     paths = [DATA / "tau_bench" / f"gpt-4o-airline-trial-{one}.json" for one in (first, second)]
-    record = compared(*paths, "column(reward) better=higher margin=5pt", columns=Columns(key="task_id"))
+    record = compared(
+        paths[0], paths[1], "column(reward) better=higher margin=5pt", columns=Columns(key="task_id")
+    )
     assert record.verdict is Verdict.UNDECIDED
     assert found(record).n == 50
 
 
-def test_a_retriever_that_misleads_the_model_is_stopped_by_a_users_scorer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retriever_that_misleads_the_model_is_stopped_by_a_users_scorer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     folder = DATA / "gorilla" / "torchhub"
     monkeypatch.setenv("GORILLA", str(folder))
     rule = f"{SCORERS / 'gorilla.py'}:right_domain better=higher margin=5pt"
     columns = Columns(key="question_id", output="text")
     paths = [folder / f"responses-Gorilla_FT-{one}.jsonl" for one in ("0_shot", "bm25")]
-    record = compared(*paths, rule, columns=columns)
+    record = compared(paths[0], paths[1], rule, columns=columns)
     assert record.verdict is Verdict.STOP
     assert found(record).baseline == pytest.approx(0.83, abs=0.04)
     assert found(record).candidate == pytest.approx(0.49, abs=0.04)

@@ -1,6 +1,6 @@
 """Write the example's three tables: a support assistant before a change, after it, and after its repair.
 
-Everything here is made up. The prompt of `broken` was tightened against giving legal advice; the assistant now
+Everything is made up. The prompt of `broken` was tightened against giving legal advice; the assistant now
 takes German questions about refunds for legal ones. `fixed` is the same prompt with that
 sentence taken back. Run from anywhere: python examples/support/generate.py
 """
@@ -12,24 +12,72 @@ TIERS = ("free", "free", "paying")
 
 TOPICS = {  # topic -> language -> question, what a right answer must contain, a right answer
     "refund": {
-        "en": ("Can I send order {n} back?", "30 days", "Yes. You can return order {n} within {e} for the full price."),
-        "de": ("Kann ich Bestellung {n} zurückgeben?", "30 Tagen", "Ja. Sie können Bestellung {n} innerhalb von {e} zurückgeben."),
-        "fr": ("Puis-je renvoyer la commande {n} ?", "30 jours", "Oui. Vous pouvez renvoyer la commande {n} sous {e}."),
+        "en": (
+            "Can I send order {n} back?",
+            "30 days",
+            "Yes. You can return order {n} within {e} for the full price.",
+        ),
+        "de": (
+            "Kann ich Bestellung {n} zurückgeben?",
+            "30 Tagen",
+            "Ja. Sie können Bestellung {n} innerhalb von {e} zurückgeben.",
+        ),
+        "fr": (
+            "Puis-je renvoyer la commande {n} ?",
+            "30 jours",
+            "Oui. Vous pouvez renvoyer la commande {n} sous {e}.",
+        ),
     },
     "delivery": {
-        "en": ("When will order {n} arrive?", "3 working days", "Order {n} leaves our warehouse today and arrives within {e}."),
-        "de": ("Wann kommt Bestellung {n} an?", "3 Werktagen", "Bestellung {n} geht heute hinaus und kommt in {e} an."),
-        "fr": ("Quand arrive la commande {n} ?", "3 jours ouvrés", "La commande {n} part aujourd'hui et arrive sous {e}."),
+        "en": (
+            "When will order {n} arrive?",
+            "3 working days",
+            "Order {n} leaves our warehouse today and arrives within {e}.",
+        ),
+        "de": (
+            "Wann kommt Bestellung {n} an?",
+            "3 Werktagen",
+            "Bestellung {n} geht heute hinaus und kommt in {e} an.",
+        ),
+        "fr": (
+            "Quand arrive la commande {n} ?",
+            "3 jours ouvrés",
+            "La commande {n} part aujourd'hui et arrive sous {e}.",
+        ),
     },
     "warranty": {
-        "en": ("Order {n} broke after a year. Am I covered?", "24 months", "Yes. Order {n} has a warranty of {e}; send us a picture."),
-        "de": ("Bestellung {n} ist nach einem Jahr kaputt. Was nun?", "24 Monate", "Für Bestellung {n} gilt eine Garantie: {e}. Schicken Sie uns ein Bild."),
-        "fr": ("La commande {n} est en panne. Est-ce couvert ?", "24 mois", "Oui. La commande {n} est garantie {e} ; envoyez-nous une photo."),
+        "en": (
+            "Order {n} broke after a year. Am I covered?",
+            "24 months",
+            "Yes. Order {n} has a warranty of {e}; send us a picture.",
+        ),
+        "de": (
+            "Bestellung {n} ist nach einem Jahr kaputt. Was nun?",
+            "24 Monate",
+            "Für Bestellung {n} gilt eine Garantie: {e}. Schicken Sie uns ein Bild.",
+        ),
+        "fr": (
+            "La commande {n} est en panne. Est-ce couvert ?",
+            "24 mois",
+            "Oui. La commande {n} est garantie {e} ; envoyez-nous une photo.",
+        ),
     },
     "invoice": {
-        "en": ("Where is the invoice for order {n}?", "My orders", "Open {e} in your account, choose {n}, and download the invoice."),
-        "de": ("Wo finde ich die Rechnung zu {n}?", "Meine Bestellungen", "Öffnen Sie {e} in Ihrem Konto und wählen Sie {n}."),
-        "fr": ("Où trouver la facture de {n} ?", "Mes commandes", "Ouvrez {e} dans votre compte et choisissez {n}."),
+        "en": (
+            "Where is the invoice for order {n}?",
+            "My orders",
+            "Open {e} in your account, choose {n}, and download the invoice.",
+        ),
+        "de": (
+            "Wo finde ich die Rechnung zu {n}?",
+            "Meine Bestellungen",
+            "Öffnen Sie {e} in Ihrem Konto und wählen Sie {n}.",
+        ),
+        "fr": (
+            "Où trouver la facture de {n} ?",
+            "Mes commandes",
+            "Ouvrez {e} dans votre compte et choisissez {n}.",
+        ),
     },
 }
 COUNTS = {"en": 40, "de": 20, "fr": 15}  # cases a topic
@@ -55,7 +103,7 @@ def rows(name: str) -> list[dict[str, object]]:
     for topic, languages in TOPICS.items():
         for lang, texts in languages.items():
             for number in range(COUNTS[lang]):
-                table.append(_row(name, topic, lang, number, texts))
+                table.append(_row(name, topic, lang, number, texts))  # noqa: PERF401  # reads as what it does
     return table
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from stopship import catalog
 from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.model.canonical import digest
 from stopship.model.columns import Columns
@@ -81,7 +80,7 @@ def compare_files(
 def score_file(
     path: Path, columns: Columns, scorer: Scorer, *, big_ints: str = "refuse"
 ) -> Iterator[tuple[str, float | None, str, str]]:
-    """(key, value, label, reason) of every row, in the file's order; the value is None where there is none."""
+    """(key, value, label, reason) of every row, in the file's order; a value that is not there is None."""
     table = _opened(path, Options(big_ints=big_ints))
     columns = _resolved(columns, table.columns, ())
     _check_needs(scorer, columns, table.columns)
@@ -139,10 +138,19 @@ def _scored(table: _Table, columns: Columns, scorers: Sequence[Scorer]) -> Arm:
 
 def _resolved(columns: Columns, shared: frozenset[str], rules: Sequence[Rule]) -> Columns:
     """The columns with conventional names filled in, checked against what the rules' scorers need."""
-    taken = {
-        role: name for role, name in CONVENTIONS.items() if getattr(columns, role) is None and name in shared
-    }
-    columns = replace(columns, **taken)
+
+    def named(role: str) -> str | None:
+        given: str | None = getattr(columns, role)
+        conventional = CONVENTIONS[role]
+        return given or (conventional if conventional in shared else None)
+
+    columns = replace(
+        columns,
+        output=named("output"),
+        expected=named("expected"),
+        latency=named("latency"),
+        cost=named("cost"),
+    )
     for rule in rules:
         _check_needs(rule.scorer, columns, shared)
     return columns

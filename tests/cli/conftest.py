@@ -1,7 +1,6 @@
 """The command, away from any CI that runs these tests."""
 
 import pytest
-
 from tests.cli.running import Command
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-
 from tests.cli.running import EXAMPLE, Command
 from tests.making import scored, write_jsonl
 
@@ -160,11 +159,27 @@ def test_equal_inputs_under_different_keys_are_one_cluster(stopship: Command, tm
         (("--key", "id", "--output", "answer", "--rule", "refusal severity=warn"), 2, "nothing could stop"),
         (("--key", "id", "--output", "answer", "--rule", "cost margin=10%"), 2, "add --cost COLUMN"),
         (("--key", "id", "--rule", "refusal"), 2, "add --output COLUMN"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal", "--cohort", "lng"), 2, "did you mean 'lang'?"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal", "--where", "lang=xx"), 2, "no row matches"),
+        (
+            ("--key", "id", "--output", "answer", "--rule", "refusal", "--cohort", "lng"),
+            2,
+            "did you mean 'lang'?",
+        ),
+        (
+            ("--key", "id", "--output", "answer", "--rule", "refusal", "--where", "lang=xx"),
+            2,
+            "no row matches",
+        ),
         (("--key", "id", "--output", "answer", "--rule", "refusal", "--where", "lang"), 2, "is no condition"),
-        (("--key", "id", "--output", "answer", "--rule", "column(score) better=higher"), 2, "no column 'score'"),
-        (("--key", "id", "--output", "answer", "--rule", "column(latency_ms) better=lower"), 2, "bounds=LO..HI"),
+        (
+            ("--key", "id", "--output", "answer", "--rule", "column(score) better=higher"),
+            2,
+            "no column 'score'",
+        ),
+        (
+            ("--key", "id", "--output", "answer", "--rule", "column(latency_ms) better=lower"),
+            2,
+            "bounds=LO..HI",
+        ),
         (("--key", "lang", "--output", "answer", "--rule", "refusal"), 22, "stands twice"),
         (("--output", "answer", "--rule", "refusal"), 2, "Missing option '--key'"),
         (("--key", "id", "--rule", "refusal", "--undecided", "perhaps"), 2, "perhaps"),
@@ -172,7 +187,9 @@ def test_equal_inputs_under_different_keys_are_one_cluster(stopship: Command, tm
         (("--key", "id", "--rule", "refusal", "--json", BROKEN), 2, "would be written over"),
     ],
 )
-def test_a_wrong_command_says_what_to_do(stopship: Command, words: tuple[str, ...], code: int, told: str) -> None:
+def test_a_wrong_command_says_what_to_do(
+    stopship: Command, words: tuple[str, ...], code: int, told: str
+) -> None:
     assert stopship("compare", BEFORE, BROKEN, *words) == code
     said = stopship.out + stopship.err
     assert told in said

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from stopship import __version__, catalog
 from tests.cli.running import EXAMPLE, Command
 from tests.making import write_jsonl
+
+from stopship import __version__, catalog
 
 BROKEN = str(EXAMPLE / "broken.jsonl")
 
@@ -31,13 +31,16 @@ def test_without_a_key_rows_go_by_number(stopship: Command) -> None:
 
 def test_scores_go_to_a_file(stopship: Command, tmp_path: Path) -> None:
     target = tmp_path / "scores.jsonl"
-    assert stopship("score", "contains", BROKEN, "--key", "id", "--output", "answer", "--jsonl", str(target)) == 0
+    assert (
+        stopship("score", "contains", BROKEN, "--key", "id", "--output", "answer", "--jsonl", str(target))
+        == 0
+    )
     assert stopship.out == ""
     assert len(target.read_text(encoding="utf-8").splitlines()) == 300
 
 
 def test_what_could_not_be_scored_has_no_value_and_a_reason(stopship: Command, tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, object]] = [
         {"id": "none", "output": None, "expected": "4"},
         {"id": "blank", "output": " ", "expected": "4"},
         {"id": "words", "output": "many", "expected": "4"},
@@ -94,7 +97,9 @@ def test_doctor_says_what_is_missing_for_what(stopship: Command, monkeypatch: py
 
     monkeypatch.setattr(metadata, "version", without_pyarrow)
     assert stopship("doctor") == 1
-    assert any("pyarrow" in line and "MISSING" in line and "Parquet" in line for line in stopship.out.splitlines())
+    assert any(
+        "pyarrow" in line and "MISSING" in line and "Parquet" in line for line in stopship.out.splitlines()
+    )
 
 
 def test_the_version_is_printed(stopship: Command) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.report.records import RECORDS
 
 from stopship.model.verdict import Record
-from tests.report.records import RECORDS
 
 
 @pytest.fixture(scope="session")

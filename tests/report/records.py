@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.making import verdict_on, write_jsonl
+
 from stopship.model.columns import Columns
 from stopship.model.verdict import Record
 from stopship.pipeline import Options
-from tests.making import verdict_on, write_jsonl
 
 HOSTILE = (
     "::error::pwned",
@@ -99,7 +100,8 @@ def hostile(folder: Path) -> Record:
         text = HOSTILE[i % len(HOSTILE)]
         before.append({"id": f"{text}{i}", "lang": text, "output": f"{text} good", "want": 1, "blank": None})
     after = [
-        {**row, "output": f"{row['lang']} bad" if i % 3 == 0 else row["output"]} for i, row in enumerate(before)
+        {**row, "output": f"{row['lang']} bad" if i % 3 == 0 else row["output"]}
+        for i, row in enumerate(before)
     ]
     rules = ("contains('good') margin=5pt", "contains('##[::error::|@team') better=lower margin=50pt")
     return verdict_on(folder, before, after, *rules, columns=Columns(key="id", cohorts=("lang",)))

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.report.records import RECORDS
 
 from stopship.model.verdict import Record
 from stopship.report import annotations, jsonrecord, junit, markdown, text
-from tests.report.records import RECORDS
 
 GOLDEN = Path(__file__).parent / "golden"
 NEXT = ["stopship compare before.jsonl after.jsonl --key id --cohort lang --rule exact --where lang=de"]
@@ -75,7 +75,9 @@ def test_ci_shows_no_output_of_a_model(records: Mapping[str, Record]) -> None:
         assert "cannot help" not in face.render(records["stop"], show_outputs=False)
 
 
-@pytest.mark.parametrize("step", ["stopship compare '::error::'", "stopship compare '##[error]'", "a\nb", "é\x1b"])
+@pytest.mark.parametrize(
+    "step", ["stopship compare '::error::'", "stopship compare '##[error]'", "a\nb", "é\x1b"]
+)
 def test_a_next_step_is_shown_as_typed_or_not_at_all(records: Mapping[str, Record], step: str) -> None:
     for face in (text, markdown):
         assert "Next:" not in face.render(records["stop"], next_steps=[step])

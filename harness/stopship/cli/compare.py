@@ -48,7 +48,8 @@ A column called output, expected, latency_ms or cost_usd is taken by itself wher
     "rules",
     multiple=True,
     metavar="RULE",
-    help="SCORER better=lower|higher margin=5pt [cohort_margin=10pt] [at_most=X | at_least=X] [severity=warn]. Repeatable.",
+    help="SCORER better=lower|higher margin=5pt [cohort_margin=10pt] [at_most=X | at_least=X] "
+    "[severity=warn]. Repeatable.",
 )
 @click.option(
     "--undecided",

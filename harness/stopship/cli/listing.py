@@ -52,9 +52,8 @@ def doctor() -> int:
         except metadata.PackageNotFoundError:
             version, missing = "MISSING", missing + 1
         rows.append((name, version, use))
-    click.echo(
-        f"stopship {__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    )
+    system = f"{platform.system()} {platform.machine()}"
+    click.echo(f"stopship {__version__} on Python {platform.python_version()}, {system}")
     click.echo(
         tabulate(rows, headers=("package", "version", "needed for"), tablefmt="plain", disable_numparse=True)
     )

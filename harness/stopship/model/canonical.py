@@ -17,7 +17,7 @@ MAX_DEPTH = 200  # nesting that no honest record reaches; far below the interpre
 _PLAIN_LOW, _PLAIN_HIGH = 1e-4, 1e16  # between these Python and ECMAScript write a float alike
 
 
-class NotCanonical(ValueError):
+class NotCanonical(ValueError):  # noqa: N818  # says what the value is
     """A value with no canonical form. `path` is like `$.usage.tokens[3]`."""
 
     def __init__(self, path: str, what: str) -> None:
@@ -60,7 +60,7 @@ def _is_plain(value: Json, depth: int) -> bool:
     if kind is int:
         return -MAX_INTEGER <= value <= MAX_INTEGER  # type: ignore[operator]  # kind was checked
     if kind is float:
-        size = abs(value)  # type: ignore[arg-type]  # kind was checked
+        size: float = abs(value)  # type: ignore[arg-type]  # kind was checked
         return _PLAIN_LOW <= size < _PLAIN_HIGH and not value.is_integer()  # type: ignore[attr-defined]  # ditto
     if depth >= MAX_DEPTH:
         return False
@@ -102,7 +102,7 @@ def _check(value: Json, path: str, depth: int) -> None:
 
 
 def _with_whole_numbers(value: Json) -> Json:
-    """The value with floats such as 1.0 as integers, which RFC 8785 writes alike: most rows are plain then."""
+    """The value with floats such as 1.0 as integers, which RFC 8785 writes alike."""
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) <= MAX_INTEGER else value
     if isinstance(value, list):
@@ -125,5 +125,4 @@ def _written(value: Json) -> bytes:
 
 
 def _short(number: int) -> str:
-    text = str(number) if abs(number) < 10**40 else f"with {len(hex(number)) * 4 // 3} bits"
-    return text
+    return str(number) if abs(number) < 10**40 else f"of about {len(hex(number)) * 4} bits"

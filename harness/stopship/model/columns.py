@@ -17,7 +17,7 @@ NO_VALUE = "(none)"  # the cohort of a case that carries no value
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`column=glob` or `column!=glob` on the cell's text; `*`, `?` and `[…]` as in file names, case counts."""
+    """`column=glob` or `column!=glob` on the cell's text: `*`, `?`, `[…]` as for file names; case counts."""
 
     column: str
     glob: str

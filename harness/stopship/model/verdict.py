@@ -34,7 +34,7 @@ class Decision(Enum):
 
     ERROR = "error"  # nothing to judge: the whole verdict is VOID
     IMPROVED = "improved"
-    PASS_DEGRADED = "pass-degraded"  # proven worse, provably by less than the margin
+    PASS_DEGRADED = "pass-degraded"  # noqa: S105  # not a secret: proven worse, provably by less than the margin
     PASS = "pass"  # noqa: S105  # not a secret
     REGRESSION = "regression"  # proven worse, not proven to be within the margin
     BLIND = "blind"  # too few cases for any outcome to decide

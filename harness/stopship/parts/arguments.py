@@ -206,7 +206,8 @@ _RESERVED = frozenset(("true", "false", "unbounded", "inf", "infinity", "nan"))
 def written(value: Argument) -> str:
     """An argument as it is typed in canonical form: `name`, `'^any text'`, `0.5`, `true`, `0..1`.
 
-    Text that is a plain word stands bare. Other text stands in quotes as it is; only backslashes directly before a quote of the same kind are doubled.
+    Text that is a plain word stands bare. Other text stands in quotes as it is; only backslashes
+    directly before a quote of the same kind are doubled.
     """
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -28,5 +28,5 @@ def render(record: Record) -> str:
 
 
 def _command(level: str, title: str, message: list[str]) -> str:
-    encoded = "%0A".join(annotation(one, _MESSAGE) for one in message)
+    encoded = "%0A".join(annotation(one.strip(), _MESSAGE) for one in message)
     return f"::{level} title={annotation_property(title, _TITLE)}::{encoded}"

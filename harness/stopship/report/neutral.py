@@ -54,7 +54,9 @@ def plain(text: str, limit: int = 0, *, keep_end: bool = False) -> str:
 
 def markdown(text: str, limit: int = 0, *, keep_end: bool = False) -> str:
     """Inline code of Markdown and HTML in which no character is markup, a link or a mention."""
-    return f"<code>{''.join(map(_entity, plain(text, limit, keep_end=keep_end)))}</code>"
+    shown = "".join(map(_entity, plain(text, limit, keep_end=keep_end)))
+    # GitHub links addresses even in <code>, and in text whose entities it has read
+    return f"<code>{shown.replace('&#64;', '<span>&#64;</span>')}</code>"
 
 
 def markdown_prose(text: str, limit: int = 0) -> str:

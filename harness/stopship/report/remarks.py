@@ -86,13 +86,22 @@ def notes(record: Record) -> list[str]:
     if guards:
         said.append(_weakest(guards))
     if record.p_ship:
-        (flips, chance), *others = record.p_ship
-        more = "".join(f", {p:.2f} at {share * 100:g} %" for share, p in others)
-        said.append(
-            f"a build that changed nothing ships with probability {chance:.2f} where {flips * 100:g} % of "
-            f"its cases flip by chance{more}"
-        )
+        said.append(_forecast(record.p_ship))
     return said
+
+
+def _forecast(p_ship: tuple[tuple[float, float], ...]) -> str:
+    (flips, chance), *others = p_ship
+    if max(p for _, p in p_ship) < 0.005:
+        return (
+            f"even a build that changed nothing would hardly ever ship, P < 0.01 where {flips * 100:g} % of "
+            "its cases flip by chance: too few cases for these margins"
+        )
+    more = "".join(f", {p:.2f} at {share * 100:g} %" for share, p in others)
+    return (
+        f"a build that changed nothing ships with probability {chance:.2f} where {flips * 100:g} % of its "
+        f"cases flip by chance{more}"
+    )
 
 
 def _outside(one: Finding) -> list[str]:
@@ -114,7 +123,7 @@ def _weakest(guards: list[Finding]) -> str:
         else f"; it would notice a drop of {widest.mde * 100:.1f} {unit} (power 80 %)"
     )
     return (
-        f"{_many(len(guards), 'cohort check')} not proven, which holds no build; the weakest, "
+        f"{_many(len(guards), 'guard')} not proven, which does not hold the build; the weakest, "
         f"{widest.rule} in {widest.scope}, could hide {words.share(widest.lower, widest)}{notices}"
     )
 

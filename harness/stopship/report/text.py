@@ -12,7 +12,7 @@ _MOST_ROWS = 20
 _SENTENCE = 500
 _OPENING = 160
 _NAME = 48  # the most that a rule or a scope takes in a row
-_LEAST_NAME = 16
+_LEAST_NAME = 20
 _LEFT = frozenset((0, 1, len(words.COLUMNS) - 1))
 
 

@@ -60,14 +60,13 @@ def by_urgency(record: Record) -> list[Finding]:
 
 
 def status(one: Finding) -> str:
-    """`BROKEN p .021`, `broken (warning) p .021`, `suspect p .04`, `not proven`, `ok`, `watched`."""
+    """`BROKEN p .021`, `broken (warning)`, `suspect p .04`, `not proven`, `ok`, `watched`."""
     if one.decision is Decision.ERROR:
         return "VOID"
     if one.decision is Decision.UNTESTED:
         return "watched"
     if one.decision is Decision.REGRESSION:
-        word = "BROKEN" if one.stops else "broken (warning)"
-        return f"{word} p {probability(one.p_adjusted)}"
+        return f"BROKEN p {probability(one.p_adjusted)}" if one.stops else "broken (warning)"
     if one.decision is Decision.SUSPECT:
         return f"suspect p {probability(one.p)}"
     if one.decision is Decision.BLIND:

@@ -30,7 +30,13 @@ _WORST = 20  # cases a finding describes one by one; all of them are named by ke
 
 
 def conclude(
-    pairing: Pairing, rules: Sequence[Rule], columns: Columns, *, alpha: float, allow: bool, examples: int | None
+    pairing: Pairing,
+    rules: Sequence[Rule],
+    columns: Columns,
+    *,
+    alpha: float,
+    allow: bool,
+    examples: int | None,
 ) -> Record:
     """The record of a comparison. `allow`: an UNDECIDED without sign of harm exits 0."""
     sound = not pairing.faults

@@ -57,7 +57,7 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[
     measured = measure(pairing, rule.scorer, rule.better)
     if measured.fault or not measured.kept.any():
         why = measured.fault or "no case has anything that this score could judge"
-        return [_error(rule, pairing, measured, why)]
+        return [_error(rule, measured, why)]
     tested, untested = [], []
     gating = sum(1 for one in pairing.scopes if one.mode is not Mode.WATCH and one.name != "all")
     for scope in pairing.scopes:
@@ -69,7 +69,7 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[
         numbers = _numbers(pairing, rule, scope, kept, measured, alpha * weight * share)
         if numbers is None:
             why = "the baseline's mean is not above zero, so a margin in percent says nothing; declare bounds"
-            return [_error(rule, pairing, measured, why)]
+            return [_error(rule, measured, why)]
         tested.append(_Tested(scope, kept, numbers, share))
     holm = weighted_holm([one.numbers.test.p for one in tested], [one.weight for one in tested])
     findings = {
@@ -189,7 +189,7 @@ def _by_size(pairing: Pairing, chosen: Codes, size: dict[int, float]) -> tuple[s
     return tuple(pairing.keys[i] for i in ordered)
 
 
-def _error(rule: Rule, pairing: Pairing, measured: Measured, why: str) -> Finding:
+def _error(rule: Rule, measured: Measured, why: str) -> Finding:
     return Finding(
         rule=rule.id,
         metric=rule.scorer.spec,

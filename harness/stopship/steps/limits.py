@@ -125,7 +125,7 @@ def _mean(inside: Floats, span: float) -> tuple[float, float, Test, bool, str]:
 
 
 def _level_outside(mirrored: Sample) -> float:
-    """The smallest level at which the guarded bound puts the mean outside the limit: a p-value by inversion."""
+    """The smallest level at which the guarded bound puts the mean outside the limit: p by inversion."""
     low, high = 0.0, 0.5
     if lower_bound(mirrored, level=1 - high).value <= 0:
         return 1.0 if mirrored.mean <= 0 else 0.5

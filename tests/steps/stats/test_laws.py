@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stopship.model.rule import ALPHA, Margin
 from stopship.model.verdict import Decision
 from stopship.steps.decide import Numbers, absolute_numbers, decide
-from stopship.steps.stats.bounds import Z, lower_bound, smallest_n, upper_bound
+from stopship.steps.stats.bounds import lower_bound, smallest_n, upper_bound
 from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.planning import cases_to_decide, chance_of_pass, minimum_detectable_effect
 from stopship.steps.stats.pvalues import mcnemar_mid_p, p_worse, sign_flip_p
@@ -55,7 +55,7 @@ def lower(differences: list[float], clusters: Codes | None = None) -> float:
 @given(edits())
 @example(([0.0, -1.0], [-0.8, -1.0], [0, 1]))
 @example(([0.0, -0.6, -0.6], [-0.1, -0.6, -0.6], [0, 1, 2]))
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_a_case_made_worse_never_raises_the_lower_bound(edit: Edit) -> None:
     before, after, _ = edit
     assert lower(after) <= lower(before) + 1e-12
@@ -65,7 +65,7 @@ def test_a_case_made_worse_never_raises_the_lower_bound(edit: Edit) -> None:
 @example(([1.0] * 19 + [0.0] * 81, [1.0] * 19 + [-1.0] + [0.0] * 80, [0] * 20 + list(range(1, 81))))
 @example(([1.0, 0.0, 0.0, 0.2], [1.0, 0.0, -0.5, 0.2], [1, 0, 1, 0]))
 @example(([-1.0, 0.0, -1.0, -1.0], [-1.0, -0.99, -1.0, -1.0], [1, 2, 0, 0]))
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_a_case_made_worse_never_raises_the_lower_bound_of_clusters(edit: Edit) -> None:
     before, after, clusters = edit
     assert lower(after, coded(clusters)) <= lower(before, coded(clusters)) + 1e-12
@@ -104,6 +104,7 @@ def _binary(worse: int, better: int, n: int) -> Sample:
 
 
 @given(st.integers(0, 300), st.integers(0, 300))
+@settings(deadline=None)
 def test_a_worse_pair_never_raises_mid_p(worse: int, better: int) -> None:
     assert mcnemar_mid_p(worse + 1, better) <= mcnemar_mid_p(worse, better)
 
@@ -111,14 +112,14 @@ def test_a_worse_pair_never_raises_mid_p(worse: int, better: int) -> None:
 @given(edits(most=24))
 @example(([-0.1] * 16 + [0.0] * 2, [-0.1] * 16 + [-1.0, 0.0], [0] * 18))
 @example(([-0.3] * 9 + [0.2] * 7 + [0.0], [-0.3] * 9 + [0.2] * 7 + [-0.05], [0] * 17))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_a_case_made_worse_never_raises_the_sign_flip_p(edit: Edit) -> None:
     before, after, _ = edit
     assert _flipped(np.array(after)) <= _flipped(np.array(before))
 
 
 @given(st.lists(STEPS, min_size=15, max_size=20), st.data())
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_a_cluster_sum_made_worse_never_raises_the_sign_flip_p(
     sums: list[float], data: st.DataObject
 ) -> None:
@@ -142,6 +143,7 @@ def _flipped(values: Floats) -> float:
 
 
 @given(edits(), st.randoms(use_true_random=False), st.booleans())
+@settings(deadline=None)
 def test_the_order_of_cases_changes_no_bit_of_a_bound(edit: Edit, random: object, binary: bool) -> None:
     before = [float(np.sign(x)) for x in edit[0]] if binary else edit[0]
     shuffled = list(before)
@@ -153,6 +155,7 @@ def test_the_order_of_cases_changes_no_bit_of_a_bound(edit: Edit, random: object
 
 
 @given(edits(), st.permutations(range(60)))
+@settings(deadline=None)
 def test_renaming_clusters_changes_no_bit_of_a_bound(edit: Edit, names: list[int]) -> None:
     codes = coded(edit[2])
     renamed = coded([names[code] for code in codes])
@@ -163,6 +166,7 @@ def test_renaming_clusters_changes_no_bit_of_a_bound(edit: Edit, names: list[int
 
 
 @given(edits(), st.sampled_from(["alone", "clustered", "binary"]))
+@settings(deadline=None)
 def test_the_mean_lies_between_its_bounds(edit: Edit, kind: str) -> None:
     before = np.array(edit[0])
     if kind == "binary":
@@ -227,6 +231,7 @@ P_AND_WEIGHT = st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 1)), min_size
 
 
 @given(P_AND_WEIGHT)
+@settings(deadline=None)
 def test_an_adjusted_p_is_never_below_its_own_times_the_weight_still_standing(
     family: list[tuple[float, float]],
 ) -> None:
@@ -239,6 +244,7 @@ def test_an_adjusted_p_is_never_below_its_own_times_the_weight_still_standing(
 
 
 @given(P_AND_WEIGHT)
+@settings(deadline=None)
 def test_adjusted_p_keep_the_order_of_p_over_weight(family: list[tuple[float, float]]) -> None:
     adjusted = weighted_holm([p for p, _ in family], [w for _, w in family])
     ratios = [p / w for p, w in family]
@@ -247,6 +253,7 @@ def test_adjusted_p_keep_the_order_of_p_over_weight(family: list[tuple[float, fl
 
 
 @given(P_AND_WEIGHT, st.data())
+@settings(deadline=None)
 def test_a_smaller_p_never_raises_any_adjusted_p(
     family: list[tuple[float, float]], data: st.DataObject
 ) -> None:
@@ -258,6 +265,7 @@ def test_a_smaller_p_never_raises_any_adjusted_p(
 
 
 @given(P_AND_WEIGHT, st.randoms(use_true_random=False))
+@settings(deadline=None)
 def test_the_order_of_hypotheses_changes_no_bit_of_an_adjusted_p(
     family: list[tuple[float, float]], random: object
 ) -> None:
@@ -272,7 +280,7 @@ def _decision(numbers: Numbers) -> Decision:
     return decide(numbers, p_adjusted=numbers.test.p, alpha=ALPHA, adjusted_alpha=ALPHA)
 
 
-@pytest.mark.parametrize("points", [1, 2, 3, 5, 10, 25, 50, 90])
+@pytest.mark.parametrize("points", [1, 2, 3, 5, 10, 25, 50])
 @pytest.mark.parametrize("binary", [True, False], ids=["binary", "bounded"])
 def test_an_unchanged_candidate_passes_exactly_from_the_smallest_n_on(points: int, binary: bool) -> None:
     margin = Margin(points / 100)
@@ -284,10 +292,10 @@ def test_an_unchanged_candidate_passes_exactly_from_the_smallest_n_on(points: in
 
 
 @given(edits(), st.sampled_from(["alone", "clustered"]))
+@settings(deadline=None)
 def test_what_is_said_to_people_stays_in_range(edit: Edit, kind: str) -> None:
     sample = Sample(differences=np.array(edit[0]), clusters=coded(edit[2]) if kind == "clustered" else None)
     assert 0 < minimum_detectable_effect(sample, alpha=ALPHA) <= 1
     assert 0 <= chance_of_pass(sample, margin=0.05) <= 1
     assert cases_to_decide(sample, margin=0.05) >= smallest_n(0.05)
     assert 0 < p_worse(sample, alpha=ALPHA).p <= 1
-    assert Z * Z / (1 + Z * Z) < 1

@@ -41,7 +41,7 @@ def cases_to_decide(sample: Sample, *, margin: float) -> int:
     if sample.is_binary and sample.clusters is None:
         variance = _discordance(sample.worse + sample.better, sample.n)
     else:
-        variance = sample.standard_error**2 * sample.n / sample.span**2
+        variance = (sample.standard_error / sample.span) ** 2 * sample.n
     needed = (Z + Z_POWER) ** 2 * variance / share**2
     design = sample.n / sample.n_effective
     return int(max(ceil(smallest_n(min(share, 0.999)) * design), ceil(needed)))

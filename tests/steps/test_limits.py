@@ -1,0 +1,112 @@
+"""Absolute promises about the candidate alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stopship.model.case import Case, Trace
+from stopship.model.rule import Limit, Rule
+from stopship.model.score import BINARY, UNIT, Direction, Scale, Scored, Scorer
+from stopship.model.verdict import Decision, Finding
+from stopship.steps.limits import _level_outside, limit_finding
+from stopship.steps.pair import CandidateOnly
+from stopship.steps.stats.sample import Floats, Sample
+
+
+def _never(case: Case, trace: Trace) -> Scored:
+    raise AssertionError("a limit is judged from scores, not from outputs")
+
+
+def judged(values: Floats, limit: Limit, scale: Scale) -> Finding:
+    scorer = Scorer(spec="s", scale=scale, better=None, needs=frozenset(), digest="", score=_never)
+    better = Direction.LOWER if limit.at_most else Direction.HIGHER
+    measured = CandidateOnly(values=values, keys=tuple(f"{i:06}" for i in range(len(values))))
+    return limit_finding(
+        Rule(id="r", scorer=scorer, better=better, limit=limit), measured, weight=1.0, alpha=0.05
+    )
+
+
+@given(st.integers(1, 300), st.floats(0, 1), st.integers(1, 99))
+@settings(max_examples=80, deadline=None)
+def test_at_most_of_a_rate_is_at_least_of_its_complement(n: int, share: float, percent: int) -> None:
+    hits = np.repeat([1.0, 0.0], [round(n * share), n - round(n * share)])
+    most = judged(hits, Limit(percent / 100, at_most=True), BINARY)
+    least = judged(1 - hits, Limit(1 - percent / 100, at_most=False), BINARY)
+    assert most.decision is least.decision
+    assert (most.lower, most.upper, most.p) == pytest.approx((least.lower, least.upper, least.p), abs=1e-9)
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=60), st.integers(1, 19))
+@settings(max_examples=40, deadline=None)
+def test_at_most_of_a_mean_is_at_least_of_its_mirror(twentieths: list[int], limit: int) -> None:
+    values = np.array(twentieths) / 20
+    most = judged(values, Limit(limit / 20, at_most=True), UNIT)
+    least = judged(1 - values, Limit(1 - limit / 20, at_most=False), UNIT)
+    assert (most.lower, most.upper) == pytest.approx((least.lower, least.upper), abs=1e-9)
+    if abs(most.delta or 0.0) > 1e-9:  # at the limit itself p is 1/2 or 1, by the last bit of the mean
+        assert most.p == pytest.approx(least.p, abs=1e-9)
+
+
+@pytest.mark.parametrize(("limit", "first"), [(0.01, 299), (0.05, 59), (0.1, 29)])
+def test_a_rate_without_a_hit_passes_from_the_known_n_on_and_is_blind_below(limit: float, first: int) -> None:
+    for n in range(1, first + 20):
+        found = judged(np.zeros(n), Limit(limit, at_most=True), BINARY)
+        assert found.decision is (Decision.PASS if n >= first else Decision.BLIND), n
+
+
+def test_a_mean_of_nothing_but_zeros_passes_at_most_4_percent_from_65_cases_on() -> None:
+    for n in range(1, 200):
+        found = judged(np.zeros(n), Limit(0.04, at_most=True), UNIT)
+        assert found.decision is (Decision.PASS if n >= 65 else Decision.BLIND), n
+
+
+@pytest.mark.parametrize("scale", [BINARY, UNIT], ids=str)
+def test_a_broken_promise_is_a_regression(scale: Scale) -> None:
+    values = np.repeat([1.0, 0.0], [60, 140])
+    assert judged(values, Limit(0.1, at_most=True), scale).decision is Decision.REGRESSION
+
+
+@pytest.mark.parametrize("scale", [BINARY, UNIT], ids=str)
+def test_no_case_is_an_error(scale: Scale) -> None:
+    assert judged(np.zeros(0), Limit(0.1, at_most=True), scale).decision is Decision.ERROR
+
+
+@pytest.mark.parametrize("n", [20, 100])
+@pytest.mark.parametrize("shape", ["uniform", "skewed", "rare"])
+def test_the_level_at_which_a_mean_is_outside_is_conservative_at_the_limit(n: int, shape: str) -> None:
+    rng = np.random.default_rng(n)
+    levels = []
+    for _ in range(250):
+        if shape == "uniform":
+            values = rng.uniform(-1, 1, n)
+        elif shape == "skewed":
+            values = rng.beta(0.5, 4.5, n) - 0.1
+        else:
+            values = (rng.random(n) < 0.05) - 0.05
+        levels.append(_level_outside(Sample(differences=values)))
+    found = np.array(levels)
+    for level in (0.01, 0.05, 0.2):
+        error = (level * (1 - level) / len(found)) ** 0.5
+        assert float(np.mean(found <= level)) <= level + 3 * error
+
+
+@given(st.lists(st.integers(0, 20), min_size=2, max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_the_level_outside_is_at_most_5_percent_exactly_where_the_bound_excludes_the_limit(
+    twentieths: list[int],
+) -> None:
+    found = judged(np.array(twentieths) / 20, Limit(0.3, at_most=True), UNIT)
+    assert found.upper is not None
+    assert found.p is not None
+    if abs(found.upper) > 1e-9:
+        assert (found.p <= 0.05) is (found.upper < 0)
+
+
+def test_worse_cases_are_named_worst_first() -> None:
+    values = np.array([0.1, 0.9, 0.2, 0.5])
+    found = judged(values, Limit(0.3, at_most=True), UNIT)
+    assert found.worse_keys == ("000001", "000003")
+    assert found == replace(found, worse=2, better=2)
