@@ -28,7 +28,7 @@ FLOORS = {  # a module may import its own part and lower floors; parts of one fl
 }
 DOORS = {  # third-party library -> the modules that may import it
     "click": ("cli/",),
-    "tabulate": ("report/text.py", "cli/listing.py"),
+    "tabulate": ("cli/listing.py",),
     "numpy": ("steps/",),
     "scipy": ("steps/stats/", "steps/limits.py"),
     "rfc8785": ("model/canonical.py",),

@@ -101,7 +101,7 @@ def test_undecided_holds_unless_it_is_allowed(stopship: Command, tmp_path: Path)
     before, after = (str(write_jsonl(tmp_path / f"{name}.jsonl", scored([1.0] * 30))) for name in ("a", "b"))
     words = ("compare", before, after, "--key", "id", "--rule", "column(score) better=higher margin=5pt")
     assert stopship(*words) == 21
-    assert "cases would decide for a candidate that changed nothing" in stopship.out
+    assert "cases would decide" in stopship.out
     assert stopship(*words, "--undecided", "allow") == 0
     assert stopship.out.startswith("UNDECIDED")
     assert "(allowed)" in stopship.out

@@ -85,7 +85,7 @@ def test_the_level_at_which_a_mean_is_outside_is_conservative_at_the_limit(n: in
         elif shape == "skewed":
             values = rng.beta(0.5, 4.5, n) - 0.1
         else:
-            values = (rng.random(n) < 0.05) - 0.05
+            values = np.where(rng.random(n) < 0.05, 0.95, -0.05)
         levels.append(_level_outside(Sample(differences=values)))
     found = np.array(levels)
     for level in (0.01, 0.05, 0.2):

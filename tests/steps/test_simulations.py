@@ -54,8 +54,17 @@ def verdict(scopes: list[Numbers]) -> Verdict:
     for i, (one, p, weight) in enumerate(zip(scopes, adjusted, weights, strict=True)):
         decision = decide(one, p_adjusted=p, alpha=ALPHA, adjusted_alpha=ALPHA * weight)
         mode = Mode.GUARD if i else Mode.PROVE
-        named = {"rule": "r", "metric": "m", "scope": str(i), "kind": "compare"}
-        findings.append(Finding(**named, mode=mode, severity=Severity.STOP_SHIP, decision=decision))
+        findings.append(
+            Finding(
+                rule="r",
+                metric="m",
+                scope=str(i),
+                kind="compare",
+                mode=mode,
+                severity=Severity.STOP_SHIP,
+                decision=decision,
+            )
+        )
     return compose(findings)
 
 

@@ -39,7 +39,7 @@ def doctor() -> int:
     rows, missing = [], 0
     for name, use in (
         ("click", "the command line"),
-        ("tabulate", "tables in reports"),
+        ("tabulate", "the list of scorers"),
         ("numpy", "every comparison"),
         ("scipy", "tails of distributions in every comparison"),
         ("rfc8785", "digests of rows"),

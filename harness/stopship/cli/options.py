@@ -5,6 +5,7 @@ Refuses what no data could ever satisfy, and what every data would.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stopship import catalog
 from stopship.errors import UsageError, nearest
@@ -13,6 +14,7 @@ from stopship.model.rule import DEFAULT_COHORT_MARGIN, DEFAULT_MARGIN, Limit, Ma
 from stopship.model.score import Direction, Kind, Scorer
 
 _OPTIONS = ("better", "margin", "cohort_margin", "at_most", "at_least", "severity")
+_FOLDERS = re.compile(r"^[^()'\"]*/(?=[^/()'\"]+\.py:)")  # of a user's scorer: a rule is named without them
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -25,12 +27,8 @@ def rules_of(texts: Sequence[str]) -> list[Rule]:
     rules: list[Rule] = []
     for text in texts:
         rule = _rule(text)
-        count = sum(1 for one in rules if one.scorer.spec == rule.scorer.spec)
-        if count:
-            from dataclasses import replace
-
-            rule = replace(rule, id=f"{rule.id} ({count + 1})")
-        rules.append(rule)
+        named = sum(1 for one in rules if one.id == rule.id or one.id.startswith(f"{rule.id} ("))
+        rules.append(replace(rule, id=f"{rule.id} ({named + 1})") if named else rule)
     if not any(one.stops for one in rules):
         raise UsageError(
             "every rule is severity=warn, so nothing could stop this build",
@@ -79,7 +77,7 @@ def _rule(text: str) -> Rule:
     if margin is not None and cohort_margin is None:
         cohort_margin = Margin(max(margin.share, DEFAULT_COHORT_MARGIN), margin.relative)
     return Rule(
-        id=scorer.spec,
+        id=_FOLDERS.sub("", scorer.spec),
         scorer=scorer,
         better=better,
         margin=margin,

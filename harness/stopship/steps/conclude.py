@@ -3,6 +3,7 @@
 Decides the verdict, whether an open one is allowed, the reasons and the examples. Reads no files.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -26,6 +27,12 @@ from stopship.steps.judge import judge
 from stopship.steps.pair import Pairing
 
 _EXAMPLES = 3
+_OPEN = {
+    Decision.BLIND: "too few cases for any outcome to decide",
+    Decision.SUSPECT: "looks broken, though not proven over all checks",
+    Decision.INCONCLUSIVE: "not proven",
+}
+_SIFTED = 100  # of the worst cases, from which those are described that most checks find worse
 _WORST = 20  # cases a finding describes one by one; all of them are named by key
 
 
@@ -41,7 +48,8 @@ def conclude(
     """The record of a comparison. `allow`: an UNDECIDED without sign of harm exits 0."""
     sound = not pairing.faults
     findings = judge(pairing, rules, alpha=alpha) if sound else ()
-    findings = tuple(_with_worst(pairing, one) for one in findings)
+    often = Counter(key for one in findings if one.is_broken or one.holds for key in one.worse_keys)
+    findings = tuple(_with_worst(pairing, one, often) for one in findings)
     verdict = compose(findings) if sound else Verdict.VOID
     held = [one for one in findings if one.holds]
     if examples is None:
@@ -145,7 +153,7 @@ def _reasons(
         return tuple(f"{one.rule} in {one.scope}: {_counted(one)}" for one in broken)
     if verdict is Verdict.UNDECIDED:
         reasons = [
-            f"{one.rule} in {one.scope}: {one.decision.value}; {one.why}"
+            f"{one.rule} in {one.scope}: {_OPEN[one.decision]}; {one.why}"
             for one in sorted(findings, key=_cohorts_first)
             if one.holds
         ]
@@ -167,13 +175,14 @@ def _counted(one: Finding) -> str:
     return f"{one.worse} of {one.n} cases got worse, {one.better} better"
 
 
-def _with_worst(pairing: Pairing, finding: Finding) -> Finding:
+def _with_worst(pairing: Pairing, finding: Finding, often: Mapping[str, int]) -> Finding:
+    """The finding with its worst cases described; of the worst, those first that other checks find worse too."""
     if finding.metric not in pairing.baseline.scores:
         return finding
     before, after = pairing.baseline.scores[finding.metric], pairing.candidate.scores[finding.metric]
     index = {key: i for i, key in enumerate(pairing.keys)} if finding.worse_keys else {}
     worst = []
-    for key in finding.worse_keys[:_WORST]:
+    for key in sorted(finding.worse_keys[:_SIFTED], key=lambda key: -often[key])[:_WORST]:
         if key not in index:
             continue  # a new case, known to the candidate alone
         old, new = int(pairing.before[index[key]]), int(pairing.after[index[key]])

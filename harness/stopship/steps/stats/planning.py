@@ -103,7 +103,7 @@ def _half_binomial_cdf(k: int, n: int) -> float:
     if k >= n:
         return 1.0
     if n <= 60:
-        return sum(comb(n, i) for i in range(k + 1)) / 2**n
+        return float(sum(comb(n, i) for i in range(k + 1)) / 2**n)
     from scipy.special import bdtr
 
     return float(bdtr(k, n, 0.5))

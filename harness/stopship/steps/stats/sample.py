@@ -61,13 +61,17 @@ class Sample:
         """The sum of the differences in each cluster, shape (G,); without clusters the differences."""
         if self.clusters is None:
             return self.differences
-        return np.bincount(self.clusters, weights=self.differences)
+        return self._per_cluster(self.differences)
 
     @cached_property
     def cluster_gains(self) -> Floats:
         """The sum of the positive differences in each cluster, shape (G,)."""
         gains = np.maximum(self.differences, 0.0)
-        return gains if self.clusters is None else np.bincount(self.clusters, weights=gains)
+        return gains if self.clusters is None else self._per_cluster(gains)
+
+    def _per_cluster(self, values: Floats) -> Floats:
+        assert self.clusters is not None  # noqa: S101  # the callers' condition
+        return np.asarray(np.bincount(self.clusters, weights=values), dtype=np.float64)
 
     @property
     def n_clusters(self) -> int:
