@@ -176,7 +176,7 @@ def _counted(one: Finding) -> str:
 
 
 def _with_worst(pairing: Pairing, finding: Finding, often: Mapping[str, int]) -> Finding:
-    """The finding with its worst cases described; of the worst, those first that other checks find worse too."""
+    """The finding with its worst cases described, those first that other checks find worse too."""
     if finding.metric not in pairing.baseline.scores:
         return finding
     before, after = pairing.baseline.scores[finding.metric], pairing.candidate.scores[finding.metric]

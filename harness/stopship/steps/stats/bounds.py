@@ -16,6 +16,7 @@ from stopship.steps.stats.tango import tango_lower, tango_upper
 
 LEVEL = 0.95  # of every one-sided bound that is printed
 _T_IS_MONOTONE_FROM = 7  # cases: from here on the other bounds are lower wherever the t bound could rise
+_MOST_ROUNDS = 500  # of the greedy search for the lowest t bound; real data needs a few
 _LARGEST = 19  # how many of the largest differences the scaled score bound counts
 
 
@@ -103,7 +104,7 @@ def _monotone_t_bound(sample: Sample, level: float) -> float:
     sizes, sums, gains = sample.cluster_sizes, sample.cluster_sums.copy(), sample.cluster_gains
     width = t_quantile(level, groups - 1) * sqrt(groups / (groups - 1))
     squared_sizes = float(sizes @ sizes)
-    while True:
+    for _ in range(_MOST_ROUNDS):
         total = fsum(sums.tolist()) + gains - sums  # each with one more unit's losses taken as zero
         squares = fsum((sums * sums).tolist()) + gains * gains - sums * sums
         weighted = fsum((sizes * sums).tolist()) + sizes * (gains - sums)
@@ -112,9 +113,10 @@ def _monotone_t_bound(sample: Sample, level: float) -> float:
         lowered = mean - width * np.sqrt(residual) / sample.n
         best = int(np.argmin(lowered))
         if not lowered[best] < bound - 1e-12 * sample.span:
-            return bound
+            break
         bound = float(lowered[best])
         sums[best] = gains[best]
+    return bound
 
 
 def _agresti_min(sample: Sample, z: float) -> float:

@@ -14,7 +14,9 @@ from stopship.steps.stats.sample import Floats, Sample
 
 EXACT_UP_TO = 16  # non-zero differences whose 2^16 sign patterns are all counted
 T_ABOVE = 2_000  # non-zero differences from which the paired t is used
-T_FROM_CLUSTERS = 200
+T_FROM_CLUSTERS = (
+    2_000  # not 200: one outlying cluster among equal small losses would lift the t p from 0 to .006
+)
 MIN_CLUSTERS = 6  # 2^-6 = .016 is the smallest p that fewer sign flips could reach
 SKEWED_T_FROM = 30  # cases from which an unbounded, winsorised metric uses the t path
 
@@ -32,7 +34,7 @@ def p_worse(sample: Sample, *, alpha: float) -> Test:
 
     Binary without clusters: McNemar mid-p (Fagerland, Lydersen & Laake 2013). Otherwise sign flips of the
     mean, of cluster sums where cases are clustered; the paired t (CR1 with clusters) above 2 000 non-zero
-    differences or from 200 clusters on.
+    differences or from 2 000 clusters on.
     """
     if sample.is_binary and sample.clusters is None:
         return Test(mcnemar_mid_p(sample.worse, sample.better), "mcnemar-mid-p")
