@@ -65,6 +65,7 @@ def test_what_could_not_be_scored_has_no_value_and_a_reason(stopship: Command, t
         (("refusl", BROKEN), "did you mean 'refusal'?"),
         (("refusal", BROKEN, "--output", "anser"), "did you mean 'answer'?"),
         (("refusal", BROKEN), "add --output COLUMN"),
+        (("length", BROKEN, "--output", "answer", "--jsonl", BROKEN), "would be written over"),
         (("refusal", "nowhere.csv", "--output", "answer"), "nowhere.csv"),
     ],
 )

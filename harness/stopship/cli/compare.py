@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from stopship.cli.options import conditions_of, rules_of
+from stopship.cli.table_options import CONVENTIONS, refuse_overwriting, table_options
 from stopship.errors import UsageError
 from stopship.model.columns import Columns
 from stopship.model.verdict import Record, Verdict
@@ -18,20 +19,15 @@ from stopship.model.verdict import Record, Verdict
 Example:
   stopship compare before.jsonl after.jsonl --key id --cohort lang \\
       --rule 'exact margin=5pt' --rule 'latency margin=10% severity=warn'
-A column called output, expected, latency_ms or cost_usd is taken by itself where none is named."""
+"""
+    + CONVENTIONS
 )
 @click.argument("baseline", type=click.Path(path_type=Path))
 @click.argument("candidate", type=click.Path(path_type=Path))
 @click.option(
     "--key", required=True, metavar="COL", help="Column that names a case; both files share its values."
 )
-@click.option("--output", metavar="COL", help="Column with the system's answer.")
-@click.option(
-    "--input", "input_", metavar="COL", help="Column with what was asked; must agree in both files."
-)
-@click.option("--expected", metavar="COL", help="Column with the expected answer; must agree in both files.")
-@click.option("--latency", metavar="COL", help="Column with the time an answer took.")
-@click.option("--cost", metavar="COL", help="Column with what an answer cost.")
+@table_options
 @click.option(
     "--cohort",
     "cohorts",
@@ -65,13 +61,6 @@ A column called output, expected, latency_ms or cost_usd is taken by itself wher
     help="Worst cases to show with their outputs.  [default: 3; in CI keys and labels only]",
 )
 @click.option("--no-examples", is_flag=True, help="Show no cases.")
-@click.option(
-    "--big-ints",
-    type=click.Choice(["refuse", "string"]),
-    default="refuse",
-    show_default=True,
-    help="Integers beyond 2^53: refuse the file, or read them as text.",
-)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the verdict record.")
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Write a job summary.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write JUnit XML.")
@@ -102,7 +91,7 @@ def compare(  # noqa: PLR0913  # one parameter an option
     """
     if examples is not None and no_examples:
         raise UsageError("--examples with --no-examples", do="give one of them")
-    _refuse_overwriting((baseline, candidate), (json_file, markdown_file, junit_file))
+    refuse_overwriting((baseline, candidate), (json_file, markdown_file, junit_file))
     columns = Columns(
         key=key,
         output=output,
@@ -128,19 +117,6 @@ def compare(  # noqa: PLR0913  # one parameter an option
     _write(record, json_file, markdown_file, junit_file, next_steps=next_steps, show_outputs=show_outputs)
     _show(record, next_steps=next_steps, show_outputs=show_outputs)
     return record.exit_code
-
-
-def _refuse_overwriting(inputs: tuple[Path, ...], outputs: tuple[Path | None, ...]) -> None:
-    taken = {os.path.realpath(one) for one in inputs}
-    for one in outputs:
-        if one is None:
-            continue
-        real = os.path.realpath(one)
-        if real in taken and real != "/dev/null":
-            raise UsageError(
-                f"{str(one)!r} would be written over another file of this command", do="name another file"
-            )
-        taken.add(real)
 
 
 def _write(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from stopship.cli.table_options import CONVENTIONS, refuse_overwriting, table_options
 from stopship.model.columns import Columns
 
 
@@ -12,23 +13,14 @@ from stopship.model.columns import Columns
     epilog="""\b
 Example:
   stopship score refusal answers.csv --key id --output answer
-Rows without an output have a null value and the label 'no output'."""
+Rows without an output have a null value and the label 'no output'.
+"""
+    + CONVENTIONS
 )
 @click.argument("scorer", metavar="SCORER")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--key", metavar="COL", help="Column that names a row.  [default: the row's number]")
-@click.option("--output", metavar="COL", help="Column with the system's answer.  [default: output]")
-@click.option("--input", "input_", metavar="COL", help="Column with what was asked.")
-@click.option("--expected", metavar="COL", help="Column with the expected answer.  [default: expected]")
-@click.option("--latency", metavar="COL", help="Column with the time an answer took.")
-@click.option("--cost", metavar="COL", help="Column with what an answer cost.")
-@click.option(
-    "--big-ints",
-    type=click.Choice(["refuse", "string"]),
-    default="refuse",
-    show_default=True,
-    help="Integers beyond 2^53: refuse the file, or read them as text.",
-)
+@table_options
 @click.option("--jsonl", type=click.Path(path_type=Path), help="Write to this file instead of the terminal.")
 def score(  # noqa: PLR0913  # one parameter an option
     scorer: str,
@@ -46,6 +38,7 @@ def score(  # noqa: PLR0913  # one parameter an option
     from stopship import catalog
     from stopship.pipeline import score_file
 
+    refuse_overwriting((file,), (jsonl,))
     columns = Columns(
         key=key or "", output=output, input=input_, expected=expected, latency=latency, cost=cost
     )
