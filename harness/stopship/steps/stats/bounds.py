@@ -131,7 +131,8 @@ def _scaled_score_bound(differences: Floats, z: float) -> float:
     changed = differences[differences != 0]
     if not len(changed):
         return 0.0
-    order = np.lexsort((changed, -np.abs(changed)))[:_LARGEST]  # ties: worse (negative) first
-    largest = changed[order]
+    sizes = np.abs(changed)
+    ranks = -np.round(sizes / sizes.max(), 12)  # so that float noise breaks no tie
+    largest = changed[np.lexsort((changed, ranks))[:_LARGEST]]  # ties: worse (negative) first
     worse = int(np.count_nonzero(largest < 0))
-    return float(abs(largest[0])) * tango_lower(worse, len(largest) - worse, len(differences), z=z)
+    return float(sizes.max()) * tango_lower(worse, len(largest) - worse, len(differences), z=z)
