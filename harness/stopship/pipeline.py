@@ -56,14 +56,15 @@ def compare_files(
     Damaged evidence gives a VOID record; a wrong command raises UsageError.
     """
     judged = list(rules)
+    given = columns
     try:
-        first = _opened(baseline, options)
-        second = _opened(candidate, options)
-        columns = _resolved(columns, first.columns & second.columns, rules)
+        tables_read = [_opened(path, options) for path in (baseline, candidate)]
+        columns = _resolved(given, tables_read, rules)
         if columns.output is not None:
             judged.append(answered_rule())
         scorers = list({one.scorer.spec: one.scorer for one in judged}.values())
-        arms = [_scored(one, columns, scorers) for one in (first, second)]
+        arms = [_scored(one, columns, scorers) for one in tables_read]
+        _refuse_late_columns(given, columns, arms, rules)
     except EvidenceError as err:
         return void(str(err), judged, columns, alpha=options.alpha)
     paired = pair(arms[0], arms[1], columns)
@@ -82,7 +83,7 @@ def score_file(
 ) -> Iterator[tuple[str, float | None, str, str]]:
     """(key, value, label, reason) of every row, in the file's order; a value that is not there is None."""
     table = _opened(path, Options(big_ints=big_ints))
-    columns = _resolved(columns, table.columns, ())
+    columns = _resolved(columns, [table], ())
     _check_needs(scorer, columns, table.columns)
     arm = _scored(table, columns, [scorer])
     scores = arm.scores[scorer.spec]
@@ -100,7 +101,8 @@ def answered_rule() -> Rule:
         better=Direction.HIGHER,
         needs=frozenset({"output"}),
         digest=digest([ANSWERED, 1]),
-        score=lambda _case, _trace: Scored(1.0, "answered"),
+        score=lambda _case, trace: Scored(1.0, "answered") if trace.is_answered else Scored(0.0, "no output"),
+        scores_absence=True,
     )
     return Rule(
         id=ANSWERED,
@@ -136,13 +138,19 @@ def _scored(table: _Table, columns: Columns, scorers: Sequence[Scorer]) -> Arm:
     return score_arm(name, placed(), columns, scorers)
 
 
-def _resolved(columns: Columns, shared: frozenset[str], rules: Sequence[Rule]) -> Columns:
-    """The columns with conventional names filled in, checked against what the rules' scorers need."""
+def _resolved(columns: Columns, opened: Sequence[_Table], rules: Sequence[Rule]) -> Columns:
+    """The columns with conventional names filled in, checked against what the rules' scorers need.
+
+    A conventional column counts where both tables start with it, or where either does and the verdict
+    depends on it: a table that has lost its outputs must not switch off the rule that would notice.
+    """
+    shared = frozenset.intersection(*(one.columns for one in opened))
+    either = frozenset.union(*(one.columns for one in opened))
 
     def named(role: str) -> str | None:
         given: str | None = getattr(columns, role)
-        conventional = CONVENTIONS[role]
-        return given or (conventional if conventional in shared else None)
+        name = CONVENTIONS[role]
+        return given or (name if name in (either if _matters(role, rules) else shared) else None)
 
     columns = replace(
         columns,
@@ -152,8 +160,29 @@ def _resolved(columns: Columns, shared: frozenset[str], rules: Sequence[Rule]) -
         cost=named("cost"),
     )
     for rule in rules:
-        _check_needs(rule.scorer, columns, shared)
+        _check_needs(rule.scorer, columns, either)
     return columns
+
+
+def _matters(role: str, rules: Sequence[Rule]) -> bool:
+    """Whether a verdict could hang on this column. A user's scorer may read any."""
+    return role == "output" or any(role in one.scorer.needs or one.scorer.is_users for one in rules)
+
+
+def _refuse_late_columns(
+    given: Columns, columns: Columns, arms: Sequence[Arm], rules: Sequence[Rule]
+) -> None:
+    """A conventional column that turns up after the first row would be overlooked: no verdict on that."""
+    for role, name in CONVENTIONS.items():
+        if getattr(given, role) is not None or getattr(columns, role) is not None:
+            continue
+        holders = [arm.name for arm in arms if name in arm.seen]
+        if holders and (_matters(role, rules) or len(holders) == len(arms)):
+            raise EvidenceError(
+                f"the column {name!r} is missing from the first row and stands in a later one",
+                where=holders[0],
+                do=f"give every row that column, null where there is none, or name it with --{role}",
+            )
 
 
 def _check_needs(scorer: Scorer, columns: Columns, present: frozenset[str]) -> None:

@@ -135,7 +135,7 @@ def test_equal_inputs_under_different_keys_are_one_cluster(stopship: Command, tm
     words = ("compare", path, path, "--key", "id", "--rule", "column(score) better=higher margin=5pt")
     assert stopship(*words) == 0
     assert stopship(*words, "--input", "question") == 21
-    assert "1 clusters decide nothing" in stopship.out
+    assert "1 cluster decides nothing" in stopship.out
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,12 @@
 """P(SHIP) of an identical build, against the published table."""
 
-import numpy as np
 import pytest
 
 from stopship.model.case import Case, Trace
-from stopship.model.rule import Margin, Mode, Rule
+from stopship.model.rule import Margin, Mode, Rule, Severity
 from stopship.model.score import BINARY, Direction, Scored, Scorer
-from stopship.steps.arm import Arm
+from stopship.model.verdict import Decision, Finding
 from stopship.steps.forecast import forecast
-from stopship.steps.pair import Pairing, Scope
 from stopship.steps.stats.planning import chance_of_pass_at
 
 
@@ -41,21 +39,23 @@ def _never(case: Case, trace: Trace) -> Scored:
     raise AssertionError("a forecast looks at no output")
 
 
-def suite(cases: int, cohorts: int) -> Pairing:
-    every = np.arange(cases)
-    slices = tuple(Scope(name=f"c={i}", mode=Mode.GUARD, members=every[i::cohorts]) for i in range(cohorts))
-    arm = Arm(name="a")
-    return Pairing(
-        baseline=arm,
-        candidate=arm,
-        keys=tuple(f"{i}" for i in range(cases)),
-        before=every,
-        after=every,
-        new_keys=(),
-        clusters=None,
-        scopes=(Scope(name="all", mode=Mode.PROVE, members=every), *slices),
-        faults=(),
-    )
+def findings(rule: str, margin: float, cases: int, cohorts: int) -> tuple[Finding, ...]:
+    def one(scope: str, mode: Mode, n: int, margin: float) -> Finding:
+        return Finding(
+            rule=rule,
+            metric=rule,
+            scope=scope,
+            kind="compare",
+            mode=mode,
+            severity=Severity.STOP_SHIP,
+            decision=Decision.PASS,
+            n=n,
+            n_effective=float(n),
+            margin=margin,
+        )
+
+    guards = [one(f"c={i}", Mode.GUARD, cases // cohorts, 0.10) for i in range(cohorts)]
+    return (one("all", Mode.PROVE, cases, margin), *guards)
 
 
 def rule(name: str, margin: float) -> Rule:
@@ -71,13 +71,17 @@ def rule(name: str, margin: float) -> Rule:
 def test_an_identical_build_with_ten_guarded_cohorts_ships_as_often_as_published(
     margin: float, published: float
 ) -> None:
-    chances = dict(forecast(suite(500, 10), [rule("one", margin)], alpha=0.05))
+    chances = dict(forecast(findings("one", margin, 500, 10), [rule("one", margin)], alpha=0.05))
     assert chances[0.05] == pytest.approx(published, abs=0.03)
 
 
 def test_more_flips_or_more_rules_never_raise_the_chance() -> None:
-    one = [chance for _, chance in forecast(suite(500, 10), [rule("one", 0.05)], alpha=0.05)]
-    two = forecast(suite(500, 10), [rule("one", 0.05), rule("two", 0.05)], alpha=0.05)
+    one = [chance for _, chance in forecast(findings("one", 0.05, 500, 10), [rule("one", 0.05)], alpha=0.05)]
+    two = forecast(
+        findings("one", 0.05, 500, 10) + findings("two", 0.05, 500, 10),
+        [rule("one", 0.05), rule("two", 0.05)],
+        alpha=0.05,
+    )
     assert one == sorted(one, reverse=True)
     assert all(both <= alone for (_, both), alone in zip(two, one, strict=True))
     assert all(0 <= chance <= 1 for chance in one)

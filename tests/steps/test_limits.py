@@ -23,7 +23,8 @@ def _never(case: Case, trace: Trace) -> Scored:
 def judged(values: Floats, limit: Limit, scale: Scale) -> Finding:
     scorer = Scorer(spec="s", scale=scale, better=None, needs=frozenset(), digest="", score=_never)
     better = Direction.LOWER if limit.at_most else Direction.HIGHER
-    measured = CandidateOnly(values=values, keys=tuple(f"{i:06}" for i in range(len(values))))
+    keys = tuple(f"{i:06}" for i in range(len(values)))
+    measured = CandidateOnly(values=values, keys=keys, clusters=None, unscored=0, left_out=0, fault="")
     return limit_finding(
         Rule(id="r", scorer=scorer, better=better, limit=limit), measured, weight=1.0, alpha=0.05
     )

@@ -3,12 +3,13 @@
 import os
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from stopship.cli.options import conditions_of, rules_of
-from stopship.cli.table_options import CONVENTIONS, refuse_overwriting, table_options
+from stopship.cli.table_options import CONVENTIONS, refuse_empty, refuse_overwriting, table_options
 from stopship.errors import UsageError
 from stopship.model.columns import Columns
 from stopship.model.verdict import Record, Verdict
@@ -91,7 +92,12 @@ def compare(  # noqa: PLR0913  # one parameter an option
     """
     if examples is not None and no_examples:
         raise UsageError("--examples with --no-examples", do="give one of them")
-    refuse_overwriting((baseline, candidate), (json_file, markdown_file, junit_file))
+    refuse_empty(key=key, output=output, input_=input_, expected=expected, latency=latency, cost=cost)
+    refuse_empty(cluster=cluster, **{f"cohort{i}": one for i, one in enumerate(cohorts)})
+    judged = rules_of(rules)
+    reports = (json_file, markdown_file, junit_file)
+    sources = [Path(one) for rule in judged for one in rule.scorer.reads]
+    refuse_overwriting((baseline, candidate, *sources), reports)
     columns = Columns(
         key=key,
         output=output,
@@ -103,7 +109,6 @@ def compare(  # noqa: PLR0913  # one parameter an option
         cluster=cluster,
         where=conditions_of(where),
     )
-    judged = rules_of(rules)
     from stopship.pipeline import Options, compare_files
 
     options = Options(
@@ -111,12 +116,21 @@ def compare(  # noqa: PLR0913  # one parameter an option
         examples=0 if no_examples else examples,
         big_ints=big_ints,
     )
+    _remove(reports)
     record = compare_files(baseline, candidate, columns, judged, options)
-    show_outputs = examples is not None or os.environ.get("CI", "").lower() not in ("true", "1")
+    show_outputs = examples is not None or os.environ.get("CI", "").lower() in ("", "false", "0", "no")
     next_steps = _next_steps(record, sys.argv[1:] if sys.argv else [], examples=examples)
     _write(record, json_file, markdown_file, junit_file, next_steps=next_steps, show_outputs=show_outputs)
     _show(record, next_steps=next_steps, show_outputs=show_outputs)
     return record.exit_code
+
+
+def _remove(reports: tuple[Path | None, ...]) -> None:
+    """Take away what an earlier run wrote: a run that ends without a verdict must not leave a green one."""
+    for one in reports:
+        if one is not None and one.is_file():
+            with suppress(OSError):  # what cannot be removed is reported when it cannot be written
+                one.resolve().unlink()
 
 
 def _write(
@@ -168,15 +182,20 @@ def _next_steps(record: Record, words: list[str], *, examples: int | None) -> li
         or "compare" not in words
     ):
         return []
-    scope = record.examples[0].scope
-    more = _without_files(words)
-    if scope != "all":
-        column, _, value = scope.partition("=")
+    scope, added = record.examples[0].scope, []
+    column, _, value = scope.partition("=")
+    if scope != "all" and value != "(none)":
         glob = value.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
-        more += ["--where", f"{column}={'' if value == '(none)' else glob}"]
+        added += ["--where", f"{column}={glob}"]
     elif examples is not None:
         return []
     if examples is None:
-        more += ["--examples", "20"]
-    line = shlex.join(["stopship", *more])
-    return [line] if line.isprintable() and line.isascii() else []
+        added += ["--examples", "20"]
+    line = shlex.join(["stopship", *_with_options(_without_files(words), added)])
+    return [line] if line.isprintable() else []
+
+
+def _with_options(words: list[str], added: list[str]) -> list[str]:
+    """The words with options added at the end, or before `--`, after which nothing is an option."""
+    at = words.index("--") if "--" in words else len(words)
+    return [*words[:at], *added, *words[at:]]

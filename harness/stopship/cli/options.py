@@ -15,6 +15,7 @@ from stopship.model.score import Direction, Kind, Scorer
 
 _OPTIONS = ("better", "margin", "cohort_margin", "at_most", "at_least", "severity")
 _FOLDERS = re.compile(r"^[^()'\"]*/(?=[^/()'\"]+\.py:)")  # of a user's scorer: a rule is named without them
+_SMALLEST_MARGIN = 1e-6  # would need 2.7 million cases
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -140,10 +141,10 @@ def _margin(
         raise UsageError(f"{what}, but {scorer.spec} {kind}", where=where, do=f"write {example}")
     share = _number(text.removesuffix(unit), name, where) / 100
     highest = 1.0 if bounded or better is Direction.HIGHER else 10.0
-    if not 0 < share < highest:
+    if not _SMALLEST_MARGIN <= share < highest:
         what = (
             "no candidate could ever be proven within it"
-            if share <= 0
+            if share < highest
             else "every candidate would be within it"
         )
         raise UsageError(

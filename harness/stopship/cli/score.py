@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from stopship.cli.table_options import CONVENTIONS, refuse_overwriting, table_options
+from stopship.cli.table_options import CONVENTIONS, refuse_empty, refuse_overwriting, table_options
 from stopship.model.columns import Columns
 
 
@@ -38,13 +38,15 @@ def score(  # noqa: PLR0913  # one parameter an option
     from stopship import catalog
     from stopship.pipeline import score_file
 
-    refuse_overwriting((file,), (jsonl,))
+    refuse_empty(key=key, output=output, input_=input_, expected=expected, latency=latency, cost=cost)
+    put = catalog.scorer(scorer)
+    refuse_overwriting((file, *map(Path, put.reads)), (jsonl,))
     columns = Columns(
         key=key or "", output=output, input=input_, expected=expected, latency=latency, cost=cost
     )
     lines = [
         json.dumps({"key": name, "value": value, "label": label, "reason": reason})
-        for name, value, label, reason in score_file(file, columns, catalog.scorer(scorer), big_ints=big_ints)
+        for name, value, label, reason in score_file(file, columns, put, big_ints=big_ints)
     ]
     text = "".join(f"{line}\n" for line in lines)
     if jsonl is None:

@@ -35,6 +35,14 @@ _OPTIONS = (
 CONVENTIONS = "Columns called output, expected, latency_ms and cost_usd are taken where none is named."
 
 
+def refuse_empty(**named: str | None) -> None:
+    """Raise UsageError for an option given as an empty text: mostly a variable that was never set."""
+    for name, value in named.items():
+        if value is not None and not value.strip():
+            option = f"--{name.strip('_').replace('_', '-')}"
+            raise UsageError(f"{option} is empty", do="name a column, or leave the option out")
+
+
 def table_options(command: Command) -> Command:
     """Add the options of `_OPTIONS`, in their order."""
     for option in reversed(_OPTIONS):
@@ -48,6 +56,10 @@ def refuse_overwriting(inputs: Iterable[Path], outputs: Iterable[Path | None]) -
     for one in outputs:
         if one is None or not (one.is_file() or not one.exists()):
             continue  # nothing asked for, or a device such as /dev/stdout
+        if not one.parent.is_dir():
+            raise UsageError(
+                f"there is no folder {str(one.parent)!r} to write into", do="make it, or name another"
+            )
         real = os.path.realpath(one)
         if real in taken:
             raise UsageError(

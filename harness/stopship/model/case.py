@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from stopship.errors import UsageError
+
 Json = object
 """A JSON value as parsed: None, bool, int, float, str, list or dict. Checked where it is used."""
 
@@ -40,6 +42,8 @@ class Trace:
         """The output as text; structured outputs as compact JSON, no output as ''."""
         if isinstance(self.output, str):
             return self.output
+        if not self.has_output:
+            raise UsageError("the output is read, and no column is named for it", do="add --output COLUMN")
         if self.output is None:
             return ""
         return json.dumps(self.output, ensure_ascii=False, separators=(",", ":"))
@@ -51,5 +55,12 @@ class Trace:
 
 
 def is_blank(value: Json) -> bool:
-    """Whether a value is text with nothing but white space in it."""
-    return isinstance(value, str) and (not value or value.isspace())
+    """Whether a value is text with nothing but white space and zero-width characters in it."""
+    if not isinstance(value, str):
+        return False
+    if value[:1].isalnum():
+        return False  # nearly every answer, decided at once
+    return all(one.isspace() or one in _ZERO_WIDTH for one in value)
+
+
+_ZERO_WIDTH = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")

@@ -94,6 +94,8 @@ class Scorer:
     digest: str
     score: Callable[[Case, Trace], Score]
     is_users: bool = False  # code of the user's own, loaded from a file
+    reads: tuple[str, ...] = ()  # files that it is made of; no report may be written over them
+    scores_absence: bool = False  # a missing or blank output is a value to it, not something lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,8 @@ class Finding:
     n: int = 0
     n_effective: float = 0.0
     unscored: int = 0  # cases that give the scorer nothing to judge, in both arms
-    left_out: int = 0  # pairs without an output, where the score has no worst
+    left_out: int = 0  # pairs with no output: in the baseline, or in either where the score has no worst
+    unreadable: int = 0  # pairs with an output that the scorer could not read; it scored worst
     worse: int = 0
     better: int = 0
     baseline: float | None = None

@@ -137,6 +137,8 @@ class Given:
                 f"the bounds {written(bounds)} are empty", "the lower end comes first: bounds=0..1"
             )
         self.settings["bounds"] = bounds
+        if high - low > _WIDEST:
+            raise self._wrong(f"the bounds {low:g}..{high:g} are wider than 1e100", "declare the real range")
         return Scale(Kind.BOUNDED, low, high)
 
     def value(self, name: str) -> Argument | None:
@@ -157,7 +159,7 @@ class Given:
         content: str = "",
         without: str = "",
     ) -> Scorer:
-        """The finished scorer. `content` replaces the argument `without`, such as a path, in the digest."""
+        """The finished scorer; `content` stands in the digest for the file that argument `without` names."""
         kept = [[key, written(value)] for key, value in sorted(self.settings.items()) if key != without]
         return Scorer(
             spec=self.spec(self.name),
@@ -166,6 +168,7 @@ class Given:
             needs=frozenset(needs),
             digest=digest([self.name, version, list(self.words), kept, content]),
             score=score,
+            reads=(str(self.settings[without]),) if without else (),
         )
 
     def spec(self, head: str) -> str:
@@ -199,6 +202,7 @@ class Given:
         return UsageError(what, where=self.where, do=do)
 
 
+_WIDEST = 1e100  # beyond it differences vanish in rounding
 _PLAIN_WORD = re.compile(r"[^\W\d][\w.-]*")
 _RESERVED = frozenset(("true", "false", "unbounded", "inf", "infinity", "nan"))
 

@@ -60,6 +60,7 @@ def _finding(one: Finding) -> dict[str, object]:
         "n_effective": one.n_effective,
         "unscored": one.unscored,
         "left_out": one.left_out,
+        "unreadable": one.unreadable,
         "worse": one.worse,
         "better": one.better,
         "baseline": one.baseline,

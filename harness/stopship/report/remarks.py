@@ -5,7 +5,7 @@ Shared by every face of the record. Never computes a statistic.
 
 from dataclasses import dataclass
 
-from stopship.model.rule import MIN_COHORT, Mode
+from stopship.model.rule import ANSWERED, MIN_COHORT, Mode
 from stopship.model.verdict import PROVEN, Finding, Record
 from stopship.report import words
 
@@ -66,22 +66,34 @@ def unproven_guards(record: Record) -> list[Finding]:
         and not one.is_broken
         and not one.holds
         and one.decision not in PROVEN
+        and (one.worse or one.rule != ANSWERED)
     ]
 
 
 def notes(record: Record) -> list[str]:
     """Sentences on what the numbers do not show by themselves."""
     said = []
+    if record.baseline and record.candidate and record.baseline.digest == record.candidate.digest:
+        said.append("both files hold the same rows: is the candidate the new run?")
+    if record.findings and all(one.rule != ANSWERED for one in record.findings):
+        said.append("no output column is named, so missing outputs are not looked for (the rule `answered`)")
     if record.new_keys:
         said.append(f"{_many(len(record.new_keys), 'new case')} without a baseline: only limits judge them")
     blank = [record.counts.get(f"unanswered_{arm}", 0) for arm in ("candidate", "baseline")]
     if any(blank):
         said.append(
             f"outputs missing or blank: {blank[0]} of the candidate, {blank[1]} of the baseline; "
-            "they score worst"
+            "the candidate's score worst, pairs without one in the baseline are left out"
         )
     outside = [note for one in record.findings if one.scope == "all" for note in _outside(one)]
     said += dict.fromkeys(outside)  # a rule with a limit has two findings on the same cases
+    watched = [one for one in record.findings if one.mode is Mode.WATCH and one.worse > one.better]
+    if watched:
+        worst = max(watched, key=lambda one: (one.worse - one.better, one.scope, one.rule))
+        said.append(
+            f"too small to test, and worst of its kind: {worst.scope} by {worst.rule}, "
+            f"{worst.worse} of {_many(worst.n, 'case')} worse, {worst.better} better"
+        )
     guards = unproven_guards(record)
     if guards:
         said.append(_weakest(guards))
@@ -111,6 +123,16 @@ def _outside(one: Finding) -> list[str]:
     if one.left_out:
         pairs = _many(one.left_out, "pair")
         said.append(f"{one.rule}: {pairs} without an output left out; the rule `answered` counts them")
+    if one.unreadable:
+        said.append(f"{one.rule}: unreadable outputs in {_many(one.unreadable, 'pair')}; they score worst")
+    if one.relative and one.baseline and one.candidate is not None and one.margin is not None:
+        change = one.candidate / one.baseline - 1
+        if abs(change) > one.margin >= abs(one.delta or 0.0):
+            said.append(
+                f"{one.rule}: the plain mean went from {words.mean(one.baseline)} to "
+                f"{words.mean(one.candidate)} ({change * 100:+.0f} %) through a few extreme values; "
+                "this rule cuts both files at their 99th percentile and does not see them"
+            )
     return said
 
 

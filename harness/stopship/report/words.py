@@ -7,7 +7,7 @@ from stopship.model.rule import Mode
 from stopship.model.verdict import PROVEN, Decision, Finding, Record, Verdict
 
 HEADLINES = {
-    Verdict.SHIP: "nothing got worse by more than the stop-ship rules allow",
+    Verdict.SHIP: "every stop-ship rule is proven within its margin",
     Verdict.STOP: "it got worse",
     Verdict.UNDECIDED: "the evidence is complete but too thin to decide",
     Verdict.VOID: "the evidence cannot be judged",

@@ -21,6 +21,8 @@ SCORED, UNSCORED, FAILED, NO_ANSWER, RAISED = range(5)
 STATE_LABELS = ("", "unscored", "unreadable", "no output", "unreadable")  # where a scorer gives none
 OPENING = 400  # characters of an output kept for the report
 REASON = 200
+MOST_COHORTS = 5_000  # values of one cohort column
+_LARGEST = 1e100  # of a score: squares and sums of larger ones overflow
 
 ScoredRow = tuple[str, Mapping[str, Json], bytes]
 """Where the row stands (for messages), its cells, and the digest of its canonical content."""
@@ -95,7 +97,7 @@ def score_arm(name: str, rows: Iterable[ScoredRow], columns: Columns, scorers: S
 def _key(cell: Json, column: str, place: str) -> str:
     if cell is None or is_blank(cell):
         raise EvidenceError(
-            f"no key: the column {column!r} is {'missing' if cell is None else 'blank'}",
+            f"no key: the column {column!r} is {'missing or null' if cell is None else 'blank'} here",
             where=place,
             do="every row needs a key that both files share; fill it in or name another --key",
         )
@@ -138,10 +140,10 @@ def _add_scores(
     )
     is_answered = trace.is_answered
     arm.answered.append(is_answered)
-    arm.openings.append(trace.text[:OPENING].encode("utf-8", "surrogatepass"))
+    arm.openings.append((trace.text if trace.has_output else "")[:OPENING].encode("utf-8", "surrogatepass"))
     for scorer in scorers:
         column = arm.scores[scorer.spec]
-        if not is_answered:
+        if not is_answered and not scorer.scores_absence:
             _add_unanswered(column, scorer, case)
             continue
         try:
@@ -170,6 +172,12 @@ def _add_unanswered(column: ScoreColumn, scorer: Scorer, case: Case) -> None:
 
 def _checked(value: float, scorer: Scorer, place: str) -> float:
     scale = scorer.scale
+    if not abs(value) <= _LARGEST:
+        raise EvidenceError(
+            f"{scorer.spec} gave {value:g}, beyond 1e100 nothing can be compared",
+            where=place,
+            do="mend the value, or leave the row out in both files",
+        )
     if not isfinite(value) or (scale.is_bounded and not scale.low <= value <= scale.high):
         raise EvidenceError(
             f"{scorer.spec} gave {value!r}, outside its range {scale}",
@@ -180,6 +188,8 @@ def _checked(value: float, scorer: Scorer, place: str) -> float:
 
 
 def _short_digest(value: Json) -> bytes:
+    if is_blank(value):
+        return b""
     if isinstance(value, str):
         return sha256(value.encode("utf-8", "surrogatepass")).digest()[:16]
     return sha256(canonical_bytes(value)).digest()[:16] if value is not None else b""
@@ -190,6 +200,20 @@ def _check_columns(arm: Arm, columns: Columns, scorers: Sequence[Scorer]) -> Non
     missing = [one for one in dict.fromkeys([*columns.named(), *needed]) if one not in arm.seen]
     if missing:
         _refuse_missing(missing, arm)
+    for index, dimension in enumerate(columns.cohorts):
+        values = len({one[index] for one in arm.cohorts})
+        if values > MOST_COHORTS:
+            raise UsageError(
+                f"the cohort column {dimension!r} has {values} values, at most {MOST_COHORTS} make sense",
+                where=arm.name,
+                do="a cohort is a small set of groups, such as a language or a customer tier",
+            )
+    if columns.cluster is not None and arm.keys and not any(arm.clusters):
+        raise UsageError(
+            f"the cluster column {columns.cluster!r} is blank in every row",
+            where=arm.name,
+            do="name the column that says which cases belong together, or leave --cluster out",
+        )
     if not arm.keys:
         conditions = ", ".join(str(one) for one in columns.where)
         raise UsageError(

@@ -49,7 +49,8 @@ def conclude(
     sound = not pairing.faults
     findings = judge(pairing, rules, alpha=alpha) if sound else ()
     often = Counter(key for one in findings if one.is_broken or one.holds for key in one.worse_keys)
-    findings = tuple(_with_worst(pairing, one, often) for one in findings)
+    rows = {key: i for i, key in enumerate(pairing.keys)}
+    findings = tuple(_with_worst(pairing, one, often, rows) for one in findings)
     verdict = compose(findings) if sound else Verdict.VOID
     held = [one for one in findings if one.holds]
     if examples is None:
@@ -70,7 +71,7 @@ def conclude(
         alpha=alpha,
         findings=findings,
         new_keys=pairing.new_keys,
-        p_ship=forecast(pairing, rules, alpha=alpha) if sound else (),
+        p_ship=forecast(findings, rules, alpha=alpha) if sound else (),
         examples=_examples(pairing, findings, examples),
     )
 
@@ -175,12 +176,13 @@ def _counted(one: Finding) -> str:
     return f"{one.worse} of {one.n} cases got worse, {one.better} better"
 
 
-def _with_worst(pairing: Pairing, finding: Finding, often: Mapping[str, int]) -> Finding:
+def _with_worst(
+    pairing: Pairing, finding: Finding, often: Mapping[str, int], index: Mapping[str, int]
+) -> Finding:
     """The finding with its worst cases described, those first that other checks find worse too."""
     if finding.metric not in pairing.baseline.scores:
         return finding
     before, after = pairing.baseline.scores[finding.metric], pairing.candidate.scores[finding.metric]
-    index = {key: i for i, key in enumerate(pairing.keys)} if finding.worse_keys else {}
     worst = []
     for key in sorted(finding.worse_keys[:_SIFTED], key=lambda key: -often[key])[:_WORST]:
         if key not in index:

@@ -11,12 +11,13 @@ import numpy as np
 from stopship.model.rule import Margin
 from stopship.model.score import Direction
 from stopship.model.verdict import PROVEN, Decision
-from stopship.steps.stats.bounds import lower_bound, smallest_n, upper_bound
+from stopship.steps.stats.bounds import Bound, lower_bound, smallest_n, upper_bound
 from stopship.steps.stats.planning import cases_to_decide, chance_of_pass, minimum_detectable_effect
 from stopship.steps.stats.pvalues import MIN_CLUSTERS, SKEWED_T_FROM, Test, p_worse, smallest_p, t_p
 from stopship.steps.stats.sample import Codes, Floats, Sample
 
 _LEANING_P = 0.25  # a one-sided p up to which the numbers are said to lean worse
+_LOWER_CUTS = (0.9, 0.95, 0.975, 0.99)  # quantiles of the baseline
 _WINSOR = 0.99  # quantile of both arms pooled at which unbounded scores are cut
 
 
@@ -34,6 +35,7 @@ class Numbers:
     smallest_p: float
     smallest_n: float
     margin: float
+    largest_loss: float  # what the candidate could lose at most: 0 where the baseline is at the worst end
 
     @property
     def n_effective(self) -> float:
@@ -42,6 +44,11 @@ class Numbers:
     @property
     def too_few_clusters(self) -> bool:
         return self.sample.clusters is not None and self.sample.n_clusters < MIN_CLUSTERS
+
+    @property
+    def is_vacuous(self) -> bool:
+        """Whether losing everything would still be within the margin: then no candidate could fail."""
+        return self.largest_loss <= self.margin
 
     def mde(self, alpha: float) -> float:
         return minimum_detectable_effect(self.sample, alpha=alpha) / self.scale
@@ -58,7 +65,7 @@ class Numbers:
         return "leaning worse" if worse else "no sign of harm"
 
 
-def absolute_numbers(sample: Sample, margin: Margin, *, alpha: float) -> Numbers:
+def absolute_numbers(sample: Sample, margin: Margin, *, alpha: float, largest_loss: float = 1.0) -> Numbers:
     """A bounded metric against a margin in points of its range; the sample's span is 1."""
     bound = lower_bound(sample)
     return Numbers(
@@ -72,6 +79,7 @@ def absolute_numbers(sample: Sample, margin: Margin, *, alpha: float) -> Numbers
         smallest_p=smallest_p(sample, alpha=alpha),
         smallest_n=smallest_n(margin.share),
         margin=margin.share,
+        largest_loss=largest_loss,
     )
 
 
@@ -88,34 +96,59 @@ def relative_numbers(
     """An unbounded metric against a share of the baseline's mean; None where that mean is not positive.
 
     Both arms are cut at the pooled 99th percentile, which is also the span. The slack (1 + m) baseline -
-    candidate (lower better) or candidate - (1 - m) baseline (higher better) goes through the guarded bound;
-    p compares the arms themselves: Student's t from 30 cases on, since such scores are skewed.
+    candidate (lower better) or candidate - (1 - m) baseline (higher better) goes through the guarded bound.
+    The p is that of sign flips of the uncut differences, so that no outlier of the candidate can hide behind
+    the cut; where both call it significant, the smaller p of Student's t on cut values is given.
     """
     cut = float(np.quantile(np.concatenate([before, after]), _WINSOR))
-    base, cand = np.minimum(before, cut), np.minimum(after, cut)
-    mean = float(np.mean(base))
-    if not mean > 0 or not cut > 0:
+    found = _cut_at(cut, before, after, clusters, better, margin)
+    if found is None:
         return None
-    share = margin.share
-    if better is Direction.LOWER:
-        differences, slack = base - cand, (1 + share) * base - cand
-    else:
-        differences, slack = cand - base, cand - (1 - share) * base
-    sample = Sample(differences=differences, span=cut, clusters=clusters, seed=seed)
-    guarded = lower_bound(Sample(differences=slack, span=cut, clusters=clusters))
-    use_t = clusters is None and sample.n >= SKEWED_T_FROM
+    sample, mean, guarded = found
+    for quantile in _LOWER_CUTS:  # a candidate that raises the cut must gain nothing by it
+        lower_cut = float(np.quantile(before, quantile))
+        other = _cut_at(lower_cut, before, after, clusters, better, margin) if lower_cut < cut else None
+        if other is not None and other[2].value / other[1] < guarded.value / mean:
+            guarded = Bound(other[2].value / other[1] * mean, other[2].binding)
+    sign = 1.0 if better is Direction.HIGHER else -1.0
+    uncut = Sample(differences=sign * (after - before), span=cut, clusters=clusters, seed=seed)
     return Numbers(
         sample=sample,
         scale=mean,
         estimate=sample.mean / mean,
-        lower=guarded.value / mean - share,
+        lower=guarded.value / mean - margin.share,
         upper=upper_bound(sample) / mean,
         bound=guarded.binding,
-        test=Test(t_p(sample), "paired-t") if use_t else p_worse(sample, alpha=alpha),
-        smallest_p=0.0 if use_t else smallest_p(sample, alpha=alpha),
-        smallest_n=smallest_n(min(share * mean / cut, 0.999)),
-        margin=share,
+        test=_relative_test(uncut, sample, alpha=alpha),
+        smallest_p=smallest_p(uncut, alpha=alpha),
+        smallest_n=smallest_n(min(margin.share * mean / cut, 0.999)),
+        margin=margin.share,
+        largest_loss=float("inf") if better is Direction.LOWER else 1.0,
     )
+
+
+def _cut_at(
+    cut: float, before: Floats, after: Floats, clusters: Codes | None, better: Direction, margin: Margin
+) -> tuple[Sample, float, Bound] | None:
+    """The differences cut at `cut`, the baseline's cut mean, and the bound of the slack; None: no mean."""
+    base, cand = np.minimum(before, cut), np.minimum(after, cut)
+    mean = float(np.mean(base))
+    if not mean > 0 or not cut > 0:
+        return None
+    if better is Direction.LOWER:
+        differences, slack = base - cand, (1 + margin.share) * base - cand
+    else:
+        differences, slack = cand - base, cand - (1 - margin.share) * base
+    guarded = lower_bound(Sample(differences=slack, span=cut, clusters=clusters))
+    return Sample(differences=differences, span=cut, clusters=clusters), mean, guarded
+
+
+def _relative_test(uncut: Sample, sample: Sample, *, alpha: float) -> Test:
+    test = p_worse(uncut, alpha=alpha)
+    if test.p > alpha or sample.clusters is not None or sample.n < SKEWED_T_FROM:
+        return test
+    refined = t_p(sample)
+    return Test(refined, "paired-t") if refined < test.p else test
 
 
 def decide(numbers: Numbers, *, p_adjusted: float, alpha: float, adjusted_alpha: float) -> Decision:
@@ -124,15 +157,17 @@ def decide(numbers: Numbers, *, p_adjusted: float, alpha: float, adjusted_alpha:
         return Decision.BLIND
     if numbers.lower > 0:
         return Decision.IMPROVED
+    if numbers.is_vacuous:
+        return Decision.BLIND
     proven_worse = p_adjusted <= alpha
     if numbers.lower > -numbers.margin:
         return Decision.PASS_DEGRADED if proven_worse else Decision.PASS
     if proven_worse and numbers.estimate < 0:
         return Decision.REGRESSION
-    if numbers.n_effective < numbers.smallest_n or numbers.smallest_p > adjusted_alpha:
-        return Decision.BLIND
     if numbers.test.p <= alpha and numbers.estimate <= -numbers.margin:
         return Decision.SUSPECT
+    if numbers.n_effective < numbers.smallest_n or numbers.smallest_p > adjusted_alpha:
+        return Decision.BLIND
     return Decision.INCONCLUSIVE
 
 
@@ -141,7 +176,13 @@ def explain(decision: Decision, numbers: Numbers) -> str:
     if decision in PROVEN or decision is Decision.REGRESSION:
         return ""
     if numbers.too_few_clusters:
-        return f"{numbers.sample.n_clusters} clusters decide nothing; at least {MIN_CLUSTERS} are needed"
+        count = numbers.sample.n_clusters
+        noun = "cluster decides" if count == 1 else "clusters decide"
+        return f"{count} {noun} nothing; at least {MIN_CLUSTERS} are needed"
+    if numbers.is_vacuous:
+        return (
+            "the baseline is so near the worst score that no loss could exceed the margin: nothing is tested"
+        )
     if numbers.estimate <= -numbers.margin:
         return "the loss seen is at or beyond the margin: more cases will not make it ship"
     needed = numbers.cases_needed()

@@ -7,37 +7,46 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from stopship.model.rule import ALPHA, Mode, Rule
-from stopship.steps.judge import ALL_WEIGHT, margin_of, rule_weights
-from stopship.steps.pair import Pairing
+from stopship.model.verdict import Finding
+from stopship.steps.judge import ALL_WEIGHT, rule_weights
 from stopship.steps.stats.planning import binomial_weights, chance_of_pass_at
 from stopship.steps.stats.pvalues import binomial_at_least, mcnemar_mid_p
 
 FLIPS = (0.02, 0.05, 0.10)
 
 
-def forecast(pairing: Pairing, rules: Sequence[Rule], *, alpha: float) -> tuple[tuple[float, float], ...]:
-    """(share of cases that flip, P(SHIP)) for each of 2, 5 and 10 % of flips.
+def forecast(
+    findings: Sequence[Finding], rules: Sequence[Rule], *, alpha: float
+) -> tuple[tuple[float, float], ...]:
+    """(share of cases that flip, P(SHIP)) for each of 2, 5 and 10 % of flips; empty where it cannot be said.
 
-    Flips are all-or-nothing and equally often for the better and the worse; rules and scopes are taken as
-    independent, which errs towards a lower P. Rules on unbounded scores and limits are left out.
+    Flips are all-or-nothing and equally often for the better and the worse; with clusters, each counts as
+    one case; rules and scopes are taken as independent, which errs towards a lower P. Limits and margins in
+    percent depend on more than flips: with a stop-ship rule of that kind nothing is said.
     """
+    gating = [one for one in rules if one.stops and one.alpha is None]
+    if any(one.limit is not None or one.margin is None or one.margin.relative for one in gating):
+        return ()
+    weights = dict(zip((one.id for one in rules), rule_weights(rules, alpha=alpha), strict=True))
     table = []
     for flips in FLIPS:
         chance = 1.0
-        for rule, weight in zip(rules, rule_weights(rules, alpha=alpha), strict=True):
-            if rule.stops and rule.alpha is None and rule.margin is not None and not rule.margin.relative:
-                chance *= _rule_chance(pairing, rule, flips, alpha=alpha * weight)
+        for rule in gating:
+            own = [one for one in findings if one.rule == rule.id]
+            chance *= _rule_chance(own, flips, alpha=alpha * weights[rule.id])
         table.append((flips, chance))
     return tuple(table)
 
 
-def _rule_chance(pairing: Pairing, rule: Rule, flips: float, *, alpha: float) -> float:
-    guards = [one for one in pairing.scopes if one.mode is Mode.GUARD]
-    whole = next(one for one in pairing.scopes if one.name == "all")
-    chance = _pass_chance(flips, len(whole.members), margin_of(rule, whole).share)
-    for scope in guards:
-        level = alpha * (1 - ALL_WEIGHT) / len(guards)
-        chance *= 1 - _alarm_chance(flips, len(scope.members), margin_of(rule, scope).share, level)
+def _rule_chance(findings: Sequence[Finding], flips: float, *, alpha: float) -> float:
+    guards = [one for one in findings if one.mode is Mode.GUARD and one.n]
+    chance = 1.0
+    for one in findings:
+        n, margin = int(one.n_effective), one.margin or 0.0
+        if one.mode is Mode.PROVE:
+            chance *= _pass_chance(flips, n, margin)
+        elif one in guards:
+            chance *= 1 - _alarm_chance(flips, n, margin, alpha * (1 - ALL_WEIGHT) / len(guards))
     return chance
 
 

@@ -39,7 +39,7 @@ def judge(pairing: Pairing, rules: Sequence[Rule], *, alpha: float = ALPHA) -> t
         if rule.margin is not None:
             findings += _compare(pairing, rule, share / parts, alpha)
         if rule.limit is not None:
-            candidate = measure_candidate(pairing.candidate, rule.scorer, rule.better)
+            candidate = measure_candidate(pairing, rule.scorer, rule.better)
             findings.append(limit_finding(rule, candidate, weight=share / parts, alpha=alpha))
     return tuple(findings)
 
@@ -68,7 +68,9 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[
         share = 1.0 if not gating else ALL_WEIGHT if scope.name == "all" else (1 - ALL_WEIGHT) / gating
         numbers = _numbers(pairing, rule, scope, kept, measured, alpha * weight * share)
         if numbers is None:
-            why = "the baseline's mean is not above zero, so a margin in percent says nothing; declare bounds"
+            why = (
+                "the baseline's mean, cut at the 99th percentile, is not above zero: no percent of it exists"
+            )
             return [_error(rule, measured, why)]
         tested.append(_Tested(scope, kept, numbers, share))
     holm = weighted_holm([one.numbers.test.p for one in tested], [one.weight for one in tested])
@@ -97,7 +99,9 @@ def _numbers(
         clusters=clusters,
         seed=seed,
     )
-    return absolute_numbers(sample, margin, alpha=alpha)
+    worst = rule.scorer.scale.low if rule.better is Direction.HIGHER else rule.scorer.scale.high
+    largest_loss = float(np.mean(np.abs(before - worst))) / rule.scorer.scale.span
+    return absolute_numbers(sample, margin, largest_loss=largest_loss, alpha=alpha)
 
 
 def margin_of(rule: Rule, scope: Scope) -> Margin:
@@ -172,6 +176,7 @@ def _counted(pairing: Pairing, rule: Rule, measured: Measured, scope: Scope, kep
         n_effective=float(len(kept)),
         unscored=int(measured.unscored[scope.members].sum()),
         left_out=int(measured.left_out[scope.members].sum()),
+        unreadable=int(measured.unreadable[scope.members].sum()),
         worse=len(worse),
         better=len(better),
         baseline=float(np.mean(measured.before[kept])) if len(kept) else None,

@@ -13,7 +13,7 @@ from stopship.model.score import Kind
 from stopship.model.verdict import PROVEN, Decision, Finding
 from stopship.steps.pair import CandidateOnly
 from stopship.steps.stats.bounds import LEVEL, Z, lower_bound
-from stopship.steps.stats.pvalues import Test, binomial_at_least
+from stopship.steps.stats.pvalues import MIN_CLUSTERS, Test, binomial_at_least
 from stopship.steps.stats.sample import Floats, Sample
 
 _WINSOR = 0.99
@@ -28,6 +28,9 @@ def limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, alpha: 
     """
     limit = rule.limit
     assert limit is not None  # noqa: S101  # the caller's condition
+    span = rule.scorer.scale.span if rule.scorer.scale.is_bounded else _span(measured.values)
+    inside = (-1.0 if limit.at_most else 1.0) * (measured.values - limit.value)
+    sample = Sample(differences=inside, span=span, clusters=measured.clusters) if len(inside) else None
     common = Finding(
         rule=rule.id,
         metric=rule.scorer.spec,
@@ -37,22 +40,19 @@ def limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, alpha: 
         severity=rule.severity,
         decision=Decision.ERROR,
         n=len(measured.values),
-        n_effective=float(len(measured.values)),
+        n_effective=sample.n_effective if sample else 0.0,
         unscored=measured.unscored,
         left_out=measured.left_out,
         margin=0.0,
         limit=str(limit),
         why=measured.fault or "no case has anything that this score could judge",
     )
-    if measured.fault or not len(measured.values):
+    if measured.fault or sample is None:
         return common
-    sign = -1.0 if limit.at_most else 1.0
-    inside = sign * (measured.values - limit.value)
-    if rule.scorer.scale.kind is Kind.BINARY:
+    if rule.scorer.scale.kind is Kind.BINARY and sample.clusters is None:
         lower, upper, test, blind, bound = _rate(measured.values, limit.value, at_most=limit.at_most)
     else:
-        span = rule.scorer.scale.span if rule.scorer.scale.is_bounded else _span(measured.values)
-        lower, upper, test, blind, bound = _mean(inside, span)
+        lower, upper, test, blind, bound = _mean(sample)
     estimate = float(np.mean(inside))
     p_adjusted = min(1.0, test.p / weight)
     decision = _decide(lower, estimate, test.p, p_adjusted, alpha=alpha, is_blind=blind)
@@ -84,10 +84,10 @@ def _decide(
         return Decision.PASS
     if p_adjusted <= alpha and estimate < 0:
         return Decision.REGRESSION
-    if is_blind:
-        return Decision.BLIND
     if p <= alpha and estimate < 0:
         return Decision.SUSPECT
+    if is_blind:
+        return Decision.BLIND
     return Decision.INCONCLUSIVE
 
 
@@ -114,14 +114,16 @@ def _rate(values: Floats, allowed: float, *, at_most: bool) -> tuple[float, floa
     return share - highest, share - lowest, Test(p, "binomial"), n < needed, "clopper-pearson"
 
 
-def _mean(inside: Floats, span: float) -> tuple[float, float, Test, bool, str]:
-    sample = Sample(differences=inside, span=span)
-    mirrored = Sample(differences=-inside, span=span)
+def _mean(sample: Sample) -> tuple[float, float, Test, bool, str]:
+    """The guarded bounds of 'how far inside'; with clusters, of a rate too."""
+    mirrored = Sample(differences=-sample.differences, span=sample.span, clusters=sample.clusters)
     bound = lower_bound(sample)
-    n = sample.n
-    best = float(inside.max()) - span * Z * Z / (n + Z * Z)
+    if sample.clusters is not None and sample.n_clusters < MIN_CLUSTERS:
+        return min(bound.value, -sample.span), sample.span, Test(1.0, "too-few-clusters"), True, bound.binding
+    n = sample.n_effective
+    best = float(sample.differences.max()) - sample.span * Z * Z / (n + Z * Z)
     test = Test(_level_outside(mirrored), "guarded-bound")
-    return bound.value, -lower_bound(mirrored).value, test, bool(best < 0), bound.binding
+    return bound.value, -lower_bound(mirrored).value, test, best < 0, bound.binding
 
 
 def _level_outside(mirrored: Sample) -> float:
@@ -139,4 +141,4 @@ def _level_outside(mirrored: Sample) -> float:
 
 
 def _span(values: Floats) -> float:
-    return float(np.quantile(np.abs(values), _WINSOR)) or 1.0
+    return float(np.quantile(np.abs(values), _WINSOR)) or 1.0 if len(values) else 1.0

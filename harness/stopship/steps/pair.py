@@ -5,7 +5,7 @@ nothing.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from stopship.steps.arm import FAILED, NO_ANSWER, RAISED, SCORED, UNSCORED, Arm
 from stopship.steps.stats.sample import Codes, Floats
 
 Flags = NDArray[np.bool_]
-LOST_SHARE = 0.02  # of the pairs that may be lost to a scorer that raises on both sides
+LOST_SHARE = 0.02  # of the baseline's outputs on which a scorer may fail by its own fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,7 @@ class Measured:
     kept: Flags  # both values exist
     unscored: Flags
     left_out: Flags
+    unreadable: Flags
     fault: str  # why this metric cannot be judged; empty: it can
 
 
@@ -191,7 +192,7 @@ def measure(pairing: Pairing, scorer: Scorer, better: Direction) -> Measured:
         worst = scorer.scale.low if better is Direction.HIGHER else scorer.scale.high
         before = np.where(states_before == SCORED, before, worst)
         after = np.where(states_after == SCORED, after, worst)
-        left_out = np.zeros(len(before), dtype=np.bool_)
+        left_out = ~unscored & (states_before == NO_ANSWER)
     else:
         left_out = ~unscored & ((states_before == NO_ANSWER) | (states_after == NO_ANSWER))
     return Measured(
@@ -200,6 +201,7 @@ def measure(pairing: Pairing, scorer: Scorer, better: Direction) -> Measured:
         kept=~unscored & ~left_out,
         unscored=unscored,
         left_out=left_out,
+        unreadable=np.isin(states_before, (FAILED, RAISED)) | np.isin(states_after, (FAILED, RAISED)),
         fault=_metric_fault(pairing, scorer, states_before, states_after),
     )
 
@@ -214,13 +216,9 @@ def _metric_fault(
     pairing: Pairing, scorer: Scorer, before: NDArray[np.uint8], after: NDArray[np.uint8]
 ) -> str:
     """Why no number of this metric may be read; empty where all is sound."""
-    judged = np.array([SCORED, FAILED, RAISED], dtype=np.uint8)
-    one_armed = ((before == UNSCORED) & np.isin(after, judged)) | (
-        (after == UNSCORED) & np.isin(before, judged)
-    )
-    if one_armed.any():
-        why = _first_reason(pairing, scorer, one_armed, UNSCORED)
-        return f"{_chosen(pairing, one_armed)} can be scored in one file and not in the other: {why}"
+    one_armed = one_armed_fault(pairing, scorer, before, after)
+    if one_armed:
+        return one_armed
     unreadable = np.isin(before, (FAILED, RAISED)) | np.isin(after, (FAILED, RAISED))
     if not scorer.scale.is_bounded and unreadable.any():
         why = _first_reason(pairing, scorer, unreadable, FAILED, RAISED)
@@ -230,11 +228,25 @@ def _metric_fault(
     if (before != UNSCORED).any() and not (before == SCORED).any():
         why = _first_reason(pairing, scorer, before != UNSCORED, FAILED, RAISED, NO_ANSWER)
         return f"none of the baseline's outputs could be scored: {why}"
-    raised = (before == RAISED) & (after == RAISED)
-    if scorer.is_users and raised.sum() > LOST_SHARE * len(raised):
+    raised = before == RAISED
+    if raised.sum() > LOST_SHARE * (before != UNSCORED).sum():
         why = _first_reason(pairing, scorer, raised, RAISED)
-        return f"the scorer raised on {_chosen(pairing, raised)} in both files: {why}"
+        return f"the scorer failed on {_chosen(pairing, raised)} of the baseline: {why}"
     return ""
+
+
+def one_armed_fault(
+    pairing: Pairing, scorer: Scorer, before: NDArray[np.uint8], after: NDArray[np.uint8]
+) -> str:
+    """Why cases that have something to score in one file only make a metric VOID; empty: there are none."""
+    judged = np.array([SCORED, FAILED, RAISED], dtype=np.uint8)
+    one_armed = ((before == UNSCORED) & np.isin(after, judged)) | (
+        (after == UNSCORED) & np.isin(before, judged)
+    )
+    if not one_armed.any():
+        return ""
+    why = _first_reason(pairing, scorer, one_armed, UNSCORED)
+    return f"{_chosen(pairing, one_armed)} can be scored in one file and not in the other: {why}"
 
 
 def _chosen(pairing: Pairing, chosen: Flags) -> str:
@@ -254,30 +266,35 @@ def _first_reason(pairing: Pairing, scorer: Scorer, chosen: Flags, *states: int)
 class CandidateOnly:
     """A metric over every row of the candidate, new cases included, for limits. Shape (rows,)."""
 
-    values: Floats = field(default_factory=lambda: np.zeros(0))
-    keys: tuple[str, ...] = ()
-    unscored: int = 0
-    left_out: int = 0
-    fault: str = ""
+    values: Floats
+    keys: tuple[str, ...]
+    clusters: Codes | None
+    unscored: int
+    left_out: int
+    fault: str
 
 
-def measure_candidate(arm: Arm, scorer: Scorer, better: Direction) -> CandidateOnly:
+def measure_candidate(pairing: Pairing, scorer: Scorer, better: Direction) -> CandidateOnly:
     """The metric of a scorer over all of the candidate, in order of key."""
+    arm = pairing.candidate
     rows = np.array(sorted(range(len(arm.keys)), key=arm.keys.__getitem__), dtype=np.int64)
     values, states = _column(arm, scorer, rows)
-    unreadable = np.isin(states, (FAILED, RAISED))
+    _, before = _column(pairing.baseline, scorer, pairing.before)
+    _, after = _column(arm, scorer, pairing.after)
+    fault = one_armed_fault(pairing, scorer, before, after)
     if scorer.scale.is_bounded:
         worst = scorer.scale.low if better is Direction.HIGHER else scorer.scale.high
         values = np.where(states == SCORED, values, worst)
         left_out = np.zeros(len(rows), dtype=np.bool_)
-        fault = ""
     else:
         left_out = states == NO_ANSWER
-        fault = f"{int(unreadable.sum())} values cannot be read" if unreadable.any() else ""
+        unreadable = int(np.isin(states, (FAILED, RAISED)).sum())
+        fault = fault or (f"{unreadable} values cannot be read" if unreadable else "")
     kept = (states != UNSCORED) & ~left_out
     return CandidateOnly(
         values=values[kept],
         keys=tuple(arm.keys[i] for i in rows[kept]),
+        clusters=_clusters(arm, rows[kept]),
         unscored=int((states == UNSCORED).sum()),
         left_out=int(left_out.sum()),
         fault=fault,

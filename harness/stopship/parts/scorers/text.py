@@ -41,9 +41,9 @@ def _exact(arguments: Arguments) -> Scorer:
     def score(case: Case, trace: Trace) -> Score:
         expected, output = case.expected, trace.output
         if isinstance(expected, str) and isinstance(output, str):
-            if not expected or expected.isspace():
+            if is_blank(expected):
                 return NO_EXPECTED
-            if not output or output.isspace():
+            if is_blank(output):
                 return NO_OUTPUT
             if expected == output:
                 return _EQUAL
@@ -95,7 +95,7 @@ def _contains(arguments: Arguments) -> Scorer:
             if output is None:
                 return NO_OUTPUT
             output = as_text(output)
-        elif not output or output.isspace():
+        elif is_blank(output):
             return NO_OUTPUT
         return _FOUND if folded in (output.casefold() if ignore_case else output) else _NOT_FOUND
 
@@ -105,13 +105,13 @@ def _contains(arguments: Arguments) -> Scorer:
             if wanted is None:
                 return NO_EXPECTED
             wanted = as_text(wanted)
-        elif not wanted or wanted.isspace():
+        elif is_blank(wanted):
             return NO_EXPECTED
         if not isinstance(output, str):
             if output is None:
                 return NO_OUTPUT
             output = as_text(output)
-        elif not output or output.isspace():
+        elif is_blank(output):
             return NO_OUTPUT
         if ignore_case:
             wanted, output = wanted.casefold(), output.casefold()
@@ -133,7 +133,7 @@ def _regex(arguments: Arguments) -> Scorer:
     matches, no_match = Scored(1.0, reason="matches the pattern"), Scored(0.0, reason="no match")
 
     def score(case: Case, trace: Trace) -> Score:  # noqa: ARG001  # every scorer has this signature
-        if trace.output is None or not (text := trace.text) or text.isspace():
+        if trace.output is None or is_blank(text := trace.text):
             return NO_OUTPUT
         return matches if search(text) else no_match
 

@@ -6,11 +6,12 @@ leaves the file's folder importable, and never lets what the file raises escape 
 
 import hashlib
 import inspect
+import io
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
@@ -46,12 +47,29 @@ def attempt(function: Callable[..., Any], *arguments: object) -> Any:
     """Call the user's code; what it raises becomes data.
 
     A user's function may raise anything, and one case it cannot read must not end the run of the
-    others. SystemExit is caught too: no scorer ends the gate. KeyboardInterrupt is the person's own.
+    others. SystemExit and its like are caught too: no scorer ends the gate. KeyboardInterrupt is the
+    person's own. What the code prints goes to standard error, escaped: a model's output in it must not act.
     """
     try:
-        return function(*arguments)
-    except (Exception, SystemExit) as err:  # noqa: BLE001  # see above
+        with redirect_stdout(_Told()):
+            return function(*arguments)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as err:  # noqa: BLE001  # see above
         return Raised(err)
+
+
+class _Told(io.TextIOBase):
+    """A stand-in for standard output that passes lines on to standard error, harmless."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
+            sys.stderr.write(f"scorer prints: {shown.replace('##', '# #')}\n")
+        return len(text)
 
 
 def told(error: BaseException, path: Path) -> str:

@@ -59,6 +59,7 @@ def _user_scorer(arguments: Arguments) -> Scorer:
         digest=digest([loaded.sha256, name, list(given.words), settings]),
         score=_scoring(function, keywords, scale, path, name),
         is_users=True,
+        reads=(str(path),),
     )
 
 
@@ -87,7 +88,7 @@ def _scoring(
         scored = found if isinstance(found, Scored) else Scored(found)
         value = scored.value
         if not isfinite(value):
-            return ScoreFailed(f"returned {value}, which is no finite number")
+            return ScoreFailed(f"returned {value}, which is no finite number", raised=True)
         if scale is None and value not in (0.0, 1.0):
             raise UsageError(
                 f"{name} returned {value:g}, which is neither 0 nor 1",
@@ -111,13 +112,15 @@ def _plain(found: object) -> Score | float:
     if isinstance(found, Scored):
         value = _number(found.value)
         if value is None:
-            return ScoreFailed(f"returned a Scored with a {type(found.value).__name__}; {_EXPECTED}")
+            return ScoreFailed(
+                f"returned a Scored with a {type(found.value).__name__}; {_EXPECTED}", raised=True
+            )
         return Scored(value, str(found.label), str(found.reason))
     number = _number(found)
     if number is None:
         article = "an" if type(found).__name__[0] in "aeiouAEIOU" else "a"
         what = "None" if found is None else f"{article} {type(found).__name__}"
-        return ScoreFailed(f"returned {what}; {_EXPECTED}")
+        return ScoreFailed(f"returned {what}; {_EXPECTED}", raised=True)
     return number
 
 

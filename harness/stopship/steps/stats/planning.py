@@ -39,7 +39,7 @@ def cases_to_decide(sample: Sample, *, margin: float) -> int:
     """
     share = margin / sample.span
     if sample.is_binary and sample.clusters is None:
-        variance = _discordance(sample.worse + sample.better, sample.n)
+        variance = (sample.worse + sample.better) / sample.n
     else:
         variance = (sample.standard_error / sample.span) ** 2 * sample.n
     needed = (Z + Z_POWER) ** 2 * variance / share**2
