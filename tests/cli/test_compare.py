@@ -84,6 +84,23 @@ def test_a_void_run_writes_over_the_record_of_an_earlier_one(stopship: Command, 
     assert "damaged.jsonl" in stopship.out
 
 
+def test_a_run_without_a_verdict_leaves_no_record_of_an_earlier_one(
+    stopship: Command, tmp_path: Path
+) -> None:
+    record = tmp_path / "verdict.json"
+    assert stopship("compare", BEFORE, FIXED, *RULES, "--json", str(record)) == 0
+    assert stopship("compare", BEFORE, str(tmp_path / "never-made.jsonl"), *RULES, "--json", str(record)) == 2
+    assert not record.exists()
+
+
+def test_a_report_is_never_written_over_a_scorer(stopship: Command, tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text("def f(case, trace): return True", encoding="utf-8")
+    words = ("--key", "id", "--output", "answer", "--rule", f"{own}:f better=higher", "--json", str(own))
+    assert stopship("compare", BEFORE, BROKEN, *words) == 2
+    assert own.read_text(encoding="utf-8").startswith("def f")
+
+
 def test_gzip_csv_and_json_give_the_same_numbers_as_jsonl(stopship: Command, tmp_path: Path) -> None:
     zipped = tmp_path / "broken.jsonl.gz"
     zipped.write_bytes(gzip.compress(Path(BROKEN).read_bytes()))
@@ -182,6 +199,14 @@ def test_equal_inputs_under_different_keys_are_one_cluster(stopship: Command, tm
         ),
         (("--key", "lang", "--output", "answer", "--rule", "refusal"), 22, "stands twice"),
         (("--output", "answer", "--rule", "refusal"), 2, "Missing option '--key'"),
+        (("--key", "", "--output", "answer", "--rule", "refusal"), 2, "--key is empty"),
+        (
+            ("--key", "id", "--output", "answer", "--cluster", "", "--rule", "refusal"),
+            2,
+            "--cluster is empty",
+        ),
+        (("--key", "id", "--output", "answer", "--rule", "refusal margin=1e-300pt"), 2, "no candidate could"),
+        (("--key", "id", "--rule", "refusal", "--json", "nowhere/x.json"), 2, "there is no folder"),
         (("--key", "id", "--rule", "refusal", "--undecided", "perhaps"), 2, "perhaps"),
         (("--key", "id", "--rule", "refusal", "--examples", "3", "--no-examples"), 2, "one of them"),
         (("--key", "id", "--rule", "refusal", "--json", BROKEN), 2, "would be written over"),

@@ -120,3 +120,11 @@ def test_a_reader_that_goes_away_is_no_fault() -> None:
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_an_error_and_no_bug() -> None:
+    command = f"{sys.executable} -m stopship score refusal {BROKEN} --output answer > /dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "could not be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr

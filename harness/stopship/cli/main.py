@@ -3,7 +3,9 @@
 Users' mistakes are shown without a traceback; a fault of ours is shown with one and exits 70.
 """
 
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -43,6 +45,12 @@ def cli() -> None:
     """
 
 
+def _discard_output() -> None:
+    """Send what is still buffered to nowhere, so that leaving does not fail once more."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def entry() -> None:
     """The console script."""
     for stream in (sys.stdout, sys.stderr):
@@ -50,7 +58,8 @@ def entry() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         status = cli.main(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         status = 130
@@ -61,7 +70,13 @@ def entry() -> None:
         click.echo(f"error: {err}", err=True)
         status = err.exit_code
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone; nothing more can be said
+        _discard_output()  # the reader has gone; nothing more can be said
+        status = 1
+    except OSError as err:
+        if err.filename is not None:
+            raise
+        _discard_output()
+        click.echo(f"error: the output could not be written: {err.strerror}", err=True)
         status = 1
     except Exception:  # noqa: BLE001  # the outermost frame: our own bug, shown in full
         import traceback
