@@ -22,6 +22,7 @@ FLOORS = {  # a module may import its own part and lower floors; parts of one fl
     "report": 2,
     "catalog": 2,
     "pipeline": 3,
+    "pinning": 3,
     "cli": 4,
     "__main__": 5,
     "__init__": 5,

@@ -18,6 +18,7 @@ _COMMANDS = {
     "score": "stopship.cli.score",
     "scorers": "stopship.cli.listing",
     "doctor": "stopship.cli.listing",
+    "pins": "stopship.cli.pins",
 }
 
 

@@ -1,0 +1,1 @@
+"""Pinned stacks: from a stack file and what it names to a lock, and back."""

@@ -1,0 +1,115 @@
+"""Lock a stack, and hold it against its lock.
+
+Decides in which order things are written: the lock last. Never calls a stack locked that it could not read.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stopship.errors import EvidenceError, UsageError
+from stopship.model.change import Drift, PinChange
+from stopship.model.stack import Kind, Stack
+from stopship.pinning.gather import Gathering, declared_store, own_files
+from stopship.pinning.stacks import OpenStack, kept_in, opened_stack
+from stopship.steps.pindiff import compare, file_changes
+from stopship.store.atomic import write_atomically
+from stopship.store.contents import Contents
+from stopship.store.lockfile import lock_path, read_lock, rendered
+from stopship.store.shown import shown
+from stopship.store.stackfile import StackFile, read_stack_file, together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """What locking did."""
+
+    stack: Stack
+    lock: Path
+    changes: tuple[PinChange, ...]  # since the earlier lock; all new where there was none
+    earlier: str  # "", or why the earlier lock could not be read
+    is_first: bool
+    store: Path
+
+
+def lock_stack(path: Path, store: Path | None = None) -> Locked:
+    """Keep the texts of a stack and write its lock, the lock last; a lock that would not change stays."""
+    file = read_stack_file(path)
+    contents = Contents(store or declared_store(file))
+    opened = opened_stack(file, contents.keep)
+    _refuse_pinned_store(opened, file, contents)
+    for pin in opened.stack.pins:
+        if pin.kind is Kind.VALUE and (data := opened.read(pin, None)) is not None:
+            contents.keep(pin.content, data)
+    lock = lock_path(path)
+    earlier, why = Stack(()), ""
+    is_first = not os.path.lexists(lock)
+    if not is_first:
+        try:
+            earlier = read_lock(lock)
+        except EvidenceError as err:
+            why = err.what
+    data = rendered(opened.stack)
+    changes = compare(earlier, opened.stack, kept_in(contents), opened.read)
+    if not _holds(lock, data):
+        write_atomically(lock, data)
+    return Locked(
+        stack=opened.stack,
+        lock=lock,
+        changes=changes,
+        earlier=why,
+        is_first=is_first,
+        store=contents.folder,
+    )
+
+
+def verify_stack(path: Path) -> tuple[Stack, tuple[Drift, ...]]:
+    """The locked stack, and every pin that is something else now.
+
+    Raises EvidenceError for a lock that is missing or damaged, UsageError for a stack file with faults.
+    """
+    file = read_stack_file(path)
+    if file.faults:
+        raise together(path, list(file.faults))
+    lock = lock_path(path)
+    if not os.path.lexists(lock):
+        do = f"lock it: stopship pins lock {shown(path)}"
+        raise EvidenceError("the stack is not locked: there is no such file", where=shown(lock), do=do)
+    locked = read_lock(lock)
+    gathered = Gathering(file, None)
+    gathered.run()
+    now = {one.axis: one for one in gathered.pins}
+    where = {one.name: one.where for one in file.axes}
+    drifts = []
+    for axis in sorted({one.axis for one in locked.pins} | set(where)):
+        old, new = locked.get(axis), now.get(axis)
+        fault = gathered.faults.get(axis)
+        if fault is None and old is not None and new is not None and old.digest == new.digest:
+            continue
+        files = tuple(file_changes(old, new)) if old is not None and new is not None else ()
+        place = where.get(axis, shown(path))
+        drifts.append(Drift(axis=axis, where=place, old=old, new=new, files=files, fault=fault))
+    return locked, tuple(drifts)
+
+
+def _refuse_pinned_store(opened: OpenStack, file: StackFile, contents: Contents) -> None:
+    """A store inside a pinned folder changes the pin with every lock, unless the stack file names it."""
+    blobs = os.path.realpath(contents.folder)
+    if blobs in own_files(file):
+        return
+    for pin in opened.stack.pins:
+        if pin.kind not in (Kind.FOLDER, Kind.PATHS):
+            continue
+        for root in opened._roots[pin.axis]:  # noqa: SLF001  # of this module
+            if Path(blobs).is_relative_to(os.path.realpath(root)):
+                what = f"the store lies in a folder that [{shown(pin.axis)}] pins"
+                raise UsageError(
+                    what, where=shown(contents.folder), do='name it in the stack file: store = "…"'
+                )
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except OSError:
+        return False

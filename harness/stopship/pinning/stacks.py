@@ -1,0 +1,137 @@
+"""Open a stack, from its file or from its lock, and compare two.
+
+Decides where contents are read. Never hands out bytes that are not the pinned ones.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from stopship.errors import EvidenceError, UsageError
+from stopship.model.case import Json
+from stopship.model.change import PinChange
+from stopship.model.stack import KEEPS, Kind, Pin, PinnedFile, Stack, stack_of, value_of
+from stopship.pinning.gather import Gathering, declared_store
+from stopship.steps.pindiff import Read, compare
+from stopship.store.contents import Contents
+from stopship.store.lockfile import read_lock, stack_name
+from stopship.store.shown import shown
+from stopship.store.stackfile import StackFile, read_stack_file, together
+from stopship.store.trees import Keep, read_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStack:
+    """A stack whose files are at hand: what a target is given.
+
+    Every reading is held against the pin's digest: EvidenceError where the file has changed since.
+    """
+
+    stack: Stack
+    _places: dict[str, dict[str, Path]]  # axis -> name in the pin -> where it lies
+    _roots: dict[str, tuple[Path, ...]]  # axis -> what the stack file names
+    _values: dict[str, bytes]  # axis -> canonical JSON
+
+    @property
+    def stack_id(self) -> str:
+        """The digest of all pins."""
+        return self.stack.stack_id
+
+    def version(self, axis: str) -> str:
+        """The version of an axis; "" for code paths that carry none."""
+        return self.stack.version(axis)
+
+    def path(self, axis: str) -> Path:
+        """The one file or folder of an axis."""
+        self.stack.pin(axis)
+        roots = self._roots.get(axis, ())
+        if len(roots) != 1:
+            raise UsageError(
+                f"the axis {axis!r} has {len(roots)} paths, not one", do="give it `file` or `path`"
+            )
+        return roots[0]
+
+    def text(self, axis: str) -> str:
+        """The text of the one file of an axis, byte for byte."""
+        pin = self.stack.pin(axis)
+        if len(pin.files) != 1:
+            raise UsageError(
+                f"the axis {axis!r} has {len(pin.files)} files, not one text", do="give it `file`"
+            )
+        try:
+            return self._bytes(pin, pin.files[0]).decode()
+        except UnicodeDecodeError as err:
+            raise UsageError(f"the file of the axis {axis!r} is not UTF-8 text", do="open its path") from err
+
+    def value(self, axis: str) -> Json:
+        """The value that the stack file itself gives an axis; the caller's own copy."""
+        self.stack.pin(axis)
+        if axis not in self._values:
+            raise UsageError(f"the axis {axis!r} has no value", do="write value = … in its table")
+        return value_of(self._values[axis])
+
+    def read(self, pin: Pin, file: PinnedFile | None) -> bytes | None:
+        """The bytes of a text file of a pin, or of its value; None for what is not text."""
+        if file is None:
+            return self._values.get(pin.axis)
+        return self._bytes(pin, file) if file.is_text else None
+
+    def _bytes(self, pin: Pin, file: PinnedFile) -> bytes:
+        path = self._places[pin.axis][file.path]
+        now: list[bytes] = []
+        if file.is_text:
+            found = read_file(path, file.path, lambda _digest, data: now.append(data))
+        else:
+            found = read_file(path, file.path)
+            now.append(path.read_bytes() if found.digest == file.digest else b"")
+        if found.digest != file.digest:
+            raise EvidenceError("has changed since it was pinned", where=shown(path), do="run again")
+        return now[0]
+
+
+def open_stack(path: Path) -> OpenStack:
+    """Read a stack file and digest what it names; every fault of both is in one error."""
+    return opened_stack(read_stack_file(path), None)
+
+
+def diff_stacks(old: Path, new: Path, store: Path | None = None) -> tuple[PinChange, ...]:
+    """Every axis of two stack files or locks."""
+    (first, read_first), (second, read_second) = load_stack(old, store), load_stack(new, store)
+    return compare(first, second, read_first, read_second)
+
+
+def load_stack(path: Path, store: Path | None = None) -> tuple[Stack, Read]:
+    """The stack of a stack file or a lock, and how its contents are read."""
+    name = stack_name(path)
+    if name == path.name:
+        opened = open_stack(path)
+        return opened.stack, opened.read
+    return read_lock(path), kept_in(Contents(store or store_beside(path.with_name(name))))
+
+
+def opened_stack(file: StackFile, keep: Keep | None) -> OpenStack:
+    gathered = Gathering(file, None if file.faults else keep)
+    gathered.run()
+    if faults := [*file.faults, *gathered.faults.values()]:
+        raise together(file.path, faults)
+    return OpenStack(
+        stack=stack_of(gathered.pins), _places=gathered.places, _roots=gathered.roots, _values=gathered.values
+    )
+
+
+def store_beside(stack_file: Path) -> Path:
+    """The store that a stack file names; its folder where the file is gone or cannot be read."""
+    with suppress(UsageError):
+        return declared_store(read_stack_file(stack_file))
+    return stack_file.parent
+
+
+def kept_in(contents: Contents) -> Read:
+    def read(pin: Pin, file: PinnedFile | None) -> bytes | None:
+        if file is None:
+            wanted = pin.content if pin.kind is Kind.VALUE else ""
+        else:
+            wanted = file.digest if pin.kind in KEEPS and file.is_text else ""
+        return contents.read(wanted) if wanted and contents.has(wanted) else None
+
+    return read
