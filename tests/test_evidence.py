@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from tests.making import Row, verdict_on
 
+from stopship.cli.options import rules_of
 from stopship.errors import UsageError
 from stopship.model.columns import Columns
 from stopship.model.verdict import Decision, Record, Verdict
+from stopship.pipeline import Options, compare_files
 
 Rows = list[dict[str, object]]
 COLUMN = "column(ok) better=higher margin=5pt"
@@ -164,6 +166,14 @@ def test_a_cluster_column_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
     table = rows(100, ok=1, talk=None)
     with pytest.raises(UsageError, match="blank in every row"):
         judged(tmp_path, table, table, COLUMN, cluster="talk")
+
+
+def test_a_table_with_another_separator_says_so(tmp_path: Path) -> None:
+    for name in ("before", "after"):
+        (tmp_path / f"{name}.csv").write_text("id;ok\n1;1\n", encoding="utf-8")
+    paths = [tmp_path / f"{name}.csv" for name in ("before", "after")]
+    with pytest.raises(UsageError, match="separated by ';'"):
+        compare_files(paths[0], paths[1], Columns(key="id"), rules_of([COLUMN]), Options())
 
 
 def test_a_column_with_a_value_a_row_is_no_cohort(tmp_path: Path) -> None:

@@ -16,12 +16,13 @@ from stopship.model.verdict import Record, Verdict
 
 
 @click.command(
+    short_help="Judge one file of outputs against another.",
     epilog="""\b
 Example:
   stopship compare before.jsonl after.jsonl --key id --cohort lang \\
       --rule 'exact margin=5pt' --rule 'latency margin=10% severity=warn'
 """
-    + CONVENTIONS
+    + CONVENTIONS,
 )
 @click.argument("baseline", type=click.Path(path_type=Path))
 @click.argument("candidate", type=click.Path(path_type=Path))
@@ -46,7 +47,8 @@ Example:
     multiple=True,
     metavar="RULE",
     help="SCORER better=lower|higher margin=5pt [cohort_margin=10pt] [at_most=X | at_least=X] "
-    "[severity=warn]. Repeatable.",
+    "[severity=warn]. `stopship scorers` lists scorers; margins default to 5pt, 10pt for cohorts. "
+    "Repeatable.",
 )
 @click.option(
     "--undecided",

@@ -4,31 +4,19 @@ import click
 from tabulate import tabulate
 
 
-@click.command()
+@click.command(short_help="List the scorers and what they need.")
 def scorers() -> int:
     """List the scorers: range, which end is good, what they need."""
     from stopship import catalog
 
-    rows = [
-        (
-            one.name + (f"({one.arguments})" if one.arguments else ""),
-            one.range,
-            one.better,
-            one.needs,
-            one.summary,
-        )
-        for one in catalog.kinds()
-    ]
-    headers = ("scorer", "range", "better", "needs", "what it says")
-    click.echo(
-        tabulate(
-            rows, headers=headers, tablefmt="plain", disable_numparse=True, maxcolwidths=[46, 12, 10, 20, 60]
-        )
-    )
+    for one in catalog.kinds():
+        click.echo(one.name + (f"({one.arguments})" if one.arguments else ""))
+        click.echo(f"    {one.summary}")
+        click.echo(f"    range {one.range}   better {one.better}   needs {one.needs}")
     return 0
 
 
-@click.command()
+@click.command(short_help="Say what is installed, and what is missing for what.")
 def doctor() -> int:
     """Say what is installed, and what is missing for what. Exits 1 where something is missing."""
     import platform

@@ -21,7 +21,7 @@ _STORE = click.option(
 _PATH = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(short_help="Lock the stack that answers, and say what changed.")
 def pins() -> None:
     """Lock the parts that answer (model, prompt, index, code) and say what changed.
 

@@ -10,12 +10,13 @@ from stopship.model.columns import Columns
 
 
 @click.command(
+    short_help="Put every row of a file to one scorer.",
     epilog="""\b
 Example:
   stopship score refusal answers.csv --key id --output answer
 Rows without an output have a null value and the label 'no output'.
 """
-    + CONVENTIONS
+    + CONVENTIONS,
 )
 @click.argument("scorer", metavar="SCORER")
 @click.argument("file", type=click.Path(path_type=Path))

@@ -226,4 +226,10 @@ def _check_columns(arm: Arm, columns: Columns, scorers: Sequence[Scorer]) -> Non
 def _refuse_missing(missing: list[str], arm: Arm) -> None:
     lines = [f"{one!r}: {nearest(one, sorted(arm.seen))}" for one in missing]
     noun = "column" if len(missing) == 1 else "columns"
+    only = next(iter(arm.seen)) if len(arm.seen) == 1 else ""
+    separator = next((one for one in ";\t|" if one in only), "")
+    if separator:
+        lines.append(
+            f"columns seem to be separated by {separator!r}: a .csv is read with commas, a .tsv with tabs"
+        )
     raise UsageError(f"no {noun} {', '.join(map(repr, missing))}", where=arm.name, do="\n  ".join(lines))
