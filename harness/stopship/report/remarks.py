@@ -19,7 +19,7 @@ def counted(fine: list[Finding], watched: list[Finding]) -> list[str]:
         worse = sum(1 for one in watched if one.worse)
         found = f"worse cases in {worse}" if worse else "no case got worse there"
         checks = _many(len(watched), "check")
-        said.append(f"{checks} of cohorts below {MIN_COHORT} cases counted, not tested: {found}")
+        said.append(f"{checks} with fewer than {MIN_COHORT} cases counted, not tested: {found}")
     return said
 
 
@@ -66,7 +66,7 @@ def unproven_guards(record: Record) -> list[Finding]:
         and not one.is_broken
         and not one.holds
         and one.decision not in PROVEN
-        and (one.worse or one.rule != ANSWERED)
+        and (one.worse or (one.rule != ANSWERED and one.n >= MIN_COHORT))
     ]
 
 

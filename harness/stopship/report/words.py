@@ -3,7 +3,7 @@
 Shared by every face of the record, so that all say the same. Never computes a statistic.
 """
 
-from stopship.model.rule import Mode
+from stopship.model.rule import MIN_COHORT, Mode
 from stopship.model.verdict import PROVEN, Decision, Finding, Record, Verdict
 
 HEADLINES = {
@@ -157,13 +157,18 @@ def _could_be(one: Finding) -> float | None:
     return one.candidate + room if one.limit.startswith("at most") else one.candidate - room
 
 
+def _has_nothing_to_tell(one: Finding) -> bool:
+    """A guard with so few cases for this score that it could not be a guard, and none of them worse."""
+    return one.mode is Mode.GUARD and one.decision is Decision.BLIND and one.n < MIN_COHORT and not one.worse
+
+
 def split_for_people(record: Record) -> tuple[list[Finding], list[Finding], list[Finding]]:
     """Findings worth a line each, cohort checks that are fine, and watched cohorts."""
     shown: list[Finding] = []
     fine: list[Finding] = []
     watched: list[Finding] = []
     for one in by_urgency(record):
-        if one.mode is Mode.WATCH:
+        if one.mode is Mode.WATCH or _has_nothing_to_tell(one):
             watched.append(one)
         elif one.scope != "all" and one.decision in PROVEN:
             fine.append(one)
