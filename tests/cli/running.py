@@ -18,6 +18,11 @@ class Command:
         self.monkeypatch = monkeypatch
         self.code, self.out, self.err = 0, "", ""
 
+    @property
+    def said(self) -> str:
+        """What was printed, its lines joined: for sentences that may wrap."""
+        return " ".join(self.out.split())
+
     def __call__(self, *words: str) -> int:
         self.monkeypatch.setattr("sys.argv", ["stopship", *words])
         with pytest.raises(SystemExit) as stop:

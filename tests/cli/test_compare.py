@@ -118,7 +118,7 @@ def test_undecided_holds_unless_it_is_allowed(stopship: Command, tmp_path: Path)
     before, after = (str(write_jsonl(tmp_path / f"{name}.jsonl", scored([1.0] * 30))) for name in ("a", "b"))
     words = ("compare", before, after, "--key", "id", "--rule", "column(score) better=higher margin=5pt")
     assert stopship(*words) == 21
-    assert "cases would decide" in stopship.out
+    assert "about 52 cases would decide" in stopship.said
     assert stopship(*words, "--undecided", "allow") == 0
     assert stopship.out.startswith("UNDECIDED")
     assert "(allowed)" in stopship.out
@@ -152,7 +152,7 @@ def test_equal_inputs_under_different_keys_are_one_cluster(stopship: Command, tm
     words = ("compare", path, path, "--key", "id", "--rule", "column(score) better=higher margin=5pt")
     assert stopship(*words) == 0
     assert stopship(*words, "--input", "question") == 21
-    assert "1 cluster decides nothing" in stopship.out
+    assert "1 cluster decides nothing" in stopship.said
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def _reasons(
         return tuple(f"{one.rule} in {one.scope}: {_counted(one)}" for one in broken)
     if verdict is Verdict.UNDECIDED:
         reasons = [
-            f"{one.rule} in {one.scope}: {_OPEN[one.decision]}; {one.why}"
+            f"{one.rule} in {one.scope}: {_OPEN[one.decision]}, {one.leaning}; {one.why}"
             for one in sorted(findings, key=_cohorts_first)
             if one.holds
         ]

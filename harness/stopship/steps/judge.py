@@ -12,7 +12,7 @@ import numpy as np
 
 from stopship.model.rule import ALPHA, Margin, Mode, Rule
 from stopship.model.score import Direction, Kind
-from stopship.model.verdict import PROVEN, Decision, Finding
+from stopship.model.verdict import Decision, Finding
 from stopship.steps.decide import Numbers, absolute_numbers, decide, explain, relative_numbers
 from stopship.steps.limits import limit_finding
 from stopship.steps.pair import Measured, Pairing, Scope, measure, measure_candidate
@@ -150,7 +150,7 @@ def _finding(
         bound=numbers.bound,
         mde=numbers.mde(adjusted_alpha),
         p_pass=numbers.chance_of_pass(),
-        leaning="" if decision in PROVEN or decision is Decision.REGRESSION else numbers.leaning,
+        leaning=numbers.leaning,
         cases_needed=numbers.cases_needed() if is_open else None,
         why=explain(decision, numbers),
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from stopship.model.rule import Mode, Rule
 from stopship.model.score import Kind
-from stopship.model.verdict import PROVEN, Decision, Finding
+from stopship.model.verdict import Decision, Finding
 from stopship.steps.pair import CandidateOnly
 from stopship.steps.stats.bounds import LEVEL, Z, lower_bound
 from stopship.steps.stats.pvalues import MIN_CLUSTERS, Test, binomial_at_least
@@ -57,7 +57,6 @@ def limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, alpha: 
     p_adjusted = min(1.0, test.p / weight)
     decision = _decide(lower, estimate, test.p, p_adjusted, alpha=alpha, is_blind=blind)
     outside = [(float(d), key) for d, key in zip(inside, measured.keys, strict=True) if d < 0]
-    is_open = decision not in PROVEN and decision is not Decision.REGRESSION
     return replace(
         common,
         decision=decision,
@@ -71,7 +70,7 @@ def limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, alpha: 
         p_adjusted=p_adjusted,
         test=test.name,
         bound=bound,
-        leaning=("leaning worse" if estimate <= 0 else "no sign of harm") if is_open else "",
+        leaning="leaning worse" if estimate <= 0 else "no sign of harm",
         why=_why(decision, estimate),
         worse_keys=tuple(key for _, key in sorted(outside)),
     )
