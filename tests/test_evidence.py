@@ -89,10 +89,10 @@ def test_a_limit_counts_conversations_not_rows(tmp_path: Path) -> None:
 
 
 def test_outputs_lost_on_both_sides_are_no_evidence(tmp_path: Path) -> None:
-    table = rows(100, output=lambda i: "yes" if i == 0 else None, expected="yes")
+    table = rows(60, output=lambda i: None if i < 10 else "yes", expected="yes")
     record = judged(tmp_path, table, table, "exact margin=5pt")
     assert record.verdict is Verdict.UNDECIDED
-    assert (record.findings[0].n, record.findings[0].left_out) == (1, 99)
+    assert (record.findings[0].n, record.findings[0].left_out) == (50, 10)
 
 
 @pytest.mark.parametrize(
@@ -204,3 +204,73 @@ def test_what_a_users_scorer_prints_does_not_reach_standard_output(
     assert out == ""
     assert "scorer prints: ::error::\\x1b[31mred" in err
     assert "\x1b" not in err
+
+
+def test_a_cohort_that_is_lost_holds_the_build_though_it_is_one_cluster(tmp_path: Path) -> None:
+    """Forty cases that ask the same are one piece of evidence, and all of them are gone."""
+    cells = {"g": lambda i: "greet" if i < 40 else "rest", "ask": lambda i: "hello" if i < 40 else f"q{i}"}
+    before = rows(400, output="yes", expected="yes", **cells)
+    after = rows(400, output=lambda i: None if i < 40 else "yes", expected="yes", **cells)
+    record = judged(tmp_path, before, after, "exact margin=20pt", cohorts=("g",), input="ask")
+    assert record.verdict is not Verdict.SHIP
+
+
+def test_a_crash_of_the_scorer_on_the_baseline_is_no_gain(tmp_path: Path) -> None:
+    rule = users(tmp_path, "    assert trace.text != 'odd'\n    return trace.text == 'good'") + " margin=5pt"
+    before = rows(300, output=lambda i: "odd" if i < 6 else "good")
+    after = rows(300, output=lambda i: "bad" if 6 <= i < 16 else "good")
+    record = judged(tmp_path, before, after, rule)
+    assert record.verdict is Verdict.STOP
+    assert (record.findings[0].n, record.findings[0].better) == (294, 0)
+
+
+def test_a_baseline_without_a_fifth_of_its_outputs_is_no_baseline(tmp_path: Path) -> None:
+    before = rows(600, output=lambda i: None if i < 300 else "yes", expected="yes")
+    after = rows(600, output=lambda i: "WRONG" if i < 300 else "yes", expected="yes")
+    assert judged(tmp_path, before, after, "exact margin=5pt").verdict is Verdict.VOID
+
+
+def test_a_cohort_that_the_baseline_never_answered_is_void(tmp_path: Path) -> None:
+    lang = {"lang": lambda i: "de" if i < 30 else "en"}
+    before = rows(600, output=lambda i: None if i < 30 else "yes", expected="yes", **lang)
+    after = rows(600, output=lambda i: "garbage" if i < 30 else "yes", expected="yes", **lang)
+    assert judged(tmp_path, before, after, "exact margin=5pt", cohorts=("lang",)).verdict is Verdict.VOID
+
+
+def test_a_few_missing_outputs_in_the_baseline_do_not_stop_a_sound_build(tmp_path: Path) -> None:
+    before = rows(400, output=lambda i: None if i < 5 else "yes", expected="yes")
+    assert judged(tmp_path, before, rows(400, output="yes", expected="yes"), "exact").verdict is Verdict.SHIP
+
+
+def test_allowing_undecided_does_not_cover_lost_answers(tmp_path: Path) -> None:
+    before = rows(6, output="fine", latency_ms=100)
+    after = rows(6, output=lambda i: None if i < 3 else "fine", latency_ms=100)
+    record = verdict_on(tmp_path, before, after, "latency margin=20%", options=Options(allow_undecided=True))
+    assert (record.verdict, record.allowed) == (Verdict.UNDECIDED, False)
+
+
+def test_a_column_that_no_rule_reads_does_not_matter(tmp_path: Path) -> None:
+    rule = users(tmp_path, "    return True") + " margin=5pt"
+    before, after = rows(100, output="fine"), rows(100, output="fine", latency_ms=5, expected="x")
+    assert judged(tmp_path, before, after, rule).verdict is Verdict.SHIP
+    for table in (before, after):
+        table[7]["cost_usd"] = 0.1
+    assert judged(tmp_path, before, after, "refusal margin=5pt").verdict is Verdict.SHIP
+
+
+def test_a_cohort_that_costs_nothing_does_not_void_the_rule(tmp_path: Path) -> None:
+    tier = {"tier": lambda i: "cached" if i < 30 else "paid"}
+
+    def cost(cached: float) -> Callable[[int], float]:
+        return lambda i: cached if i < 30 else 1.0 + i % 3
+
+    table = rows(2000, cost_usd=cost(0.0), **tier)
+    assert judged(tmp_path, table, table, "cost margin=10%", cohorts=("tier",)).verdict is Verdict.SHIP
+    dearer = rows(2000, cost_usd=cost(0.01), **tier)
+    assert judged(tmp_path, table, dearer, "cost margin=10%", cohorts=("tier",)).verdict is Verdict.UNDECIDED
+
+
+def test_a_margin_of_next_to_nothing_is_no_crash(tmp_path: Path) -> None:
+    before = rows(100, cost_usd=5e-324)
+    after = rows(100, cost_usd=lambda i: 1.0 if i < 50 else 5e-324)
+    assert judged(tmp_path, before, after, "cost margin=50%").verdict is not Verdict.SHIP

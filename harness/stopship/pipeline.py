@@ -165,8 +165,8 @@ def _resolved(columns: Columns, opened: Sequence[_Table], rules: Sequence[Rule])
 
 
 def _matters(role: str, rules: Sequence[Rule]) -> bool:
-    """Whether a verdict could hang on this column. A user's scorer may read any."""
-    return role == "output" or any(role in one.scorer.needs or one.scorer.is_users for one in rules)
+    """Whether a verdict hangs on this column."""
+    return role == "output" or any(role in one.scorer.needs for one in rules)
 
 
 def _refuse_late_columns(
@@ -177,7 +177,8 @@ def _refuse_late_columns(
         if getattr(given, role) is not None or getattr(columns, role) is not None:
             continue
         holders = [arm.name for arm in arms if name in arm.seen]
-        if holders and (_matters(role, rules) or len(holders) == len(arms)):
+        in_both = role == "expected" and len(holders) == len(arms)
+        if holders and (_matters(role, rules) or in_both):
             raise EvidenceError(
                 f"the column {name!r} is missing from the first row and stands in a later one",
                 where=holders[0],

@@ -128,3 +128,13 @@ def test_a_full_disk_is_an_error_and_no_bug() -> None:
     assert done.returncode == 1
     assert "could not be written: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_report_on_standard_output_leaves_the_log_where_it_is(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("earlier\n", encoding="utf-8")
+    words = "--key id --output answer --rule 'refusal margin=5pt' --json /dev/stdout"
+    command = f"{sys.executable} -m stopship compare {BROKEN} {BROKEN} {words} >> {log}"
+    subprocess.run(["sh", "-c", command], check=True)
+    assert log.read_text(encoding="utf-8").startswith("earlier\n")
+    assert '"verdict": "SHIP"' in log.read_text(encoding="utf-8")

@@ -9,7 +9,13 @@ from pathlib import Path
 import click
 
 from stopship.cli.options import conditions_of, rules_of
-from stopship.cli.table_options import CONVENTIONS, refuse_empty, refuse_overwriting, table_options
+from stopship.cli.table_options import (
+    CONVENTIONS,
+    is_device,
+    refuse_empty,
+    refuse_overwriting,
+    table_options,
+)
 from stopship.errors import UsageError
 from stopship.model.columns import Columns
 from stopship.model.verdict import Record, Verdict
@@ -130,7 +136,7 @@ def compare(  # noqa: PLR0913  # one parameter an option
 def _remove(reports: tuple[Path | None, ...]) -> None:
     """Take away what an earlier run wrote: a run that ends without a verdict must not leave a green one."""
     for one in reports:
-        if one is not None and one.is_file():
+        if one is not None and one.is_file() and not is_device(one) and os.access(one, os.W_OK):
             with suppress(OSError):  # what cannot be removed is reported when it cannot be written
                 one.resolve().unlink()
 

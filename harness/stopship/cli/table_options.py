@@ -50,11 +50,16 @@ def table_options(command: Command) -> Command:
     return command
 
 
+def is_device(path: Path) -> bool:
+    """Whether a path names an open stream or device: /dev/stdout may lead to a file that is not ours."""
+    return path.absolute().parts[1:2] in (("dev",), ("proc",))
+
+
 def refuse_overwriting(inputs: Iterable[Path], outputs: Iterable[Path | None]) -> None:
     """Raise UsageError where a report would be written over an input or another report."""
     taken = {os.path.realpath(one) for one in inputs}
     for one in outputs:
-        if one is None or not (one.is_file() or not one.exists()):
+        if one is None or is_device(one) or not (one.is_file() or not one.exists()):
             continue  # nothing asked for, or a device such as /dev/stdout
         if not one.parent.is_dir():
             raise UsageError(

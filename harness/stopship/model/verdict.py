@@ -125,6 +125,13 @@ class Finding:
             return False
         return self.delta > -self.margin
 
+    @property
+    def shows_harm(self) -> bool:
+        """A loss at or beyond the margin in a tested scope of a stop-ship rule, proven or not."""
+        if not self.stops or self.mode is Mode.WATCH or self.delta is None or self.margin is None:
+            return False
+        return self.decision not in PROVEN and self.delta < 0 and self.delta <= -self.margin
+
 
 def compose(findings: Iterable[Finding]) -> Verdict:
     """VOID before anything; then broken, then held, else SHIP. No finding of a stop-ship rule: VOID."""

@@ -27,7 +27,7 @@ def summary(record: Record) -> str:
     """What the verdict means, in a few words."""
     said = HEADLINES[record.verdict]
     if record.allowed:
-        said += "; allowed to pass, since nothing held shows harm"
+        said += "; allowed to pass: no loss at or beyond a margin"
     warned = sum(1 for one in record.findings if not one.stops and one.decision is Decision.REGRESSION)
     if warned and record.verdict is Verdict.SHIP:
         said += f"; {warned} {'check' if warned == 1 else 'checks'} of warning rules broken"

@@ -28,7 +28,7 @@ from stopship.steps.pair import Pairing
 
 _EXAMPLES = 3
 _OPEN = {
-    Decision.BLIND: "too few cases for any outcome to decide",
+    Decision.BLIND: "not proven",
     Decision.SUSPECT: "looks broken, though not proven over all checks",
     Decision.INCONCLUSIVE: "not proven",
 }
@@ -55,7 +55,10 @@ def conclude(
     held = [one for one in findings if one.holds]
     if examples is None:
         examples = 0 if verdict is Verdict.SHIP else _EXAMPLES
-    allowed = verdict is Verdict.UNDECIDED and allow and all(one.may_be_allowed for one in held)
+    harmed = any(one.shows_harm for one in findings)
+    allowed = (
+        verdict is Verdict.UNDECIDED and allow and all(one.may_be_allowed for one in held) and not harmed
+    )
     return Record(
         verdict=verdict,
         exit_code=0 if allowed else EXIT_CODES[verdict],

@@ -154,7 +154,7 @@ def _relative_test(uncut: Sample, sample: Sample, *, alpha: float) -> Test:
 def decide(numbers: Numbers, *, p_adjusted: float, alpha: float, adjusted_alpha: float) -> Decision:
     """The first line of the table that applies. `adjusted_alpha`: the level left after all corrections."""
     if numbers.too_few_clusters:
-        return Decision.BLIND
+        return Decision.SUSPECT if numbers.estimate <= -numbers.margin else Decision.BLIND
     if numbers.lower > 0:
         return Decision.IMPROVED
     if numbers.is_vacuous:

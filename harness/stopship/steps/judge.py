@@ -67,11 +67,14 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[
             continue
         share = 1.0 if not gating else ALL_WEIGHT if scope.name == "all" else (1 - ALL_WEIGHT) / gating
         numbers = _numbers(pairing, rule, scope, kept, measured, alpha * weight * share)
-        if numbers is None:
+        if numbers is None and scope.name == "all":
             why = (
                 "the baseline's mean, cut at the 99th percentile, is not above zero: no percent of it exists"
             )
             return [_error(rule, measured, why)]
+        if numbers is None:
+            untested.append((scope, kept))
+            continue
         tested.append(_Tested(scope, kept, numbers, share))
     holm = weighted_holm([one.numbers.test.p for one in tested], [one.weight for one in tested])
     findings = {
@@ -163,7 +166,7 @@ def _counted(pairing: Pairing, rule: Rule, measured: Measured, scope: Scope, kep
     worse, better = kept[change < 0], kept[change > 0]
     margin = margin_of(rule, scope)
     size = dict(zip(kept.tolist(), change.tolist(), strict=True))
-    decision = Decision.UNTESTED if scope.mode is Mode.WATCH else Decision.BLIND
+    decision, why = _untested(measured, scope, kept, worse)
     return Finding(
         rule=rule.id,
         metric=rule.scorer.spec,
@@ -183,10 +186,23 @@ def _counted(pairing: Pairing, rule: Rule, measured: Measured, scope: Scope, kep
         candidate=float(np.mean(measured.after[kept])) if len(kept) else None,
         margin=margin.share,
         relative=margin.relative,
-        why="" if len(kept) else "no case here has anything that this score could judge",
+        why=why,
         worse_keys=_by_size(pairing, worse, size),
         better_keys=_by_size(pairing, better, {i: -d for i, d in size.items()}),
     )
+
+
+def _untested(measured: Measured, scope: Scope, kept: Codes, worse: Codes) -> tuple[Decision, str]:
+    """What is said of a scope before, or without, any test."""
+    if scope.mode is Mode.WATCH:
+        return Decision.UNTESTED, ""
+    if not len(kept) and measured.left_out[scope.members].any():
+        return Decision.ERROR, f"{scope.name} has no output to compare with or to compare"
+    if not len(kept):
+        return Decision.BLIND, "no case here has anything that this score could judge"
+    if len(worse):
+        return Decision.SUSPECT, "the baseline's mean is zero here, and some cases got worse"
+    return Decision.BLIND, "the baseline's mean is zero here: no percent of it exists"
 
 
 def _by_size(pairing: Pairing, chosen: Codes, size: dict[int, float]) -> tuple[str, ...]:

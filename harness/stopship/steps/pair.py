@@ -17,6 +17,7 @@ from stopship.steps.arm import FAILED, NO_ANSWER, RAISED, SCORED, UNSCORED, Arm
 from stopship.steps.stats.sample import Codes, Floats
 
 Flags = NDArray[np.bool_]
+LOST_BASELINE = 0.20  # of the baseline's outputs that may be missing
 LOST_SHARE = 0.02  # of the baseline's outputs on which a scorer may fail by its own fault
 
 
@@ -192,7 +193,7 @@ def measure(pairing: Pairing, scorer: Scorer, better: Direction) -> Measured:
         worst = scorer.scale.low if better is Direction.HIGHER else scorer.scale.high
         before = np.where(states_before == SCORED, before, worst)
         after = np.where(states_after == SCORED, after, worst)
-        left_out = ~unscored & (states_before == NO_ANSWER)
+        left_out = ~unscored & np.isin(states_before, (NO_ANSWER, RAISED))
     else:
         left_out = ~unscored & ((states_before == NO_ANSWER) | (states_after == NO_ANSWER))
     return Measured(
@@ -232,6 +233,9 @@ def _metric_fault(
     if raised.sum() > LOST_SHARE * (before != UNSCORED).sum():
         why = _first_reason(pairing, scorer, raised, RAISED)
         return f"the scorer failed on {_chosen(pairing, raised)} of the baseline: {why}"
+    unanswered = before == NO_ANSWER
+    if unanswered.sum() > LOST_BASELINE * (before != UNSCORED).sum():
+        return f"the baseline has no output for {_chosen(pairing, unanswered)}: too many to compare with"
     return ""
 
 

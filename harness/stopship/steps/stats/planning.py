@@ -42,7 +42,7 @@ def cases_to_decide(sample: Sample, *, margin: float) -> int:
         variance = (sample.worse + sample.better) / sample.n
     else:
         variance = (sample.standard_error / sample.span) ** 2 * sample.n
-    needed = (Z + Z_POWER) ** 2 * variance / share**2
+    needed = min((Z + Z_POWER) ** 2 * variance / max(share, 1e-6) ** 2, 1e15)
     design = sample.n / sample.n_effective
     return int(max(ceil(smallest_n(min(share, 0.999)) * design), ceil(needed)))
 
