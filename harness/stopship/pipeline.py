@@ -191,5 +191,5 @@ def _check_needs(scorer: Scorer, columns: Columns, present: frozenset[str]) -> N
         if need in CONVENTIONS and getattr(columns, need) is None:
             raise UsageError(
                 f"{scorer.spec} needs the {need}, and no column is named for it",
-                do=f"add --{need} COLUMN; columns: {nearest(need, sorted(present))}",
+                do=f"add --{need} COLUMN; {nearest(need, sorted(present))}",
             )

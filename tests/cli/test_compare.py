@@ -155,63 +155,63 @@ def test_equal_inputs_under_different_keys_are_one_cluster(stopship: Command, tm
     assert "1 cluster decides nothing" in stopship.said
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "told"),
-    [
-        (("--key", "nr", *RULES[2:]), 2, "no column 'nr'"),
-        (("--key", "id", "--output", "anser", "--rule", "refusal"), 2, "did you mean 'answer'?"),
-        (("--key", "id", "--output", "answer"), 2, "no rule"),
-        (("--key", "id", "--output", "answer", "--rule", "refusl"), 2, "did you mean 'refusal'?"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal margn=5pt"), 2, "did you mean 'margin'?"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal margin=5"), 2, "has no unit"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal margin=5%"), 2, "is in %"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal margin=0pt"), 2, "no candidate could ever"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal margin=100pt"), 2, "every candidate"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal margin=nanpt"), 2, "is not a number"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal at_most=0"), 2, "no number of cases"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal at_most=1"), 2, "every candidate keeps it"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal better=higher at_most=0.5"), 2, "at_least"),
-        (("--key", "id", "--output", "answer", "--rule", "length better=lower"), 2, "margin=10%"),
-        (("--key", "id", "--output", "answer", "--rule", "length margin=10%"), 2, "which end is good"),
-        (("--key", "id", "--output", "answer", "--rule", "refusal severity=warn"), 2, "nothing could stop"),
-        (("--key", "id", "--output", "answer", "--rule", "cost margin=10%"), 2, "add --cost COLUMN"),
-        (("--key", "id", "--rule", "refusal"), 2, "add --output COLUMN"),
-        (
-            ("--key", "id", "--output", "answer", "--rule", "refusal", "--cohort", "lng"),
-            2,
-            "did you mean 'lang'?",
-        ),
-        (
-            ("--key", "id", "--output", "answer", "--rule", "refusal", "--where", "lang=xx"),
-            2,
-            "no row matches",
-        ),
-        (("--key", "id", "--output", "answer", "--rule", "refusal", "--where", "lang"), 2, "is no condition"),
-        (
-            ("--key", "id", "--output", "answer", "--rule", "column(score) better=higher"),
-            2,
-            "no column 'score'",
-        ),
-        (
-            ("--key", "id", "--output", "answer", "--rule", "column(latency_ms) better=lower"),
-            2,
-            "bounds=LO..HI",
-        ),
-        (("--key", "lang", "--output", "answer", "--rule", "refusal"), 22, "stands twice"),
-        (("--output", "answer", "--rule", "refusal"), 2, "Missing option '--key'"),
-        (("--key", "", "--output", "answer", "--rule", "refusal"), 2, "--key is empty"),
-        (
-            ("--key", "id", "--output", "answer", "--cluster", "", "--rule", "refusal"),
-            2,
-            "--cluster is empty",
-        ),
-        (("--key", "id", "--output", "answer", "--rule", "refusal margin=1e-300pt"), 2, "no candidate could"),
-        (("--key", "id", "--rule", "refusal", "--json", "nowhere/x.json"), 2, "there is no folder"),
-        (("--key", "id", "--rule", "refusal", "--undecided", "perhaps"), 2, "perhaps"),
-        (("--key", "id", "--rule", "refusal", "--examples", "3", "--no-examples"), 2, "one of them"),
-        (("--key", "id", "--rule", "refusal", "--json", BROKEN), 2, "would be written over"),
-    ],
-)
+WRONG: list[tuple[tuple[str, ...], int, str]] = [
+    (("--key", "nr", *RULES[2:]), 2, "no column 'nr'"),
+    (("--key", "id", "--output", "anser", "--rule", "refusal"), 2, "did you mean 'answer'?"),
+    (("--key", "id", "--output", "answer"), 2, "no rule"),
+    (("--key", "id", "--output", "answer", "--rule", "refusl"), 2, "did you mean 'refusal'?"),
+    (("--key", "id", "--output", "answer", "--rule", "refusal margn=5pt"), 2, "did you mean 'margin'?"),
+    (("--key", "id", "--output", "answer", "--rule", "refusal margin=5"), 2, "has no unit"),
+    (("--key", "id", "--output", "answer", "--rule", "refusal margin=5%"), 2, "is in %"),
+    (("--key", "id", "--output", "answer", "--rule", "refusal margin=0pt"), 2, "no candidate could ever"),
+    (("--key", "id", "--output", "answer", "--rule", "refusal margin=100pt"), 2, "every candidate"),
+    (("--key", "id", "--output", "answer", "--rule", "refusal margin=nanpt"), 2, "is not a number"),
+    (("--key", "id", "--output", "answer", "--rule", "refusal at_most=0"), 2, "no number of cases"),
+    (("--key", "id", "--output", "answer", "--rule", "refusal at_most=1"), 2, "every candidate keeps it"),
+    (("--key", "id", "--output", "answer", "--rule", "refusal better=higher at_most=0.5"), 2, "at_least"),
+    (("--key", "id", "--output", "answer", "--rule", "length better=lower"), 2, "margin=10%"),
+    (("--key", "id", "--output", "answer", "--rule", "length margin=10%"), 2, "which end is good"),
+    (("--key", "id", "--output", "answer", "--rule", "refusal severity=warn"), 2, "nothing could stop"),
+    (("--key", "id", "--output", "answer", "--rule", "cost margin=10%"), 2, "add --cost COLUMN"),
+    (("--key", "id", "--rule", "refusal"), 2, "add --output COLUMN"),
+    (
+        ("--key", "id", "--output", "answer", "--rule", "refusal", "--cohort", "lng"),
+        2,
+        "did you mean 'lang'?",
+    ),
+    (
+        ("--key", "id", "--output", "answer", "--rule", "refusal", "--where", "lang=xx"),
+        2,
+        "no row matches",
+    ),
+    (("--key", "id", "--output", "answer", "--rule", "refusal", "--where", "lang"), 2, "is no condition"),
+    (
+        ("--key", "id", "--output", "answer", "--rule", "column(score) better=higher"),
+        2,
+        "no column 'score'",
+    ),
+    (
+        ("--key", "id", "--output", "answer", "--rule", "column(latency_ms) better=lower"),
+        2,
+        "bounds=LO..HI",
+    ),
+    (("--key", "lang", "--output", "answer", "--rule", "refusal"), 22, "stands twice"),
+    (("--output", "answer", "--rule", "refusal"), 2, "Missing option '--key'"),
+    (("--key", "", "--output", "answer", "--rule", "refusal"), 2, "--key is empty"),
+    (
+        ("--key", "id", "--output", "answer", "--cluster", "", "--rule", "refusal"),
+        2,
+        "--cluster is empty",
+    ),
+    (("--key", "id", "--output", "answer", "--rule", "refusal margin=1e-300pt"), 2, "no candidate could"),
+    (("--key", "id", "--rule", "refusal", "--json", "nowhere/x.json"), 2, "there is no folder"),
+    (("--key", "id", "--rule", "refusal", "--undecided", "perhaps"), 2, "perhaps"),
+    (("--key", "id", "--rule", "refusal", "--examples", "3", "--no-examples"), 2, "one of them"),
+    (("--key", "id", "--rule", "refusal", "--json", BROKEN), 2, "would be written over"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "told"), WRONG)
 def test_a_wrong_command_says_what_to_do(
     stopship: Command, words: tuple[str, ...], code: int, told: str
 ) -> None:

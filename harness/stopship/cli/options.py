@@ -116,9 +116,9 @@ def _severity(text: str | None, where: str) -> Severity:
         ) from None
 
 
-def _number(text: str, name: str, where: str) -> float:
+def _number(text: str, name: str, where: str, example: str = "0.04") -> float:
     if not _NUMBER.fullmatch(text):
-        raise UsageError(f"{name}={text} is not a number", where=where, do=f"write {name}=0.04")
+        raise UsageError(f"{name}={text} is not a number", where=where, do=f"write {name}={example}")
     return float(text)
 
 
@@ -139,7 +139,7 @@ def _margin(
     if not text.endswith(unit):
         what = f"{name}={text} is in {other}" if text.endswith(other) else f"{name}={text} has no unit"
         raise UsageError(f"{what}, but {scorer.spec} {kind}", where=where, do=f"write {example}")
-    share = _number(text.removesuffix(unit), name, where) / 100
+    share = _number(text.removesuffix(unit), name, where, example.partition("=")[2]) / 100
     highest = 1.0 if bounded or better is Direction.HIGHER else 10.0
     if not _SMALLEST_MARGIN <= share < highest:
         what = (
