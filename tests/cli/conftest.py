@@ -8,4 +8,5 @@ from tests.cli.running import Command
 def stopship(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     for name in ("CI", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")  # help texts wrap at the width of the terminal
     return Command(capsys, monkeypatch)
