@@ -92,17 +92,3 @@ class Sample:
         residuals = self.cluster_sums - self.cluster_sizes * self.mean
         squares = fsum((residuals * residuals).tolist())
         return sqrt(groups / (groups - 1) * squares) / self.n
-
-    def subset(self, chosen: Codes, *, seed: bytes) -> "Sample":
-        """The same metric in a narrower scope; `chosen` are indices, shape (k,)."""
-        clusters = None
-        if self.clusters is not None:
-            names, codes = np.unique(self.clusters[chosen], return_inverse=True)
-            clusters = None if len(names) == len(codes) else codes.astype(np.int64)
-        return Sample(
-            differences=self.differences[chosen],
-            span=self.span,
-            is_binary=self.is_binary,
-            clusters=clusters,
-            seed=seed,
-        )
