@@ -36,6 +36,30 @@ class Trace:
     latency: Json = None  # as recorded, in the recorder's own unit; None: not recorded
     cost: Json = None
     has_output: bool = True  # False: this table records no outputs, only scores
+    record: Mapping[str, Json] = field(default_factory=dict)  # all that the target told, output included
+    error: str = ""  # why there is no output, where the target failed
+
+    @property
+    def steps(self) -> list[Json]:
+        """What was done, in order: routing, retrieval, tool and model calls; empty where none is told."""
+        return _listed(self.record.get("steps"))
+
+    @property
+    def documents(self) -> list[Json]:
+        """What retrieval found."""
+        return _listed(self.record.get("documents"))
+
+    @property
+    def usage(self) -> Mapping[str, Json]:
+        """What the answer used: tokens, calls."""
+        found = self.record.get("usage")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def refusal(self) -> str | None:
+        """The refusal class, `none` for an answer; None where the target does not tell."""
+        found = self.record.get("refusal")
+        return found if isinstance(found, str) else None
 
     @property
     def text(self) -> str:
@@ -52,6 +76,10 @@ class Trace:
     def is_answered(self) -> bool:
         """Whether there is an output that is not blank. Tables without outputs count as answered."""
         return not self.has_output or not (self.output is None or is_blank(self.output))
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def is_blank(value: Json) -> bool:

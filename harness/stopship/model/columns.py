@@ -32,6 +32,17 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A named set of cases: a cohort that no single column tells, or the cases that one rule looks at."""
+
+    name: str
+    where: tuple[Condition, ...]
+
+    def holds(self, row: Mapping[str, Json]) -> bool:
+        return all(one.matches(row) for one in self.where)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """The columns of a comparison, by name. None: the tables carry no such thing."""
 
@@ -44,6 +55,8 @@ class Columns:
     cohorts: tuple[str, ...] = ()
     cluster: str | None = None
     where: tuple[Condition, ...] = ()
+    groups: tuple[Group, ...] = ()  # named cohorts, judged like the values of a cohort column
+    modes: tuple[tuple[str, str], ...] = ()  # scope (`lang=en`, or a group's name) -> prove, guard or watch
 
     def named(self) -> tuple[str, ...]:
         """Every column that a table must have, once, without those of scorers."""

@@ -6,6 +6,7 @@ Never looks at data.
 from dataclasses import dataclass
 from enum import Enum
 
+from stopship.model.columns import Condition
 from stopship.model.score import Direction, Scorer
 
 ALPHA = 0.05  # shared by the stop-ship rules of one suite or comparison
@@ -32,6 +33,17 @@ class Mode(Enum):
     WATCH = "watch"
 
 
+class IncidentClass(Enum):
+    """What kind of harm a rule stands against."""
+
+    AVAILABILITY = "availability"
+    CORRECTNESS = "correctness"
+    USEFULNESS = "usefulness"
+    SAFETY = "safety"  # harm allowed, and legitimate use blocked
+    COST = "cost"
+    COMPLIANCE = "compliance"
+
+
 @dataclass(frozen=True, slots=True)
 class Margin:
     """The largest tolerated loss: a share of the range (`5pt`), or of the baseline's mean (`10%`)."""
@@ -56,7 +68,11 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One stop-ship rule: a score, which end is good, and what may get worse."""
+    """One stop-ship rule: a score, which end is good, and what may get worse.
+
+    A rule compares (`margin`), keeps a promise (`limit`), or lets no chosen case fail (`must_pass`); any of
+    them together.
+    """
 
     id: str
     scorer: Scorer
@@ -67,6 +83,13 @@ class Rule:
     severity: Severity = Severity.STOP_SHIP
     mode: Mode = Mode.PROVE  # of the scope `all`
     alpha: float | None = None  # its own error rate; None: an equal part of the suite's
+    anchor_margin: Margin | None = None  # the cumulative loss tolerated since the anchor; None: not compared
+    must_pass: tuple[Condition, ...] | None = None  # cases that must all score best; (): every case
+    where: tuple[Condition, ...] = ()  # the cases that margin and limit look at; (): every case
+    expects_improvement: bool = False  # ships only where the change is proven better than the baseline
+    incident_class: IncidentClass | None = None
+    owner: str = ""
+    note: str = ""
 
     @property
     def stops(self) -> bool:

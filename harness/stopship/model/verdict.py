@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from stopship.model.change import PinChange
 from stopship.model.rule import Mode, Severity
 
 FORMAT = 1
@@ -68,7 +69,7 @@ class Finding:
     rule: str
     metric: str
     scope: str
-    kind: str  # compare | limit
+    kind: str  # compare | limit | must_pass | anchor | waiver
     mode: Mode
     severity: Severity
     decision: Decision
@@ -166,6 +167,7 @@ class ArmPin:
     digest: str
     rows: int
     stack: str = "undeclared"
+    run: str = ""  # id of the run; "": a file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,3 +188,6 @@ class Record:
     new_keys: tuple[str, ...] = ()
     p_ship: tuple[tuple[float, float], ...] = ()  # (share of cases that flip, P(SHIP) of an identical build)
     examples: tuple[Example, ...] = field(default=())
+    suite: str = ""  # "": two files were compared
+    changes: tuple[PinChange, ...] = ()  # axis by axis, from the baseline's stack to the candidate's
+    notes: tuple[str, ...] = ()  # what else the reader should know, said by whoever gathered the evidence

@@ -1,0 +1,115 @@
+"""A suite as people write it: which cases, which stack, how they are replayed, and what is tolerated.
+
+Data alone. `store/suitefile` reads it, with every fault; `ruling` makes its rules.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stopship.model.columns import Condition
+from stopship.model.rule import ALPHA, Mode
+
+RECORDED = "recorded"  # the target whose outputs are a pin of the stack, on the axis of this name:
+OUTPUTS = "outputs"
+LOST_LIMIT = 0.02  # of the planned outputs of one arm that infrastructure may lose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayPlan:
+    """`[replay]`: how a case is put to the stack."""
+
+    target: str  # `recorded`, or `app/answer.py:answer`
+    cluster: str | None = None  # column of the conversation or user that cases share
+    repeats: int = 1  # outputs a case and arm
+    concurrency: int | None = None  # cases in flight; None: 1 for a plain function, 8 for an async one
+    timeout_s: float | None = None  # for one output; None: no limit
+    deterministic: bool = False  # the same stack gives the same output
+    network: bool = False  # runs only where its suite is named
+    lost_limit: float = LOST_LIMIT  # `limits = { errors = 0.02 }`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide:
+    """`[decide]`: how findings become a verdict."""
+
+    alpha: float = ALPHA
+    allow_undecided: bool = False  # `undecided = "allow"`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """One table under `[cohorts]`: a column whose values are cohorts."""
+
+    column: str
+    modes: tuple[tuple[str, Mode], ...] = ()  # value -> mode, where it is said
+    place: str = ""  # `suites/support/suite.toml:31`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedCohort:
+    """`[cohorts.named.NAME]`: a slice that conditions choose."""
+
+    name: str
+    where: tuple[Condition, ...]
+    mode: Mode | None = None  # None: guard from 25 cases on, else watch
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredRule:
+    """One `[[rule]]` as written; texts are checked where the scorer is known, by `ruling`."""
+
+    id: str
+    place: str  # `suites/support/suite.toml:40 [[rule]] 'cites'`
+    score: str
+    incident_class: str = ""
+    owner: str = ""  # "": the suite's
+    severity: str = "stop-ship"
+    note: str = ""
+    compare: Mapping[str, str] | None = (
+        None  # better, margin, cohort_margin, anchor_margin; None: does not compare
+    )
+    limit: Mapping[str, float | str] | None = None  # better, and at_most or at_least
+    must_pass: tuple[Condition, ...] | None = None
+    where: tuple[Condition, ...] = ()
+    expects_improvement: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteColumns:
+    """`[columns]`: what the columns of cases, labels and recorded outputs are called."""
+
+    key: str = "key"
+    input: str | None = None  # equal inputs under different keys are one cluster
+    output: str = "output"
+    expected: str | None = None
+    latency: str = "latency_ms"
+    cost: str = "cost_usd"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """One suite file. Paths are as written, relative to its folder."""
+
+    path: Path
+    name: str
+    owner: str
+    cases: tuple[str, ...]
+    stack: str
+    store: str  # a folder or a URL
+    replay: ReplayPlan
+    labels: str = ""  # a file; "": none
+    label_columns: tuple[str, ...] = ()  # columns of the cases that are labels; the target never sees them
+    decide: Decide = Decide()
+    columns: SuiteColumns = SuiteColumns()
+    cohorts: tuple[Cohort, ...] = ()
+    named: tuple[NamedCohort, ...] = ()
+    rules: tuple[DeclaredRule, ...] = ()
+    removed: tuple[tuple[str, str], ...] = ()  # key -> why the case is gone
+    is_redacted: bool = False  # examples may show outputs in CI
+
+    @property
+    def folder(self) -> Path:
+        """What every path in the file is relative to."""
+        return self.path.parent
