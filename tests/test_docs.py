@@ -1,10 +1,12 @@
 """Every command that the documentation shows is run, and what it shows as output is what comes out.
 
-A line `…` in shown output stands for any lines. STOPSHIP_UPDATE_GOLDEN=1 writes the outputs anew.
+A line `…` in shown output stands for any lines. STOPSHIP_UPDATE_GOLDEN=1 writes the outputs anew. A page that
+begins with `<!-- story -->` is run from top to bottom at one desk: a copy of the suites and their fixtures, in git.
 """
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,32 +40,54 @@ def commands(page: Path) -> list[Shown]:
     return found
 
 
-EVERY = [one for page in PAGES for one in commands(page)]
+STORY = "<!-- story -->"
+STORIES = [page for page in PAGES if page.read_text(encoding="utf-8").startswith(STORY)]
+EVERY = [one for page in PAGES if page not in STORIES for one in commands(page)]
 
 
 @pytest.mark.parametrize("shown", EVERY, ids=lambda one: f"{one.page.name}: {one.command[:60]}")
 def test_a_shown_command_does_what_is_shown(shown: Shown, tmp_path: Path) -> None:
     if "$DATA" in shown.command and not DATA.is_dir():
         pytest.skip("the recorded outputs are not at hand")
+    check(shown, ROOT, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", STORIES, ids=lambda page: page.name)
+def test_a_story_goes_as_it_is_told(page: Path, tmp_path: Path) -> None:
+    desk = tmp_path / "desk"
+    without = shutil.ignore_patterns(".stopship", "__pycache__")
+    for name in ("suites", "fixtures"):
+        shutil.copytree(ROOT / name, desk / name, ignore=without)
+    git = ["git", "-c", "user.name=desk", "-c", "user.email=desk@desk.example"]
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "as it is"]):
+        subprocess.run([*git, *words], cwd=desk, check=True)
+    for shown in commands(page):
+        check(shown, desk, tmp_path)
+
+
+def check(shown: Shown, folder: Path, out: Path) -> None:
+    """Run a shown command in a folder and hold what it prints against what is shown."""
     bin_dir = str(Path(sys.executable).parent)
     env = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS", "COLUMNS")}
     env |= {
         "PATH": f"{bin_dir}{os.pathsep}{env['PATH']}",
         "DATA": str(DATA),
-        "OUT": str(tmp_path),
+        "OUT": str(out),
         "PYTHONUTF8": "1",
+        "PYTEST_ADDOPTS": "-p no:cacheprovider",
     }
     done = subprocess.run(
         ["sh", "-c", shown.command],
-        cwd=ROOT,
+        cwd=folder,
         env=env,
         capture_output=True,
         text=True,
         encoding="utf-8",
         check=False,
     )
-    assert done.returncode == shown.exit_code, done.stdout + done.stderr
-    real = done.stdout.replace(str(DATA), "$DATA").replace(str(tmp_path), "$OUT")
+    assert done.returncode == shown.exit_code, f"{shown.command}\n{done.stdout}{done.stderr}"
+    real = done.stdout.replace(str(DATA), "$DATA").replace(str(out), "$OUT")
     if shown.output.strip() == "":
         return
     if os.environ.get("STOPSHIP_UPDATE_GOLDEN") and "…\n" not in shown.output:

@@ -47,3 +47,10 @@ def nearest(name: str, known: "list[str] | tuple[str, ...]") -> str:
     if close:
         return f"did you mean {close[0]!r}?  there are: {shown}"
     return f"there are: {shown}" if ordered else "there are none"
+
+
+class Unavailable(Exception):  # noqa: N818  # says what the service is
+    """For a target to raise: what it needs could not be reached, so there is no evidence about the stack.
+
+    No error of ours: the output counts as lost, and a run that loses too many is VOID.
+    """

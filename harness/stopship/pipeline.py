@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.model.canonical import digest
+from stopship.model.case import Case, Trace
 from stopship.model.columns import Columns
 from stopship.model.rule import (
     ALPHA,
@@ -23,9 +24,10 @@ from stopship.model.rule import (
 )
 from stopship.model.score import BINARY, Direction, Scored, Scorer
 from stopship.model.verdict import Record
-from stopship.steps.arm import SCORED, STATE_LABELS, Arm, ScoredRow, score_arm
+from stopship.steps.arm import ScoredRow, score_arm
 from stopship.steps.conclude import conclude, void
 from stopship.steps.pair import pair
+from stopship.steps.scored import SCORED, STATE_LABELS, Arm
 from stopship.store import tables
 from stopship.store.shown import at, shown
 
@@ -101,7 +103,7 @@ def answered_rule() -> Rule:
         better=Direction.HIGHER,
         needs=frozenset({"output"}),
         digest=digest([ANSWERED, 1]),
-        score=lambda _case, trace: Scored(1.0, "answered") if trace.is_answered else Scored(0.0, "no output"),
+        score=_answered,
         scores_absence=True,
     )
     return Rule(
@@ -113,6 +115,10 @@ def answered_rule() -> Rule:
         mode=Mode.GUARD,
         alpha=ANSWERED_ALPHA,
     )
+
+
+def _answered(_case: Case, trace: Trace) -> Scored:
+    return Scored(1.0, "answered") if trace.is_answered else Scored(0.0, "no output", trace.error)
 
 
 @dataclass(frozen=True, slots=True)

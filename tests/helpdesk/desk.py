@@ -13,7 +13,7 @@ from typing import Any
 
 from stopship.model.case import Case, Trace
 from stopship.model.score import Scored, Unscored
-from stopship.parts.scorers.user_code import load
+from stopship.parts.user_code import load
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = ROOT / "suites" / "helpdesk"
@@ -42,7 +42,9 @@ class Stack:
 
 def stack(name: str, **others: Path) -> Stack:
     path = SUITE / "stacks" / f"{name}.toml"
-    return Stack(tomllib.loads(path.read_text(encoding="utf-8")), path.parent, others)
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    pins = {axis: table for axis, table in document.items() if isinstance(table, dict)}
+    return Stack(pins, path.parent, others)
 
 
 @cache

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.making import verdict_on, write_jsonl
+from tests.report.suites import SUITES
 
 from stopship.model.columns import Columns
 from stopship.model.verdict import Record
@@ -117,4 +118,5 @@ RECORDS: dict[str, Callable[[Path], Record]] = {
     "void-unpaired": void_unpaired,
     "void-unreadable": void_unreadable,
     "hostile": hostile,
+    **SUITES,
 }

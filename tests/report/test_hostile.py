@@ -12,13 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.report.records import HOSTILE
 
+from stopship.model.change import FileChange, PinChange
 from stopship.model.rule import Mode, Severity
+from stopship.model.stack import Kind, Pin
 from stopship.model.verdict import ArmPin, Decision, Example, Finding, Record, Verdict, WorseCase, compose
 from stopship.report import annotations, jsonrecord, junit, markdown, text
 
 TEXT = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(exclude_categories=()), max_size=40))
 NUMBER = st.none() | st.floats(-1, 1)
-PIN = ArmPin(digest="ab" * 32, rows=3)
+PIN = ArmPin(digest="ab" * 32, rows=3, run="cd" * 32)
 slow = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 CASES = st.builds(WorseCase, key=TEXT, before=TEXT, after=TEXT, reason=TEXT)
@@ -27,7 +29,8 @@ FINDINGS = st.builds(
     rule=TEXT,
     metric=TEXT,
     scope=st.just("all") | TEXT,
-    kind=st.sampled_from(["compare", "limit"]),
+    kind=st.sampled_from(["compare", "limit", "must_pass", "anchor", "waiver"]),
+    expects=st.booleans(),
     mode=st.sampled_from(Mode),
     severity=st.sampled_from(Severity),
     decision=st.sampled_from(Decision),
@@ -59,6 +62,16 @@ EXAMPLES = st.builds(
 )
 
 
+PINS = st.builds(Pin, axis=TEXT, version=TEXT, kind=st.sampled_from(Kind), content=TEXT, served=TEXT)
+CHANGES = st.builds(
+    PinChange,
+    axis=TEXT,
+    old=st.none() | PINS,
+    new=st.none() | PINS,
+    files=st.lists(st.builds(FileChange, path=TEXT, is_counted=st.just(True)), max_size=2).map(tuple),
+)
+
+
 @st.composite
 def hostile_records(draw: st.DrawFn) -> Record:
     findings = draw(st.lists(FINDINGS, max_size=4).map(tuple))
@@ -78,6 +91,9 @@ def hostile_records(draw: st.DrawFn) -> Record:
         findings=findings,
         new_keys=tuple(draw(st.lists(TEXT, max_size=2))),
         examples=tuple(draw(st.lists(EXAMPLES, max_size=2))),
+        suite=draw(st.just("") | TEXT),
+        changes=tuple(draw(st.lists(CHANGES, max_size=2))),
+        notes=tuple(draw(st.lists(TEXT, max_size=2))),
     )
 
 
@@ -88,6 +104,8 @@ STEPS = st.lists(TEXT, max_size=2)
 @given(hostile_records(), STEPS)
 def test_no_line_of_the_terminal_text_is_a_command(record: Record, steps: list[str]) -> None:
     shown = text.render(record, next_steps=steps)
+    assert "\n" not in "".join(text.brief(record))
+    shown += "".join(f"{one}\n" for one in text.brief(record))
     shown.encode("utf-8")
     lines = shown.split("\n")
     assert lines == [*shown.splitlines(), ""], "no character but the line feed parts lines"

@@ -65,10 +65,13 @@ def test_no_object_takes_unknown_keys() -> None:
 
 
 def test_the_schema_has_every_key_and_no_more() -> None:
-    record = golden("stop")
-    assert set(record) == set(TOP) == set(SCHEMA["required"])
-    assert set(record["findings"][0]) == set(FINDING) == set(SCHEMA["$defs"]["finding"]["required"])
-    assert set(record["counts"]) == set(TOP["counts"]["properties"])
+    files, suite = golden("stop"), golden("suite-fix-not-shown")
+    assert set(files) == set(SCHEMA["required"])
+    assert set(suite) == set(TOP)
+    assert set(files["findings"][0]) == set(SCHEMA["$defs"]["finding"]["required"])
+    assert set(suite["findings"][0]) == set(FINDING)
+    assert set(suite["counts"]) == set(TOP["counts"]["properties"])
+    assert set(suite["pins"]["baseline"]) == set(SCHEMA["$defs"]["arm"]["properties"])
 
 
 def test_enumerations_are_those_of_the_model() -> None:

@@ -12,7 +12,7 @@ from stopship.model.rule import Limit, Rule
 from stopship.model.score import BINARY, UNIT, Direction, Scale, Scored, Scorer
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.limits import _level_outside, limit_finding
-from stopship.steps.pair import CandidateOnly
+from stopship.steps.metric import CandidateOnly
 from stopship.steps.stats.sample import Floats, Sample
 
 

@@ -1,22 +1,19 @@
 """`stopship compare`: two files of recorded outputs in, one verdict out."""
 
-import os
 import shlex
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from stopship.cli.options import conditions_of, rules_of
+from stopship.cli.reporting import Reports, report_options
 from stopship.cli.table_options import (
     CONVENTIONS,
-    is_device,
     refuse_empty,
     refuse_overwriting,
     table_options,
 )
-from stopship.errors import UsageError
 from stopship.model.columns import Columns
 from stopship.model.verdict import Record, Verdict
 
@@ -63,16 +60,7 @@ Example:
     show_default=True,
     help="allow: UNDECIDED without sign of harm exits 0.",
 )
-@click.option(
-    "--examples",
-    type=click.IntRange(0, 20),
-    metavar="N",
-    help="Worst cases to show with their outputs.  [default: 3; in CI keys and labels only]",
-)
-@click.option("--no-examples", is_flag=True, help="Show no cases.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the verdict record.")
-@click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Write a job summary.")
-@click.option("--junit", "junit_file", type=click.Path(path_type=Path), help="Write JUnit XML.")
+@report_options
 def compare(  # noqa: PLR0913  # one parameter an option
     baseline: Path,
     candidate: Path,
@@ -98,14 +86,18 @@ def compare(  # noqa: PLR0913  # one parameter an option
 
     Files: CSV, JSON, JSONL (each also .gz) or Parquet. Exits 0 SHIP, 20 STOP, 21 UNDECIDED, 22 VOID.
     """
-    if examples is not None and no_examples:
-        raise UsageError("--examples with --no-examples", do="give one of them")
+    reports = Reports(
+        json_file=json_file,
+        markdown_file=markdown_file,
+        junit_file=junit_file,
+        examples=examples,
+        no_examples=no_examples,
+    )
     refuse_empty(key=key, output=output, input_=input_, expected=expected, latency=latency, cost=cost)
     refuse_empty(cluster=cluster, **{f"cohort{i}": one for i, one in enumerate(cohorts)})
     judged = rules_of(rules)
-    reports = (json_file, markdown_file, junit_file)
     sources = [Path(one) for rule in judged for one in rule.scorer.reads]
-    refuse_overwriting((baseline, candidate, *sources), reports)
+    refuse_overwriting((baseline, candidate, *sources), reports.files)
     columns = Columns(
         key=key,
         output=output,
@@ -121,53 +113,13 @@ def compare(  # noqa: PLR0913  # one parameter an option
 
     options = Options(
         allow_undecided=undecided == "allow",
-        examples=0 if no_examples else examples,
+        examples=reports.wanted,
         big_ints=big_ints,
     )
-    _remove(reports)
+    reports.remove()
     record = compare_files(baseline, candidate, columns, judged, options)
-    show_outputs = examples is not None or os.environ.get("CI", "").lower() in ("", "false", "0", "no")
-    next_steps = _next_steps(record, sys.argv[1:] if sys.argv else [], examples=examples)
-    _write(record, json_file, markdown_file, junit_file, next_steps=next_steps, show_outputs=show_outputs)
-    _show(record, next_steps=next_steps, show_outputs=show_outputs)
+    reports.give(record, _next_steps(record, sys.argv[1:] if sys.argv else [], examples=examples))
     return record.exit_code
-
-
-def _remove(reports: tuple[Path | None, ...]) -> None:
-    """Take away what an earlier run wrote: a run that ends without a verdict must not leave a green one."""
-    for one in reports:
-        if one is not None and one.is_file() and not is_device(one) and os.access(one, os.W_OK):
-            with suppress(OSError):  # what cannot be removed is reported when it cannot be written
-                one.resolve().unlink()
-
-
-def _write(
-    record: Record,
-    json_file: Path | None,
-    markdown_file: Path | None,
-    junit_file: Path | None,
-    *,
-    next_steps: list[str],
-    show_outputs: bool,
-) -> None:
-    from stopship.report import jsonrecord, junit, markdown
-    from stopship.store.atomic import write_atomically
-
-    if json_file is not None:
-        write_atomically(json_file, jsonrecord.render(record))
-    if markdown_file is not None:
-        shown = markdown.render(record, next_steps=next_steps, show_outputs=show_outputs)
-        write_atomically(markdown_file, shown.encode())
-    if junit_file is not None:
-        write_atomically(junit_file, junit.render(record))
-
-
-def _show(record: Record, *, next_steps: list[str], show_outputs: bool) -> None:
-    from stopship.report import annotations, text
-
-    click.echo(text.render(record, next_steps=next_steps, show_outputs=show_outputs), nl=False)
-    if os.environ.get("GITHUB_ACTIONS", "").lower() == "true":
-        click.echo(annotations.render(record), nl=False)
 
 
 def _without_files(words: list[str]) -> list[str]:

@@ -14,6 +14,15 @@ from stopship import __version__
 from stopship.errors import StopshipError
 
 _COMMANDS = {
+    "init": "stopship.cli.init",
+    "gate": "stopship.cli.gate",
+    "replay": "stopship.cli.replay",
+    "accept": "stopship.cli.accepting",
+    "show": "stopship.cli.runs",
+    "diff": "stopship.cli.runs",
+    "repro": "stopship.cli.repro",
+    "push": "stopship.cli.runs",
+    "pull": "stopship.cli.runs",
     "compare": "stopship.cli.compare",
     "score": "stopship.cli.score",
     "scorers": "stopship.cli.listing",

@@ -78,6 +78,13 @@ class Trace:
         return not self.has_output or not (self.output is None or is_blank(self.output))
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Stands where a trace should: infrastructure failed, which says nothing about the stack."""
+
+    reason: str = ""  # `HTTP 503`
+
+
 def _listed(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 
+from stopship.errors import UsageError
 from stopship.model.canonical import canonical_bytes
 from stopship.model.case import Json, is_blank
 
@@ -29,6 +30,19 @@ class Condition:
 
     def __str__(self) -> str:
         return f"{self.column}{'!=' if self.negated else '='}{self.glob}"
+
+
+def condition_of(text: str) -> Condition:
+    """`COLUMN=GLOB` or `COLUMN!=GLOB`, split at the first equals sign; UsageError for anything else."""
+    column, sign, glob = text.partition("=")
+    negated = column.endswith("!")
+    column = column.removesuffix("!")
+    if not sign or not column:
+        raise UsageError(
+            f"{text!r} is no condition",
+            do="write COLUMN=GLOB or COLUMN!=GLOB, for instance 'tier!=free'",
+        )
+    return Condition(column, glob, negated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,11 @@ class Run:
         return self.id[:SHORT_ID]
 
 
+def case_digest(row: Mapping[str, Json]) -> str:
+    """What identifies a case: the digest of its row, without labels. Raises NotCanonical."""
+    return digest(dict(row))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
     """A regression that was accepted for a time. Past `until` the rule is held to the run before it again."""

@@ -44,6 +44,7 @@ class Decision(Enum):
     UNTESTED = "untested"  # a watched scope: counted, never tested
 
 
+_TITLES: Mapping[str, str] = {"anchor": " vs anchor", "waiver": " (waiver over)"}
 PROVEN = frozenset({Decision.IMPROVED, Decision.PASS_DEGRADED, Decision.PASS})
 
 
@@ -52,7 +53,7 @@ class WorseCase:
     """A case that got worse: what it scored before and after."""
 
     key: str
-    before: str  # the score's label where it has one, else its value
+    before: str  # the score's label where it has one, else its value; empty: no baseline
     after: str
     reason: str = ""
 
@@ -89,7 +90,8 @@ class Finding:
     p_adjusted: float | None = None
     margin: float | None = None
     relative: bool = False
-    limit: str = ""  # `at most 0.04`; empty: a comparison
+    limit: str = ""  # `at most 0.04`, `every case passes`; empty: a comparison
+    expects: bool = False  # only proof of an improvement lets the build ship
     test: str = ""
     bound: str = ""  # which formula gave `lower`
     mde: float | None = None
@@ -100,6 +102,18 @@ class Finding:
     worse_keys: tuple[str, ...] = ()  # worst first
     better_keys: tuple[str, ...] = ()
     worst: tuple[WorseCase, ...] = ()  # the first of worse_keys, with labels
+
+    @property
+    def title(self) -> str:
+        """The rule as people tell it from its other parts."""
+        return f"{self.rule}{_TITLES.get(self.kind, '')}"
+
+    @property
+    def harm(self) -> float:
+        """What findings are ordered by, the worst first: a case that must pass and fails comes before a loss."""
+        if self.kind == "must_pass" and self.worse:
+            return float("-inf")
+        return self.delta or 0.0
 
     @property
     def stops(self) -> bool:
@@ -115,14 +129,17 @@ class Finding:
         """Whether this finding alone keeps the build from shipping without stopping it."""
         if not self.stops or self.is_broken:
             return False
+        if self.expects and self.decision is not Decision.IMPROVED:
+            return True
         if self.mode is Mode.PROVE:
             return self.decision not in PROVEN
         return self.mode is Mode.GUARD and self.decision is Decision.SUSPECT
 
     @property
     def may_be_allowed(self) -> bool:
-        """Whether `undecided = allow` may cover this finding: not where harm is what the numbers show."""
-        if self.decision is Decision.SUSPECT or self.delta is None or self.margin is None:
+        """Whether `undecided = allow` may cover this finding: not where harm is what the numbers show, nor
+        where the fix that was promised does not show."""
+        if self.expects or self.decision is Decision.SUSPECT or self.delta is None or self.margin is None:
             return False
         return self.delta > -self.margin
 
@@ -153,11 +170,12 @@ class Example:
     key: str
     rule: str
     scope: str
-    before_label: str
+    before_label: str  # empty: the baseline has no such case, or there is no baseline
     after_label: str
     before: str  # the opening of the output; empty: no output
     after: str
     reason: str = ""
+    kind: str = "compare"  # of the finding it belongs to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,3 +209,4 @@ class Record:
     suite: str = ""  # "": two files were compared
     changes: tuple[PinChange, ...] = ()  # axis by axis, from the baseline's stack to the candidate's
     notes: tuple[str, ...] = ()  # what else the reader should know, said by whoever gathered the evidence
+    deterministic: bool = False  # the target is declared so: no case flips by chance, nothing is forecast

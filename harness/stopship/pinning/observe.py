@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stopship.errors import EvidenceError
 from stopship.model.stack import SERVED_LIMIT
-from stopship.parts.scorers.user_code import Raised, attempt, load, told
+from stopship.parts.user_code import Raised, attempt, load, told
 from stopship.store.shown import quoted, shown
 from stopship.store.stackfile import Axis
 from stopship.store.trees import is_folder

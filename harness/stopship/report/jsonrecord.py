@@ -7,6 +7,8 @@ as the six characters of its escape.
 
 import json
 
+from stopship.model.change import PinChange
+from stopship.model.stack import Pin
 from stopship.model.verdict import FORMAT, ArmPin, Finding, Record
 from stopship.report.neutral import without_surrogates
 
@@ -31,6 +33,13 @@ def render(record: Record) -> bytes:
         "new_keys": list(record.new_keys),
         "findings": [_finding(one) for one in record.findings],
     }
+    if record.suite:
+        shown |= {
+            "suite": record.suite,
+            "changes": [_change(one) for one in record.changes],
+            "notes": list(record.notes),
+            "deterministic": record.deterministic,
+        }
     text = json.dumps(_strict(shown), ensure_ascii=True, allow_nan=False, sort_keys=True, indent=1)
     return text.encode("ascii") + b"\n"
 
@@ -44,7 +53,18 @@ def _strict(value: object) -> object:
 
 
 def _arm(arm: ArmPin | None) -> object:
-    return None if arm is None else {"digest": arm.digest, "rows": arm.rows, "stack": arm.stack}
+    if arm is None:
+        return None
+    told = {"digest": arm.digest, "rows": arm.rows, "stack": arm.stack}
+    return told | {"run": arm.run} if arm.run else told
+
+
+def _change(one: PinChange) -> dict[str, object]:
+    return {"axis": one.axis, "same": one.is_same, "old": _pin(one.old), "new": _pin(one.new)}
+
+
+def _pin(pin: Pin | None) -> object:
+    return None if pin is None else {"version": pin.version, "digest": pin.digest}
 
 
 def _finding(one: Finding) -> dict[str, object]:
@@ -73,6 +93,7 @@ def _finding(one: Finding) -> dict[str, object]:
         "margin": one.margin,
         "relative": one.relative,
         "limit": one.limit or None,
+        **({"expects": "improved"} if one.expects else {}),
         "test": one.test or None,
         "bound": one.bound or None,
         "mde": one.mde,

@@ -17,12 +17,13 @@ _MOST_KEYS = 50
 
 def render(record: Record) -> bytes:
     """UTF-8 XML with a declaration."""
-    suite = ET.Element("testsuite", name="stopship")
+    suite = ET.Element("testsuite", name=xml(record.suite, _NAME) or "stopship")
     properties = ET.SubElement(suite, "properties")
     for name, value in (
         ("stopship.verdict", record.verdict.value),
         ("stopship.exit_code", str(record.exit_code)),
         ("stopship.rules", record.rules_digest),
+        *((("stopship.suite", xml(record.suite, _NAME)),) if record.suite else ()),
     ):
         ET.SubElement(properties, "property", name=name, value=value)
     _gate(suite, record)
@@ -52,7 +53,7 @@ def _gate(suite: ET.Element, record: Record) -> None:
 
 def _case(suite: ET.Element, one: Finding) -> None:
     name = xml(f"{one.kind} {one.scope}", _NAME)
-    case = ET.SubElement(suite, "testcase", classname=xml(one.rule, _NAME), name=name)
+    case = ET.SubElement(suite, "testcase", classname=xml(one.title, _NAME), name=name)
     if one.decision is Decision.ERROR and one.stops:
         ET.SubElement(case, "error", type="VOID", message=xml(one.why, _SENTENCE))
     elif one.is_broken:

@@ -12,6 +12,7 @@ from stopship.report.neutral import markdown, markdown_prose, plain
 MARKER = "<!-- stopship -->"
 _CAP = 60_000  # GitHub refuses comments beyond 65 536 characters
 _REASONS, _EXAMPLES, _NOTES = 10_000, 12_000, 6_000  # of it, at most; the table has the rest
+_CHANGES = 2_000
 _MOST_REASONS = 10
 _SENTENCE = 500
 _SIGNS = {Verdict.SHIP: "✅", Verdict.STOP: "🛑", Verdict.UNDECIDED: "❔", Verdict.VOID: "⚠️"}
@@ -21,10 +22,13 @@ _NAMES = frozenset((0, 1))  # cells that hold names from data
 def render(record: Record, *, next_steps: Sequence[str] = (), show_outputs: bool = True) -> str:
     """Markdown ending in a line feed; cut between lines where it grows too long."""
     reasons = _within(_reasons(record), _REASONS)
-    head = [MARKER, f"## {_SIGNS[record.verdict]} {words.headline(record)}", ""]
+    headline = words.headline(record, lambda name: markdown(name, 80, keep_end=True))
+    head = [MARKER, f"## {_SIGNS[record.verdict]} {headline}", ""]
     head += [words.summary(record) + (":" if reasons else "."), ""]
     head += [*reasons, ""] if reasons else []
+    changed = words.change_line(record)
     tail = [
+        *([markdown_prose(changed, _CHANGES), ""] if changed else []),
         *_within(_examples(record, show_outputs=show_outputs), _EXAMPLES),
         *_within([f"- {markdown_prose(one, _SENTENCE)}" for one in remarks.notes(record)] + [""], _NOTES),
         *_within([f"Next: {markdown(one)}" for one in next_steps if plain(one) == one], _NOTES),
@@ -84,10 +88,11 @@ def _examples(record: Record, *, show_outputs: bool) -> list[str]:
     scope, rule = markdown(shown.scope, 80, keep_end=True), markdown(shown.rule, 80, keep_end=True)
     lines = [f"**{shown.title}**, {len(record.examples)} of {shown.total} in {scope} by {rule}:", ""]
     for one in record.examples:
-        labels = f"{markdown(one.before_label, 60)} → {markdown(one.after_label, 60)}"
+        labels = " → ".join(markdown(label, 60) for label in remarks.labels(one))
         lines.append(f"- {markdown(one.key, 80, keep_end=True)}: {labels}")
         if show_outputs and (one.before or one.after):
-            lines.append(f"  - before: {_quoted(one.before)}")
+            if one.before_label:
+                lines.append(f"  - before: {_quoted(one.before)}")
             lines.append(f"  - after: {_quoted(one.after)}")
     return [*lines, ""]
 

@@ -6,8 +6,10 @@ Shared by every face of the record. Never computes a statistic.
 from dataclasses import dataclass
 
 from stopship.model.rule import ANSWERED, MIN_COHORT, Mode
-from stopship.model.verdict import PROVEN, Finding, Record
+from stopship.model.verdict import PROVEN, Example, Finding, Record
 from stopship.report import words
+
+_TITLES = {"limit": "Cases outside the limit", "must_pass": "Cases that must pass and fail"}
 
 
 def counted(fine: list[Finding], watched: list[Finding]) -> list[str]:
@@ -19,7 +21,8 @@ def counted(fine: list[Finding], watched: list[Finding]) -> list[str]:
         worse = sum(1 for one in watched if one.worse)
         found = f"worse cases in {worse}" if worse else "no case got worse there"
         checks = _many(len(watched), "check")
-        said.append(f"{checks} with fewer than {MIN_COHORT} cases counted, not tested: {found}")
+        few = f" with fewer than {MIN_COHORT} cases" if all(one.n < MIN_COHORT for one in watched) else ""
+        said.append(f"{checks}{few} counted, not tested: {found}")
     return said
 
 
@@ -42,18 +45,22 @@ def shown_cases(record: Record) -> ShownCases | None:
         (
             one
             for one in record.findings
-            if (one.rule, one.scope) == (first.rule, first.scope)
+            if (one.kind, one.rule, one.scope) == (first.kind, first.rule, first.scope)
             and any((case.key, case.before) == (first.key, first.before_label) for case in one.worst[:1])
         ),
         None,
     )
-    is_limit = source is not None and source.kind == "limit"
     return ShownCases(
-        title="Cases outside the limit" if is_limit else "Worse cases",
+        title=_TITLES.get(first.kind if source is not None else "", "Worse cases"),
         total=source.worse if source is not None else len(record.examples),
         scope=first.scope,
-        rule=first.rule,
+        rule=source.title if source is not None else first.rule,
     )
+
+
+def labels(example: Example) -> list[str]:
+    """How a case scored before, where it was asked before, and how it scores now."""
+    return [one for one in (example.before_label, example.after_label) if one]
 
 
 def unproven_guards(record: Record) -> list[Finding]:
@@ -72,26 +79,26 @@ def unproven_guards(record: Record) -> list[Finding]:
 
 def notes(record: Record) -> list[str]:
     """Sentences on what the numbers do not show by themselves."""
-    said = []
-    if record.baseline and record.candidate and record.baseline.digest == record.candidate.digest:
-        said.append("both files hold the same rows: is the candidate the new run?")
-    if record.findings and all(one.rule != ANSWERED for one in record.findings):
-        said.append("no output column is named, so missing outputs are not looked for (the rule `answered`)")
-    if record.new_keys:
-        said.append(f"{_many(len(record.new_keys), 'new case')} without a baseline: only limits judge them")
+    said = _on_the_arms(record)
     blank = [record.counts.get(f"unanswered_{arm}", 0) for arm in ("candidate", "baseline")]
     if any(blank):
-        said.append(
-            f"outputs missing or blank: {blank[0]} of the candidate, {blank[1]} of the baseline; "
-            "the candidate's score worst, pairs without one in the baseline are left out"
+        sides = f"{blank[0]} of the candidate" + (
+            f", {blank[1]} of the baseline; the candidate's score worst, "
+            "pairs without one in the baseline are left out"
+            if record.baseline
+            else "; they score worst"
         )
-    outside = [note for one in record.findings if one.scope == "all" for note in _outside(one)]
+        said.append(f"outputs missing or blank: {sides}")
+    said += _lost(record)
+    own = [one for one in record.findings if one.scope == "all" and one.kind in ("compare", "limit")]
+    outside = [note for one in own for note in _outside(one)]
     said += dict.fromkeys(outside)  # a rule with a limit has two findings on the same cases
     watched = [one for one in record.findings if one.mode is Mode.WATCH and one.worse > one.better]
     if watched:
+        small = "too small to test" if all(one.n < MIN_COHORT for one in watched) else "watched, not tested"
         worst = max(watched, key=lambda one: (one.worse - one.better, one.scope, one.rule))
         said.append(
-            f"too small to test, and worst of its kind: {worst.scope} by {worst.rule}, "
+            f"{small}, and worst of its kind: {worst.scope} by {worst.title}, "
             f"{worst.worse} of {_many(worst.n, 'case')} worse, {worst.better} better"
         )
     guards = unproven_guards(record)
@@ -99,7 +106,34 @@ def notes(record: Record) -> list[str]:
         said.append(_weakest(guards))
     if record.p_ship:
         said.append(_forecast(record.p_ship))
+    if record.deterministic:
+        said.append("deterministic target: no flips, so a build that changed nothing gives the same outputs")
+    return [*said, *record.notes]
+
+
+def _on_the_arms(record: Record) -> list[str]:
+    """What the two sides are, and which cases only one has."""
+    said = []
+    old, new = record.baseline, record.candidate
+    if old and new and record.suite and old.run and old.run == new.run:
+        said.append("the candidate and the baseline are the same run")
+    if old and new and not record.suite and old.digest == new.digest:
+        said.append("both files hold the same rows: is the candidate the new run?")
+    if record.findings and not record.suite and all(one.rule != ANSWERED for one in record.findings):
+        said.append("no output column is named, so missing outputs are not looked for (the rule `answered`)")
+    if record.new_keys:
+        judges = "limits and must-pass" if record.suite else "limits"
+        said.append(f"{_many(len(record.new_keys), 'new case')} without a baseline: only {judges} judge them")
     return said
+
+
+def _lost(record: Record) -> list[str]:
+    """What infrastructure kept from everybody; within what is allowed, or the verdict would be VOID."""
+    lost = [record.counts.get(f"lost_{arm}", 0) for arm in ("candidate", "baseline")]
+    if not any(lost):
+        return []
+    sides = f"{lost[0]} of the candidate" + (f", {lost[1]} of the baseline" if record.baseline else "")
+    return [f"outputs lost to infrastructure: {sides}; no rule counts them, whatever they would have been"]
 
 
 def _forecast(p_ship: tuple[tuple[float, float], ...]) -> str:
@@ -146,7 +180,7 @@ def _weakest(guards: list[Finding]) -> str:
     )
     return (
         f"{_many(len(guards), 'guard')} not proven, which does not hold the build; the weakest, "
-        f"{widest.rule} in {widest.scope}, could hide {words.share(widest.lower, widest)}{notices}"
+        f"{widest.title} in {widest.scope}, could hide {words.share(widest.lower, widest)}{notices}"
     )
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from stopship.model.verdict import Record
+from stopship.model.verdict import Record, Verdict
 from stopship.report import remarks, words
 from stopship.report.layout import GAP, WIDTH, shared_widths, table, width, wrapped
 from stopship.report.neutral import plain
 
 _MOST_REASONS = 5
+_MOST_BRIEF = 4
+_BRIEF = 200  # characters of a line
 _MOST_ROWS = 20
 _SENTENCE = 500
 _OPENING = 160
@@ -22,9 +24,23 @@ def render(record: Record, *, next_steps: Sequence[str] = (), show_outputs: bool
     A next step is shown only where it is harmless exactly as typed.
     """
     blocks = [words.headline(record), _why(record), _table(record)]
+    blocks.append(wrapped(words.change_line(record), first="", then="  "))
     blocks += [_examples(record, show_outputs=show_outputs), _notes(record)]
     blocks.append("\n".join(f"Next:  {one}" for one in next_steps if plain(one) == one))
     return "\n\n".join(one for one in blocks if one) + "\n"
+
+
+def brief(record: Record) -> list[str]:
+    """The headline and, unless it ships, up to six lines on why: for a summary below other output."""
+    lines = [words.headline(record)]
+    if record.verdict is Verdict.SHIP:
+        return lines
+    reasons = words.reason_lines(record)
+    lines += [f"  {plain(first, _BRIEF, keep_end=True)}" for first, *_ in reasons[:_MOST_BRIEF]]
+    if len(reasons) > _MOST_BRIEF:
+        lines.append(f"  … and {len(reasons) - _MOST_BRIEF} more")
+    changed = words.change_line(record) if record.verdict is Verdict.STOP else ""
+    return [*lines, f"  {plain(changed, _BRIEF)}"] if changed else lines
 
 
 def _why(record: Record) -> str:
@@ -65,10 +81,11 @@ def _examples(record: Record, *, show_outputs: bool) -> str:
     scope, rule = _name(shown.scope, _NAME), _name(shown.rule, _NAME)
     lines = [f"{shown.title}, {len(record.examples)} of {shown.total} in {scope} by {rule}:"]
     for one in record.examples:
-        labels = f"{plain(one.before_label, 40)} -> {plain(one.after_label, 40)}"
+        labels = " -> ".join(plain(label, 40) for label in remarks.labels(one))
         lines.append(f"  {_name(one.key, 60)}   {labels}")
         if show_outputs and (one.before or one.after):
-            lines.append(f"    before  {_quoted(one.before)}")
+            if one.before_label:
+                lines.append(f"    before  {_quoted(one.before)}")
             lines.append(f"    after   {_quoted(one.after)}")
         if show_outputs and one.reason:
             lines.append(f"    why     {plain(one.reason, _OPENING)}")

@@ -3,8 +3,14 @@
 Shared by every face of the record, so that all say the same. Never computes a statistic.
 """
 
+from collections.abc import Callable
+
 from stopship.model.rule import MIN_COHORT, Mode
-from stopship.model.verdict import PROVEN, Decision, Finding, Record, Verdict
+from stopship.model.verdict import PROVEN, ArmPin, Decision, Finding, Record, Verdict
+from stopship.report.neutral import plain
+from stopship.report.pins import change_lines
+
+_SHORT = 8  # characters of a run's id or of a digest in the headline
 
 HEADLINES = {
     Verdict.SHIP: "every stop-ship rule is proven within its margin",
@@ -14,18 +20,41 @@ HEADLINES = {
 }
 
 
-def headline(record: Record) -> str:
-    """`STOP  candidate 7c1e5a2b vs baseline 3fa0c911   exit 20`."""
-    sides = ""
-    if record.baseline and record.candidate:
-        sides = f"  candidate {record.candidate.digest[:8]} vs baseline {record.baseline.digest[:8]}"
+def _named(suite: str) -> str:
+    return plain(suite, 80, keep_end=True)
+
+
+def headline(record: Record, neutral: Callable[[str], str] = _named) -> str:
+    """`STOP  support   candidate 7c1e5a2b vs baseline 3fa0c911   exit 20`; `neutral` writes the name."""
+    said = [f"{record.verdict.value}  {neutral(record.suite)}" if record.suite else record.verdict.value]
+    sides = " vs ".join(
+        f"{noun} {_short(arm)}"
+        for noun, arm in (("candidate", record.candidate), ("baseline", record.baseline))
+        if arm is not None
+    )
+    if sides and record.suite:
+        said.append(sides)
+    elif sides:
+        said[0] += f"  {sides}"
     allowed = " (allowed)" if record.allowed else ""
-    return f"{record.verdict.value}{sides}   exit {record.exit_code}{allowed}"
+    return "   ".join([*said, f"exit {record.exit_code}{allowed}"])
+
+
+def _short(arm: ArmPin) -> str:
+    return plain((arm.run or arm.digest)[:_SHORT])
+
+
+def change_line(record: Record) -> str:
+    """`What changed: prompt v14 -> v15 (9 lines: +7 -2); model same`; empty for two compared files."""
+    if not record.suite or record.baseline is None or record.candidate is None:
+        return ""
+    is_any = any(not one.is_same for one in record.changes)
+    return plain(f"What changed: {'; '.join(change_lines(record.changes)) if is_any else 'no pin'}")
 
 
 def summary(record: Record) -> str:
     """What the verdict means, in a few words."""
-    said = HEADLINES[record.verdict]
+    said = _meaning(record)
     if record.allowed:
         said += "; allowed to pass: no loss at or beyond a margin"
     warned = sum(1 for one in record.findings if not one.stops and one.decision is Decision.REGRESSION)
@@ -34,9 +63,23 @@ def summary(record: Record) -> str:
     return said
 
 
+def _meaning(record: Record) -> str:
+    broken = [one for one in record.findings if one.is_broken]
+    held = [one for one in record.findings if one.holds]
+    if record.verdict is Verdict.STOP and all(one.kind == "must_pass" for one in broken) and broken:
+        return "cases that must pass fail"
+    if record.verdict is Verdict.STOP and record.baseline is None and record.candidate is not None:
+        return "a promise is broken"
+    if record.verdict is Verdict.SHIP and record.baseline is None:
+        return "limits and must-pass hold; there is no baseline, so nothing was compared"
+    if record.verdict is Verdict.UNDECIDED and held and all(one.expects for one in held):
+        return "the improvement that is expected does not show"
+    return HEADLINES[record.verdict]
+
+
 def reason_lines(record: Record) -> list[list[str]]:
     """The lines of each reason. Only an unreadable file's has two: what is wrong, and what to do."""
-    at_most = 1 if record.baseline is None else 0
+    at_most = 1 if record.candidate is None else 0
     return [one.split("\n", at_most) for one in record.reasons]
 
 
@@ -54,21 +97,25 @@ def by_urgency(record: Record) -> list[Finding]:
             group = 3
         else:
             group = 5 if one.mode is Mode.WATCH else 4
-        return (group, one.scope == "all", one.delta if one.delta is not None else 0.0, one.rule, one.scope)
+        return (group, one.scope == "all", one.harm, one.rule, one.scope)
 
     return sorted(record.findings, key=rank)
 
 
 def status(one: Finding) -> str:
-    """`BROKEN p .021`, `broken (warning)`, `suspect p .04`, `not proven`, `ok`, `watched`."""
+    """`BROKEN p .021`, `broken (warning)`, `suspect p .04`, `not improved`, `not proven`, `ok`, `watched`."""
     if one.decision is Decision.ERROR:
         return "VOID"
     if one.decision is Decision.UNTESTED:
         return "watched"
+    if one.decision is Decision.REGRESSION and one.kind == "must_pass":
+        return "BROKEN" if one.stops else "broken (warning)"
     if one.decision is Decision.REGRESSION:
         return f"BROKEN p {probability(one.p_adjusted)}" if one.stops else "broken (warning)"
     if one.decision is Decision.SUSPECT:
         return f"suspect p {probability(one.p)}"
+    if one.expects and one.decision is not Decision.IMPROVED:
+        return "not improved"
     if one.decision is Decision.BLIND:
         return "not proven (blind)"
     if one.decision is Decision.INCONCLUSIVE:
@@ -100,6 +147,8 @@ def share(value: float | None, one: Finding) -> str:
 def allowed(one: Finding) -> str:
     if one.kind == "limit":
         return one.limit
+    if one.kind == "must_pass":
+        return "all pass"
     if one.margin is None:
         return "-"
     return f"-{one.margin * 100:g} {'%' if one.relative else 'pt'}"
@@ -119,31 +168,37 @@ LEGEND = "change: minus is worse; could be: the worst that these cases do not ru
 def row(one: Finding) -> tuple[str, ...]:
     """The cells of a finding under COLUMNS; names are as they are in the data, to be neutralised.
 
-    A limit judges the candidate alone: `worse` is what lies outside it, `change` the mean itself.
+    A limit judges the candidate alone: `worse` is what lies outside it, `change` the mean itself. Of cases
+    that must pass, `worse` are those that failed.
     """
     is_limit = one.kind == "limit"
+    if one.kind == "must_pass":
+        better = str(one.better) if one.expects else "-"
+        return (one.title, one.scope, str(one.n), str(one.worse), better, "-", "-", allowed(one), status(one))
     return (
-        one.rule,
+        one.title,
         one.scope,
         str(one.n),
         f"{one.worse} out" if is_limit else str(one.worse),
         "-" if is_limit else str(one.better),
         f"is {mean(one.candidate)}" if is_limit else share(one.delta, one),
         mean(_could_be(one)) if is_limit else share(one.lower, one),
-        allowed(one),
+        "improvement" if one.expects else allowed(one),
         status(one),
     )
 
 
 def sentence(one: Finding) -> str:
     """A broken finding in one line, counts before averages."""
+    if one.kind == "must_pass":
+        return f"{one.title}: {one.worse} of {one.n} cases that must pass failed"
     if one.kind == "limit":
         return (
-            f"{one.rule} in {one.scope}: {one.worse} of {one.n} cases outside, mean {mean(one.candidate)}, "
+            f"{one.title} in {one.scope}: {one.worse} of {one.n} cases outside, mean {mean(one.candidate)}, "
             f"allowed {allowed(one)}, p {probability(one.p_adjusted)}"
         )
     return (
-        f"{one.rule} in {one.scope}: {one.worse} of {one.n} cases worse, {one.better} better, "
+        f"{one.title} in {one.scope}: {one.worse} of {one.n} cases worse, {one.better} better, "
         f"mean {mean(one.baseline)} -> {mean(one.candidate)}, change {share(one.delta, one)}, "
         f"allowed {allowed(one)}, p {probability(one.p_adjusted)}"
     )

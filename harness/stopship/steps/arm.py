@@ -1,25 +1,25 @@
-"""Score one side of a comparison, row by row.
+"""Score one side of a comparison, output by output.
 
-Decides what each row says about each metric; keeps numbers, labels and the opening of each output, never
-whole rows, so that memory does not grow with the length of the answers.
+Decides what each output says about each metric; keeps numbers, labels and the opening of each output, never
+whole rows, so that memory does not grow with the length of the answers. Where outputs come from is the
+caller's.
 """
 
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 from math import isfinite
 from sys import intern
 
 from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.model.canonical import canonical_bytes
-from stopship.model.case import Case, Json, Trace, is_blank
+from stopship.model.case import Case, Json, Lost, Trace, is_blank
 from stopship.model.columns import Columns, cell_text, cohort_value
 from stopship.model.score import Scored, ScoreFailed, Scorer, Unscored
+from stopship.steps.repeats import merged
+from stopship.steps.scored import FAILED, LOST, NO_ANSWER, OPENING, RAISED, SCORED, UNSCORED, Arm, ScoreColumn
 
-SCORED, UNSCORED, FAILED, NO_ANSWER, RAISED = range(5)
-STATE_LABELS = ("", "unscored", "unreadable", "no output", "unreadable")  # where a scorer gives none
-OPENING = 400  # characters of an output kept for the report
+__all__ = ["Arm", "ScoredRow", "Scoring", "merged", "score_arm"]
+
 REASON = 200
 MOST_COHORTS = 5_000  # values of one cohort column
 _LARGEST = 1e100  # of a score: squares and sums of larger ones overflow
@@ -28,70 +28,79 @@ ScoredRow = tuple[str, Mapping[str, Json], bytes]
 """Where the row stands (for messages), its cells, and the digest of its canonical content."""
 
 
-@dataclass(slots=True)
-class ScoreColumn:
-    """One metric over all rows of an arm; the lists share the arm's row order."""
-
-    values: "array[float]" = field(default_factory=lambda: array("d"))
-    states: bytearray = field(default_factory=bytearray)
-    labels: list[str] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-
-    def add(self, state: int, value: float = 0.0, label: str = "", reason: str = "") -> None:
-        self.states.append(state)
-        self.values.append(value)
-        self.labels.append(label)
-        self.reasons.append(reason)
-
-
-@dataclass(slots=True)
-class Arm:
-    """One side of a comparison after scoring. Every list has one entry a row."""
-
-    name: str
-    keys: list[str] = field(default_factory=list)
-    digests: list[bytes] = field(default_factory=list)
-    cohorts: list[tuple[str, ...]] = field(default_factory=list)
-    clusters: list[str] = field(default_factory=list)
-    asked: list[bytes] = field(default_factory=list)  # digests of input; empty where no column is named
-    expected: list[bytes] = field(default_factory=list)
-    answered: bytearray = field(default_factory=bytearray)
-    openings: list[bytes] = field(default_factory=list)
-    scores: dict[str, ScoreColumn] = field(default_factory=dict)  # by the scorer's spec
-    excluded: set[str] = field(default_factory=set)  # keys that `where` leaves out
-    seen: set[str] = field(default_factory=set)  # column names met in any row
-
-
 def score_arm(name: str, rows: Iterable[ScoredRow], columns: Columns, scorers: Sequence[Scorer]) -> Arm:
-    """Put every row that `where` means to every scorer.
+    """Put every row that `where` means to every scorer; output, latency and cost are columns of the row.
+
+    Raises what `Scoring` raises, and UsageError for one of those columns that no row has.
+    """
+    scoring = Scoring(name, columns, scorers)
+    for place, row, digest in rows:
+        scoring.add(place, row, digest, _trace(row, columns))
+    return scoring.finish(roles=(columns.output, columns.latency, columns.cost))
+
+
+def _trace(row: Mapping[str, Json], columns: Columns) -> Trace:
+    return Trace(
+        row.get(columns.output) if columns.output is not None else None,
+        row.get(columns.latency) if columns.latency is not None else None,
+        row.get(columns.cost) if columns.cost is not None else None,
+        columns.output is not None,
+    )
+
+
+class Scoring:
+    """One arm in the making: each output is scored as it comes.
 
     Raises EvidenceError for a missing, blank or repeated key and for what a scorer refuses to read as
     evidence; UsageError for columns that no row has and where no row is left.
     """
-    arm = Arm(name=name, scores={one.spec: ScoreColumn() for one in scorers})
-    every: dict[str, str] = {}
-    shape: object = None
-    for place, row, digest in rows:
-        if row.keys() != shape:
-            shape = row.keys()
+
+    def __init__(self, name: str, columns: Columns, scorers: Sequence[Scorer]) -> None:
+        self._columns = columns
+        self._scorers = scorers
+        self._arm = Arm(
+            name=name,
+            scores={one.spec: ScoreColumn() for one in scorers},
+            groups={one.name: bytearray() for one in columns.groups},
+        )
+        self._places: dict[str, str] = {}
+        self._shape: object = None
+
+    def add(self, place: str, row: Mapping[str, Json], digest: bytes, trace: Trace | Lost) -> int | None:
+        """Score one output; its index in the arm, or None where `where` leaves the row out."""
+        arm, columns = self._arm, self._columns
+        if row.keys() != self._shape:
+            self._shape = row.keys()
             arm.seen.update(row)
-            if not every and columns.key and columns.key not in row:
+            if not self._places and columns.key and columns.key not in row:
                 _refuse_missing([columns.key], arm)
-        key = _key(row.get(columns.key), columns.key, place) if columns.key else str(len(every) + 1)
-        if key in every:
+        key = _key(row.get(columns.key), columns.key, place) if columns.key else str(len(self._places) + 1)
+        if key in self._places:
             raise EvidenceError(
-                f"the key {key!r} stands twice, first at {every[key]}",
+                f"the key {key!r} stands twice, first at {self._places[key]}",
                 where=place,
                 do="every case needs a key of its own: name another --key, or remove the repeated row",
             )
-        every[key] = place
+        self._places[key] = place
         if any(not one.matches(row) for one in columns.where):
             arm.excluded.add(key)
-            continue
+            return None
         _add_row(arm, key, row, digest, columns)
-        _add_scores(arm, key, row, place, columns, scorers)
-    _check_columns(arm, columns, scorers)
-    return arm
+        if isinstance(trace, Lost):
+            _add_lost(arm, key, trace)
+        else:
+            _add_scores(arm, _case(key, row, columns), trace, place, self._scorers)
+        return len(arm.keys) - 1
+
+    @property
+    def so_far(self) -> Arm:
+        """The arm with the outputs that were added."""
+        return self._arm
+
+    def finish(self, *, roles: Sequence[str | None] = ()) -> Arm:
+        """The arm, once every output is in. `roles`: columns that its outputs were read from."""
+        _check_columns(self._arm, self._columns, self._scorers, roles)
+        return self._arm
 
 
 def _key(cell: Json, column: str, place: str) -> str:
@@ -113,6 +122,9 @@ def _key(cell: Json, column: str, place: str) -> str:
 def _add_row(arm: Arm, key: str, row: Mapping[str, Json], digest: bytes, columns: Columns) -> None:
     arm.keys.append(key)
     arm.digests.append(digest)
+    arm.outputs += 1
+    for group in columns.groups:
+        arm.groups[group.name].append(group.holds(row))
     if columns.cohorts:
         arm.cohorts.append(tuple(intern(cohort_value(row.get(one))) for one in columns.cohorts))
     if columns.cluster is not None:
@@ -123,28 +135,32 @@ def _add_row(arm: Arm, key: str, row: Mapping[str, Json], digest: bytes, columns
         arm.expected.append(_short_digest(row.get(columns.expected)))
 
 
-def _add_scores(
-    arm: Arm, key: str, row: Mapping[str, Json], place: str, columns: Columns, scorers: Sequence[Scorer]
-) -> None:
-    case = Case(
+def _case(key: str, row: Mapping[str, Json], columns: Columns) -> Case:
+    return Case(
         key,
         row,
         row.get(columns.input) if columns.input is not None else None,
         row.get(columns.expected) if columns.expected is not None else None,
     )
-    trace = Trace(
-        row.get(columns.output) if columns.output is not None else None,
-        row.get(columns.latency) if columns.latency is not None else None,
-        row.get(columns.cost) if columns.cost is not None else None,
-        columns.output is not None,
-    )
+
+
+def _add_lost(arm: Arm, key: str, lost: Lost) -> None:
+    reason = lost.reason[:REASON] or "lost"
+    arm.lost.append((key, reason))
+    arm.answered.append(1)  # nobody knows; it is counted as lost
+    arm.openings.append(b"")
+    for column in arm.scores.values():
+        column.add(LOST, label="lost", reason=reason)
+
+
+def _add_scores(arm: Arm, case: Case, trace: Trace, place: str, scorers: Sequence[Scorer]) -> None:
     is_answered = trace.is_answered
     arm.answered.append(is_answered)
     arm.openings.append((trace.text if trace.has_output else "")[:OPENING].encode("utf-8", "surrogatepass"))
     for scorer in scorers:
         column = arm.scores[scorer.spec]
         if not is_answered and not scorer.scores_absence:
-            _add_unanswered(column, scorer, case)
+            _add_unanswered(column, scorer, case, trace.error)
             continue
         try:
             score = scorer.score(case, trace)
@@ -162,12 +178,12 @@ def _add_scores(
             raise TypeError(f"scorer {scorer.spec} gave {score!r}")
 
 
-def _add_unanswered(column: ScoreColumn, scorer: Scorer, case: Case) -> None:
+def _add_unanswered(column: ScoreColumn, scorer: Scorer, case: Case, error: str) -> None:
     """No output: worst wherever there is a worst, unless the case gives the scorer nothing to judge."""
     if "expected" in scorer.needs and not case.has_expected:
         column.add(UNSCORED, reason="the case has no expected value")
     else:
-        column.add(NO_ANSWER, label="no output", reason="no output")
+        column.add(NO_ANSWER, label="no output", reason=error[:REASON] or "no output")
 
 
 def _checked(value: float, scorer: Scorer, place: str) -> float:
@@ -195,9 +211,16 @@ def _short_digest(value: Json) -> bytes:
     return sha256(canonical_bytes(value)).digest()[:16] if value is not None else b""
 
 
-def _check_columns(arm: Arm, columns: Columns, scorers: Sequence[Scorer]) -> None:
+def _check_columns(
+    arm: Arm, columns: Columns, scorers: Sequence[Scorer], roles: Sequence[str | None]
+) -> None:
+    if not arm.keys and not arm.excluded:
+        raise EvidenceError("there is not a single case", where=arm.name)
     needed = [need.removeprefix("column:") for one in scorers for need in sorted(one.needs) if ":" in need]
-    missing = [one for one in dict.fromkeys([*columns.named(), *needed]) if one not in arm.seen]
+    needed += [condition.column for group in columns.groups for condition in group.where]
+    elsewhere = {columns.output, columns.latency, columns.cost} - set(roles)
+    named = [one for one in columns.named() if one not in elsewhere]
+    missing = [one for one in dict.fromkeys([*named, *needed]) if one not in arm.seen]
     if missing:
         _refuse_missing(missing, arm)
     for index, dimension in enumerate(columns.cohorts):

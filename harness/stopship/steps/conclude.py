@@ -1,39 +1,46 @@
 """Put findings together into the one record that every report shows.
 
-Decides the verdict, whether an open one is allowed, the reasons and the examples. Reads no files.
+Decides the verdict, whether an open one is allowed, and the reasons. Reads no files, computes no statistic.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from stopship.model.canonical import digest, digest_of_set
+from stopship.model.change import PinChange
 from stopship.model.columns import Columns
-from stopship.model.rule import Mode, Rule
-from stopship.model.verdict import (
-    EXIT_CODES,
-    ArmPin,
-    Decision,
-    Example,
-    Finding,
-    Record,
-    Verdict,
-    WorseCase,
-    compose,
-)
-from stopship.steps.arm import Arm
+from stopship.model.rule import Rule
+from stopship.model.verdict import EXIT_CODES, ArmPin, Decision, Finding, Record, Verdict, compose
+from stopship.steps.examples import described, examples_of, sides
 from stopship.steps.forecast import forecast
-from stopship.steps.judge import judge
-from stopship.steps.pair import Pairing
+from stopship.steps.judge import Reference, judge, judge_alone
+from stopship.steps.pair import LOST_LIMIT, Pairing, lost_faults
+from stopship.steps.scored import Arm
 
 _EXAMPLES = 3
+_KEYS = 3  # of failed cases named in a reason
 _OPEN = {
     Decision.BLIND: "not proven",
     Decision.SUSPECT: "looks broken, though not proven over all checks",
     Decision.INCONCLUSIVE: "not proven",
 }
-_SIFTED = 100  # of the worst cases, from which those are described that most checks find worse
-_WORST = 20  # cases a finding describes one by one; all of them are named by key
+NO_BASELINE = "no baseline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What the caller knows beyond the outputs. Two compared files have nothing of it."""
+
+    suite: str = ""
+    baseline: ArmPin | None = None  # None: the digest of the arm's own rows
+    candidate: ArmPin | None = None
+    changes: tuple[PinChange, ...] = ()
+    notes: tuple[str, ...] = ()
+    deterministic: bool = False  # of the target: no case flips by chance
+    lost_limit: float = LOST_LIMIT  # of an arm without a baseline; of two, `pair` has it
+
+
+_COMPARED = About()
 
 
 def conclude(
@@ -44,48 +51,106 @@ def conclude(
     alpha: float,
     allow: bool,
     examples: int | None,
+    about: About = _COMPARED,
+    references: Sequence[Reference] = (),
 ) -> Record:
     """The record of a comparison. `allow`: an UNDECIDED without sign of harm exits 0."""
-    sound = not pairing.faults
-    findings = judge(pairing, rules, alpha=alpha) if sound else ()
-    often = Counter(key for one in findings if one.is_broken or one.holds for key in one.worse_keys)
-    rows = {key: i for i, key in enumerate(pairing.keys)}
-    findings = tuple(_with_worst(pairing, one, often, rows) for one in findings)
-    verdict = compose(findings) if sound else Verdict.VOID
-    held = [one for one in findings if one.holds]
-    if examples is None:
-        examples = 0 if verdict is Verdict.SHIP else _EXAMPLES
-    harmed = any(one.shows_harm for one in findings)
-    allowed = (
-        verdict is Verdict.UNDECIDED and allow and all(one.may_be_allowed for one in held) and not harmed
-    )
-    return Record(
-        verdict=verdict,
+    faults = pairing.faults
+    faults += tuple(f"against the {one.kind}: {why}" for one in references for why in one.pairing.faults)
+    findings = () if faults else judge(pairing, rules, alpha=alpha, references=references)
+    own = sides(pairing.baseline, pairing.candidate)
+    compared = {
+        (one.kind, rule.id): sides(one.pairing.baseline, one.pairing.candidate)
+        for one in references
+        for rule in one.rules
+    }
+    findings = described(findings, compared, own)
+    verdict = Verdict.VOID if faults else compose(findings)
+    allowed = allow and _may_be_allowed(verdict, findings)
+    is_forecast = not faults and not about.deterministic
+    return replace(
+        _blank(verdict, rules, columns, alpha=alpha, about=about),
         exit_code=0 if allowed else EXIT_CODES[verdict],
         allowed=allowed,
-        reasons=_reasons(pairing, findings, verdict, allow=allow, allowed=allowed),
-        counts=_counts(pairing),
-        baseline=_pin(pairing.baseline),
-        candidate=_pin(pairing.candidate),
-        scorers={
-            one.scorer.spec: one.scorer.digest for one in sorted(rules, key=lambda one: one.scorer.spec)
-        },
-        rules_digest=rules_digest(rules, columns, alpha=alpha),
-        alpha=alpha,
+        reasons=faults or _reasons(findings, verdict, allow=allow, allowed=allowed),
+        counts=_counts(pairing, about),
+        baseline=about.baseline or _pin(pairing.baseline),
+        candidate=about.candidate or _pin(pairing.candidate),
         findings=findings,
         new_keys=pairing.new_keys,
-        p_ship=forecast(findings, rules, alpha=alpha) if sound else (),
-        examples=_examples(pairing, findings, examples),
+        p_ship=forecast(findings, rules, alpha=alpha) if is_forecast else (),
+        examples=examples_of(findings, compared, own, _most(examples, verdict)),
     )
 
 
-def void(reason: str, rules: Sequence[Rule], columns: Columns, *, alpha: float) -> Record:
+def conclude_alone(
+    arm: Arm,
+    rules: Sequence[Rule],
+    columns: Columns,
+    *,
+    alpha: float,
+    allow: bool,
+    examples: int | None,
+    is_new_suite: bool = False,
+    about: About = _COMPARED,
+) -> Record:
+    """The record of a candidate that has no baseline: limits and `must_pass` are judged on it alone.
+
+    Without a baseline nothing ships, unless the suite is new and these rules say all there is to say.
+    """
+    faults = tuple(lost_faults(arm, "candidate", about.lost_limit))
+    own = sides(None, arm)
+    findings = () if faults else described(judge_alone(arm, rules, alpha=alpha), {}, own)
+    verdict = Verdict.VOID if faults else compose(findings)
+    if not faults and not (verdict is Verdict.STOP or _has_errors(findings)):
+        faults = _unjudged(rules, findings, is_new_suite=is_new_suite)
+        verdict = Verdict.VOID if faults else verdict
+    allowed = allow and _may_be_allowed(verdict, findings)
+    return replace(
+        _blank(verdict, rules, columns, alpha=alpha, about=about),
+        exit_code=0 if allowed else EXIT_CODES[verdict],
+        allowed=allowed,
+        reasons=faults or _reasons(findings, verdict, allow=allow, allowed=allowed),
+        counts={
+            "candidate": len(arm.keys),
+            "unanswered_candidate": arm.answered.count(0),
+            "lost_candidate": len(arm.lost),
+        },
+        candidate=about.candidate or _pin(arm),
+        findings=findings,
+        examples=examples_of(findings, {}, own, _most(examples, verdict)),
+    )
+
+
+def _unjudged(rules: Sequence[Rule], findings: Sequence[Finding], *, is_new_suite: bool) -> tuple[str, ...]:
+    """Why a candidate without a baseline cannot ship; empty: its limits and `must_pass` say enough."""
+    if not is_new_suite:
+        return (NO_BASELINE,)
+    if not any(one.stops for one in findings):
+        return ("nothing here can be judged without a baseline",)
+    return tuple(
+        f"{one.id}: an improvement is expected, and nothing shows one without a baseline"
+        for one in rules
+        if one.stops and one.expects_improvement
+    )
+
+
+def void(
+    reason: str, rules: Sequence[Rule], columns: Columns, *, alpha: float, about: About = _COMPARED
+) -> Record:
     """The record where the evidence could not even be read."""
+    return replace(_blank(Verdict.VOID, rules, columns, alpha=alpha, about=about), reasons=(reason,))
+
+
+def _blank(
+    verdict: Verdict, rules: Sequence[Rule], columns: Columns, *, alpha: float, about: About
+) -> Record:
+    """A record without its evidence."""
     return Record(
-        verdict=Verdict.VOID,
-        exit_code=EXIT_CODES[Verdict.VOID],
+        verdict=verdict,
+        exit_code=EXIT_CODES[verdict],
         allowed=False,
-        reasons=(reason,),
+        reasons=(),
         counts={},
         baseline=None,
         candidate=None,
@@ -94,11 +159,15 @@ def void(reason: str, rules: Sequence[Rule], columns: Columns, *, alpha: float) 
         },
         rules_digest=rules_digest(rules, columns, alpha=alpha),
         alpha=alpha,
+        suite=about.suite,
+        changes=about.changes,
+        notes=about.notes,
+        deterministic=about.deterministic,
     )
 
 
 def rules_digest(rules: Sequence[Rule], columns: Columns, *, alpha: float) -> str:
-    """One digest over every rule, every column's meaning and the error rate."""
+    """One digest over every rule, every column's meaning and the error rate. Notes change nothing."""
     listed = [
         {
             "id": one.id,
@@ -110,10 +179,11 @@ def rules_digest(rules: Sequence[Rule], columns: Columns, *, alpha: float) -> st
             "severity": one.severity.value,
             "mode": one.mode.value,
             "alpha": one.alpha,
+            **_further(one),
         }
         for one in rules
     ]
-    named = {
+    named: dict[str, object] = {
         "key": columns.key,
         "output": columns.output,
         "input": columns.input,
@@ -124,15 +194,37 @@ def rules_digest(rules: Sequence[Rule], columns: Columns, *, alpha: float) -> st
         "cluster": columns.cluster,
         "where": [str(one) for one in columns.where],
     }
+    if columns.groups or columns.modes:
+        named["groups"] = [[one.name, [str(where) for where in one.where]] for one in columns.groups]
+        named["modes"] = [list(one) for one in columns.modes]
     return digest({"rules": listed, "columns": named, "alpha": alpha})
+
+
+def _further(rule: Rule) -> dict[str, object]:
+    """What only the rules of suites have; absent where it is not used."""
+    told: dict[str, object] = {
+        "class": rule.incident_class.value if rule.incident_class else None,
+        "owner": rule.owner or None,
+        "where": [str(one) for one in rule.where] or None,
+        "must_pass": None if rule.must_pass is None else [str(one) for one in rule.must_pass],
+        "expect": "improved" if rule.expects_improvement else None,
+        "anchor_margin": str(rule.anchor_margin) if rule.anchor_margin else None,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _pin(arm: Arm) -> ArmPin:
     return ArmPin(digest=digest_of_set(arm.digests), rows=len(arm.keys))
 
 
-def _counts(pairing: Pairing) -> Mapping[str, int]:
-    return {
+def _most(examples: int | None, verdict: Verdict) -> int:
+    if examples is not None:
+        return examples
+    return 0 if verdict is Verdict.SHIP else _EXAMPLES
+
+
+def _counts(pairing: Pairing, about: About) -> Mapping[str, int]:
+    counts = {
         "baseline": len(pairing.baseline.keys),
         "candidate": len(pairing.candidate.keys),
         "paired": len(pairing.keys),
@@ -142,93 +234,62 @@ def _counts(pairing: Pairing) -> Mapping[str, int]:
         "unanswered_candidate": pairing.candidate.answered.count(0),
         "left_out_by_filter": len(pairing.baseline.excluded),
     }
+    if about.suite:
+        counts["lost_baseline"] = len(pairing.baseline.lost)
+        counts["lost_candidate"] = len(pairing.candidate.lost)
+    return counts
 
 
-def _reasons(
-    pairing: Pairing, findings: Sequence[Finding], verdict: Verdict, *, allow: bool, allowed: bool
-) -> tuple[str, ...]:
-    if pairing.faults:
-        return pairing.faults
-    reasons = [f"{one.rule}: {one.why}" for one in findings if one.decision is Decision.ERROR]
-    if reasons:
-        return tuple(reasons)
+def _may_be_allowed(verdict: Verdict, findings: Sequence[Finding]) -> bool:
+    """Whether `undecided = allow` covers what holds this verdict."""
+    held = [one for one in findings if one.holds]
+    if verdict is not Verdict.UNDECIDED or any(one.shows_harm for one in findings):
+        return False
+    return all(one.may_be_allowed for one in held)
+
+
+def _has_errors(findings: Sequence[Finding]) -> bool:
+    return any(one.stops and one.decision is Decision.ERROR for one in findings)
+
+
+def _reasons(findings: Sequence[Finding], verdict: Verdict, *, allow: bool, allowed: bool) -> tuple[str, ...]:
+    errors = tuple(f"{one.title}: {one.why}" for one in findings if one.decision is Decision.ERROR)
+    ordered = sorted(findings, key=_cohorts_first)
+    if verdict is Verdict.VOID:
+        return errors or ("no stop-ship rule has anything to judge",)
     if verdict is Verdict.STOP:
-        broken = sorted((one for one in findings if one.is_broken), key=_cohorts_first)
-        return tuple(f"{one.rule} in {one.scope}: {_counted(one)}" for one in broken)
+        return (
+            *(f"{one.title} in {one.scope}: {_counted(one)}" for one in ordered if one.is_broken),
+            *errors,
+        )
     if verdict is Verdict.UNDECIDED:
-        reasons = [
-            f"{one.rule} in {one.scope}: {_OPEN[one.decision]}, {one.leaning}; {one.why}"
-            for one in sorted(findings, key=_cohorts_first)
-            if one.holds
-        ]
-        if allow and not allowed:
-            reasons.append(
-                "`undecided allow` does not cover a suspect scope or a loss at or beyond the margin"
-            )
-        return tuple(reasons)
-    return ()
+        held = [one for one in ordered if one.holds]
+        reasons = tuple(f"{one.title} in {one.scope}: {_open(one)}" for one in held)
+        return (*reasons, *_uncovered(held, allow=allow, allowed=allowed), *errors)
+    return errors
+
+
+def _uncovered(held: Sequence[Finding], *, allow: bool, allowed: bool) -> tuple[str, ...]:
+    """Why `undecided = allow` does not let this build pass."""
+    if not allow or allowed:
+        return ()
+    fix = ", nor a fix that does not show" if any(one.expects for one in held) else ""
+    return (f"`undecided allow` does not cover a suspect scope or a loss at or beyond the margin{fix}",)
+
+
+def _open(one: Finding) -> str:
+    said = _OPEN.get(one.decision, "no improvement")
+    return "; ".join(part for part in (", ".join(filter(None, (said, one.leaning))), one.why) if part)
 
 
 def _cohorts_first(one: Finding) -> tuple[bool, float]:
-    return (one.scope == "all", one.delta or 0.0)
+    return (one.scope == "all", one.harm)
 
 
 def _counted(one: Finding) -> str:
     if one.kind == "limit":
         return f"{one.candidate:.4g} where {one.limit} is promised"
+    if one.kind == "must_pass":
+        named = ", ".join(repr(key) for key in one.worse_keys[:_KEYS]) + (", …" if one.worse > _KEYS else "")
+        return f"{one.worse} of {one.n} cases that must pass failed ({named})"
     return f"{one.worse} of {one.n} cases got worse, {one.better} better"
-
-
-def _with_worst(
-    pairing: Pairing, finding: Finding, often: Mapping[str, int], index: Mapping[str, int]
-) -> Finding:
-    """The finding with its worst cases described, those first that other checks find worse too."""
-    if finding.metric not in pairing.baseline.scores:
-        return finding
-    before, after = pairing.baseline.scores[finding.metric], pairing.candidate.scores[finding.metric]
-    worst = []
-    for key in sorted(finding.worse_keys[:_SIFTED], key=lambda key: -often[key])[:_WORST]:
-        if key not in index:
-            continue  # a new case, known to the candidate alone
-        old, new = int(pairing.before[index[key]]), int(pairing.after[index[key]])
-        worst.append(
-            WorseCase(
-                key=key,
-                before=before.labels[old] or f"{before.values[old]:.6g}",
-                after=after.labels[new] or f"{after.values[new]:.6g}",
-                reason=after.reasons[new],
-            )
-        )
-    return replace(finding, worst=tuple(worst))
-
-
-def _examples(pairing: Pairing, findings: Sequence[Finding], most: int) -> tuple[Example, ...]:
-    """The worst cases of the findings that matter most: broken cohorts, then what holds, then the rest."""
-    shown = [one for one in _by_urgency(findings) if one.worst][:1]
-    found: list[Example] = []
-    index = {key: i for i, key in enumerate(pairing.keys)}
-    for finding in shown:
-        for case in finding.worst[:most]:
-            row = index[case.key]
-            before = pairing.baseline.openings[int(pairing.before[row])]
-            after = pairing.candidate.openings[int(pairing.after[row])]
-            found.append(
-                Example(
-                    key=case.key,
-                    rule=finding.rule,
-                    scope=finding.scope,
-                    before_label=case.before,
-                    after_label=case.after,
-                    before=before.decode("utf-8", "surrogatepass"),
-                    after=after.decode("utf-8", "surrogatepass"),
-                    reason=case.reason,
-                )
-            )
-    return tuple(found)
-
-
-def _by_urgency(findings: Sequence[Finding]) -> list[Finding]:
-    def urgency(one: Finding) -> tuple[bool, bool, bool, float]:
-        return (not one.is_broken, not one.holds, one.scope == "all", one.delta or 0.0)
-
-    return sorted((one for one in findings if one.mode is not Mode.WATCH), key=urgency)

@@ -4,6 +4,7 @@ Tells people whether their rules can pass a good build at all. Never an input to
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from stopship.model.rule import ALPHA, Mode, Rule
@@ -15,8 +16,32 @@ from stopship.steps.stats.pvalues import binomial_at_least, mcnemar_mid_p
 FLIPS = (0.02, 0.05, 0.10)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeSize:
+    """How many cases a rule has in one scope, and what it tolerates there."""
+
+    rule: str
+    mode: Mode
+    n: int
+    n_effective: float
+    margin: float
+
+
 def forecast(
     findings: Sequence[Finding], rules: Sequence[Rule], *, alpha: float
+) -> tuple[tuple[float, float], ...]:
+    """`chances` in the scopes of the findings."""
+    sizes = [
+        ScopeSize(
+            rule=one.rule, mode=one.mode, n=one.n, n_effective=one.n_effective, margin=one.margin or 0.0
+        )
+        for one in findings
+    ]
+    return chances(sizes, rules, alpha=alpha)
+
+
+def chances(
+    sizes: Sequence[ScopeSize], rules: Sequence[Rule], *, alpha: float
 ) -> tuple[tuple[float, float], ...]:
     """(share of cases that flip, P(SHIP)) for each of 2, 5 and 10 % of flips; empty where it cannot be said.
 
@@ -32,21 +57,21 @@ def forecast(
     for flips in FLIPS:
         chance = 1.0
         for rule in gating:
-            own = [one for one in findings if one.rule == rule.id]
+            own = [one for one in sizes if one.rule == rule.id]
             chance *= _rule_chance(own, flips, alpha=alpha * weights[rule.id])
         table.append((flips, chance))
     return tuple(table)
 
 
-def _rule_chance(findings: Sequence[Finding], flips: float, *, alpha: float) -> float:
-    guards = [one for one in findings if one.mode is Mode.GUARD and one.n]
+def _rule_chance(sizes: Sequence[ScopeSize], flips: float, *, alpha: float) -> float:
+    guards = [one for one in sizes if one.mode is Mode.GUARD and one.n]
     chance = 1.0
-    for one in findings:
-        n, margin = int(one.n_effective), one.margin or 0.0
+    for one in sizes:
+        n = int(one.n_effective)
         if one.mode is Mode.PROVE:
-            chance *= _pass_chance(flips, n, margin)
+            chance *= _pass_chance(flips, n, one.margin)
         elif one in guards:
-            chance *= 1 - _alarm_chance(flips, n, margin, alpha * (1 - ALL_WEIGHT) / len(guards))
+            chance *= 1 - _alarm_chance(flips, n, one.margin, alpha * (1 - ALL_WEIGHT) / len(guards))
     return chance
 
 

@@ -4,7 +4,7 @@ Pure: no files, no clock, no randomness but signs drawn from the cases' own dige
 counts against shipping.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -15,7 +15,10 @@ from stopship.model.score import Direction, Kind
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.decide import Numbers, absolute_numbers, decide, explain, relative_numbers
 from stopship.steps.limits import limit_finding
-from stopship.steps.pair import Measured, Pairing, Scope, measure, measure_candidate
+from stopship.steps.metric import Measured, measure, measure_candidate
+from stopship.steps.must_pass import must_pass_finding
+from stopship.steps.pair import SELECTION, Pairing, Scope, chosen
+from stopship.steps.scored import Arm
 from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.sample import Codes, Sample
 
@@ -30,33 +33,96 @@ class _Tested:
     weight: float  # of the scope within the rule
 
 
-def judge(pairing: Pairing, rules: Sequence[Rule], *, alpha: float = ALPHA) -> tuple[Finding, ...]:
-    """Every finding of every rule. The pairing must have no faults."""
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """Another run that rules hold the candidate to, beside the baseline.
+
+    An `anchor` is looked at as a whole, a `waiver` in every scope. The rules carry the margins that hold.
+    """
+
+    kind: str  # anchor | waiver
+    pairing: Pairing
+    rules: tuple[Rule, ...]
+
+
+def judge(
+    pairing: Pairing, rules: Sequence[Rule], *, alpha: float = ALPHA, references: Sequence[Reference] = ()
+) -> tuple[Finding, ...]:
+    """Every finding of every rule. No pairing may have faults."""
     shares = rule_weights(rules, alpha=alpha)
     findings: list[Finding] = []
     for rule, share in zip(rules, shares, strict=True):
-        parts = 2 if rule.margin is not None and rule.limit is not None else 1
+        group = f"{SELECTION}{rule.id}" if rule.where else ""
+        held_to = [(one, own) for one in references for own in one.rules if own.id == rule.id]
+        part = share / max(1, (rule.margin is not None) + (rule.limit is not None) + len(held_to))
         if rule.margin is not None:
-            findings += _compare(pairing, rule, share / parts, alpha)
+            own_pairs = chosen(pairing, group) if group else pairing
+            findings += [_expecting(rule, one) for one in _compare(own_pairs, rule, part, alpha)]
         if rule.limit is not None:
-            candidate = measure_candidate(pairing, rule.scorer, rule.better)
-            findings.append(limit_finding(rule, candidate, weight=share / parts, alpha=alpha))
+            pairs = chosen(pairing, group) if group else pairing
+            candidate = measure_candidate(
+                pairing.candidate, rule.scorer, rule.better, pairing=pairs, group=group
+            )
+            findings.append(limit_finding(rule, candidate, weight=part, alpha=alpha))
+        for reference, adapted in held_to:
+            findings += _against(reference, adapted, group, part, alpha)
+        if rule.must_pass is not None:
+            findings.append(must_pass_finding(rule, pairing.candidate, pairing.baseline))
     return tuple(findings)
+
+
+def judge_alone(candidate: Arm, rules: Sequence[Rule], *, alpha: float = ALPHA) -> tuple[Finding, ...]:
+    """What can be said without a baseline: limits and `must_pass`, at the error rates they have with one."""
+    findings = []
+    for rule, share in zip(rules, rule_weights(rules, alpha=alpha), strict=True):
+        if rule.limit is not None:
+            group = f"{SELECTION}{rule.id}" if rule.where else ""
+            measured = measure_candidate(candidate, rule.scorer, rule.better, group=group)
+            part = share / (2 if rule.margin is not None else 1)
+            findings.append(limit_finding(rule, measured, weight=part, alpha=alpha))
+        if rule.must_pass is not None:
+            findings.append(must_pass_finding(rule, candidate, None))
+    return tuple(findings)
+
+
+def _against(reference: Reference, rule: Rule, group: str, weight: float, alpha: float) -> Iterator[Finding]:
+    """The rule's comparison with another run, named for what that run is."""
+    pairing = chosen(reference.pairing, group) if group else reference.pairing
+    if reference.kind == "anchor":
+        pairing = replace(pairing, scopes=pairing.scopes[:1])
+    for one in _compare(pairing, rule, weight, alpha):
+        yield replace(one, kind=reference.kind)
+
+
+def _expecting(rule: Rule, finding: Finding) -> Finding:
+    """A comparison of which an improvement is expected: `all` must show it."""
+    if not rule.expects_improvement or finding.scope != "all":
+        return finding
+    is_told = finding.decision in (Decision.ERROR, Decision.IMPROVED, Decision.REGRESSION, Decision.SUSPECT)
+    why = finding.why if is_told else "an improvement is expected, and none is proven"
+    return replace(finding, expects=True, why=why, cases_needed=None)
 
 
 def rule_weights(rules: Sequence[Rule], *, alpha: float) -> list[float]:
     """The part of alpha each rule may spend: equal parts for stop-ship rules, all of it for a warning,
-    its own where the rule says so."""
-    sharing = sum(1 for one in rules if one.stops and one.alpha is None)
+    its own where the rule says so. What is not tested (`must_pass`) spends nothing."""
+    sharing = sum(1 for one in rules if one.stops and one.alpha is None and _is_tested(one))
     return [
-        one.alpha / alpha if one.alpha is not None else (1 / sharing if one.stops else 1.0) for one in rules
+        one.alpha / alpha
+        if one.alpha is not None
+        else (1 / sharing if one.stops and _is_tested(one) else 1.0)
+        for one in rules
     ]
+
+
+def _is_tested(rule: Rule) -> bool:
+    return rule.margin is not None or rule.limit is not None or rule.anchor_margin is not None
 
 
 def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[Finding]:
     measured = measure(pairing, rule.scorer, rule.better)
     if measured.fault or not measured.kept.any():
-        why = measured.fault or "no case has anything that this score could judge"
+        why = measured.fault or _nothing(rule, measured)
         return [_error(rule, measured, why)]
     tested, untested = [], []
     gating = sum(1 for one in pairing.scopes if one.mode is not Mode.WATCH and one.name != "all")
@@ -86,6 +152,12 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[
     return [findings[scope.name] for scope in pairing.scopes]
 
 
+def _nothing(rule: Rule, measured: Measured) -> str:
+    if rule.where and not len(measured.kept):
+        return f"no pair matches {' and '.join(str(one) for one in rule.where)}"
+    return "no case has anything that this score could judge"
+
+
 def _numbers(
     pairing: Pairing, rule: Rule, scope: Scope, kept: Codes, measured: Measured, alpha: float
 ) -> Numbers | None:
@@ -98,7 +170,7 @@ def _numbers(
     sign = 1.0 if rule.better is Direction.HIGHER else -1.0
     sample = Sample(
         differences=sign * (after - before) / rule.scorer.scale.span,
-        is_binary=rule.scorer.scale.kind is Kind.BINARY,
+        is_binary=rule.scorer.scale.kind is Kind.BINARY and pairing.is_single,
         clusters=clusters,
         seed=seed,
     )
@@ -196,7 +268,7 @@ def _untested(measured: Measured, scope: Scope, kept: Codes, worse: Codes) -> tu
     """What is said of a scope before, or without, any test."""
     if scope.mode is Mode.WATCH:
         return Decision.UNTESTED, ""
-    if not len(kept) and measured.left_out[scope.members].any():
+    if not len(kept) and (measured.left_out | measured.lost)[scope.members].any():
         return Decision.ERROR, f"{scope.name} has no output to compare with or to compare"
     if not len(kept):
         return Decision.BLIND, "no case here has anything that this score could judge"

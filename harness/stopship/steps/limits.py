@@ -11,7 +11,7 @@ import numpy as np
 from stopship.model.rule import Mode, Rule
 from stopship.model.score import Kind
 from stopship.model.verdict import Decision, Finding
-from stopship.steps.pair import CandidateOnly
+from stopship.steps.metric import CandidateOnly
 from stopship.steps.stats.bounds import LEVEL, Z, lower_bound
 from stopship.steps.stats.pvalues import MIN_CLUSTERS, Test, binomial_at_least
 from stopship.steps.stats.sample import Floats, Sample
@@ -49,7 +49,7 @@ def limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, alpha: 
     )
     if measured.fault or sample is None:
         return common
-    if rule.scorer.scale.kind is Kind.BINARY and sample.clusters is None:
+    if rule.scorer.scale.kind is Kind.BINARY and measured.is_single and sample.clusters is None:
         lower, upper, test, blind, bound = _rate(measured.values, limit.value, at_most=limit.at_most)
     else:
         lower, upper, test, blind, bound = _mean(sample)

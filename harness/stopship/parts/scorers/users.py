@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stopship.errors import UsageError
 from stopship.model.canonical import digest
-from stopship.model.case import Case, Json, Trace
+from stopship.model.case import Case, Trace
 from stopship.model.score import (
     BINARY,
     Argument,
@@ -29,7 +29,7 @@ from stopship.model.score import (
     Unscored,
 )
 from stopship.parts.arguments import Given, outside, written
-from stopship.parts.scorers.user_code import Raised, attempt, function_of, load, told
+from stopship.parts.user_code import Raised, attempt, copied, function_of, load, own_case, told
 
 _EXPECTED = "expected a number, True or False, or Scored, Unscored or ScoreFailed"
 
@@ -40,7 +40,7 @@ def _user_scorer(arguments: Arguments) -> Scorer:
     file, _, name = str(head).rpartition(":")
     path = Path(file)
     loaded = load(path, arguments.spec)
-    function = function_of(loaded, path, name, arguments.spec)
+    function = function_of(loaded, path, name, arguments.spec, takes="case, trace", gives="the score")
     given = Given(
         str(head),
         replace(arguments, positional=tuple(unnamed)),
@@ -77,7 +77,7 @@ def _scoring(
     name: str,
 ) -> Callable[[Case, Trace], Score]:
     def call(case: Case, trace: Trace) -> Score | float:
-        return _plain(function(_own_case(case), _own_trace(trace), **keywords))
+        return _plain(function(own_case(case), _own_trace(trace), **keywords))
 
     def score(case: Case, trace: Trace) -> Score:
         found = attempt(call, case, trace)
@@ -136,24 +136,10 @@ def _number(value: object) -> float | None:
         return float("inf")  # an integer beyond the range of floats; refused as not finite
 
 
-def _own_case(case: Case) -> Case:
-    """A copy for the user's code, so that what it changes is gone before the next scorer."""
-    row = {key: _copied(value) for key, value in case.row.items()}
-    return Case(case.key, row, _copied(case.input), _copied(case.expected))
-
-
 def _own_trace(trace: Trace) -> Trace:
     if isinstance(trace.output, list | dict):
-        return replace(trace, output=_copied(trace.output))
+        return replace(trace, output=copied(trace.output))
     return trace
-
-
-def _copied(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {key: _copied(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_copied(one) for one in value]
-    return value
 
 
 def _keywords(function: Callable[..., object]) -> tuple[str, ...]:

@@ -1,0 +1,213 @@
+"""What the gate costs under pytest: CPU over an empty pytest run, warm, and against one test per case.
+
+    python benchmarks/gate.py [--rounds 5] [--keep FOLDER]
+
+Writes suites of 1 000 and 10 000 recorded cases into a temporary folder, locks two stacks, accepts the run
+of one, and times `pytest SUITE` on the other in a process of its own. All figures are CPU seconds (user and
+system), medians of interleaved rounds in one sitting. Exits with 1 where a promise is broken.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from statistics import median
+
+SMALL, LARGE = 1_000, 10_000
+SMALL_LIMIT, LARGE_LIMIT, TIMES = 1.0, 2.0, 3.0
+SHIP = 0
+
+_SUITE = """\
+format = 1
+suite  = "recorded"
+owner  = "benchmark"
+cases  = ["cases.jsonl"]
+labels = ["expected"]
+stack  = "good.toml"
+store  = "store"
+
+[replay]
+target  = "recorded"
+cluster = "conversation"
+
+[columns]
+input = "question"
+
+[cohorts]
+lang = { prove = ["en"] }
+task = {}
+tier = {}
+
+[[rule]]
+id      = "right"
+class   = "correctness"
+score   = "exact"
+compare = { better = "higher", margin = "5pt", cohort_margin = "10pt" }
+
+[[rule]]
+id      = "says-the-word"
+class   = "usefulness"
+score   = "contains"
+compare = { better = "higher", margin = "5pt", cohort_margin = "10pt" }
+"""
+_STACK = """\
+[model]
+version = "{name}"
+[outputs]
+version = "{name}"
+path    = "outputs-{name}.jsonl"
+"""
+_EMPTY = "def test_nothing():\n    pass\n"
+_PER_CASE = f"""\
+import json
+import pathlib
+
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+
+
+def table(name):
+    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
+    return {{row["key"]: row for row in map(json.loads, lines)}}
+
+
+CASES, OUTPUTS = table("../suite-{LARGE}/cases.jsonl"), table("../suite-{LARGE}/outputs-next.jsonl")
+
+
+@pytest.mark.parametrize("key", CASES)
+def test_a_case(key):
+    assert OUTPUTS[key]["output"]
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each command; the median is told")
+    parser.add_argument("--keep", type=Path, help="write the suites here and leave them")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = asked.keep or Path(temporary)
+        found = medians(commands(folder), asked.rounds)
+    return told(found)
+
+
+def commands(folder: Path) -> dict[str, list[str]]:
+    """What is timed, by name; the suites are made, accepted and replayed once, so that every run is warm."""
+    pytest = [sys.executable, "-m", "pytest", "-q"]
+    timed = {"empty": [*pytest, str(test_file(folder / "empty", _EMPTY))]}
+    for cases in (SMALL, LARGE):
+        suite = suite_of(folder / f"suite-{cases}", cases)
+        timed[f"gate {cases}"] = [*pytest, str(suite), "--stopship-stack", str(suite / "next.toml")]
+    tests = test_file(folder / "tests", _PER_CASE)
+    return {**timed, f"one test a case {LARGE}": [*pytest, str(tests)]}
+
+
+def told(found: dict[str, float]) -> int:
+    """Print the table; 0 where every promise is kept."""
+    empty, small, large = found["empty"], found[f"gate {SMALL}"], found[f"gate {LARGE}"]
+    for name, spent in found.items():
+        print(f"{name:<24} {spent:6.2f} s of CPU   {spent - empty:+6.2f} s   {spent / empty:5.1f} x empty")
+    times = found[f"one test a case {LARGE}"] / large
+    promises = (
+        (f"{SMALL} cases: at most {SMALL_LIMIT} s over empty", small - empty <= SMALL_LIMIT, small - empty),
+        (f"{LARGE} cases: at most {LARGE_LIMIT} s over empty", large - empty <= LARGE_LIMIT, large - empty),
+        (f"{LARGE} cases: {TIMES:g} x less than one test a case", times >= TIMES, times),
+    )
+    for promise, is_kept, value in promises:
+        print(f"{'kept  ' if is_kept else 'BROKEN'} {promise}: {value:.2f}")
+    return 0 if all(is_kept for _, is_kept, _ in promises) else 1
+
+
+def medians(timed: dict[str, list[str]], rounds: int) -> dict[str, float]:
+    """Median CPU seconds of each command, the commands taking turns."""
+    spent: dict[str, list[float]] = {name: [] for name in timed}
+    for _ in range(rounds):
+        for name, command in timed.items():
+            spent[name].append(cpu_seconds(command))
+    return {name: median(one) for name, one in spent.items()}
+
+
+def cpu_seconds(command: list[str]) -> float:
+    """CPU seconds of a command and its children's; it must end with 0, as SHIP does."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment())
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != SHIP:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(command)} failed:\n{said.read().decode()}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def environment() -> dict[str, str]:
+    """This one, without what would change the way pytest and the gate run."""
+    left_out = ("CI", "GITHUB_ACTIONS", "STOPSHIP_STORE", "PYTEST_ADDOPTS")
+    return {name: value for name, value in os.environ.items() if name not in left_out}
+
+
+def suite_of(folder: Path, cases: int) -> Path:
+    """A suite of recorded cases with an accepted baseline, its other stack replayed once."""
+    folder.mkdir(parents=True)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "suite.toml").write_text(_SUITE)
+    rows = [case(number) for number in range(cases)]
+    write_lines(folder / "cases.jsonl", rows)
+    for name, seed in (("good", 1), ("next", 2)):
+        draw = random.Random(seed)
+        write_lines(folder / f"outputs-{name}.jsonl", [output(row, draw) for row in rows])
+        (folder / f"{name}.toml").write_text(_STACK.format(name=name))
+        stopship("pins", "lock", folder / f"{name}.toml")
+    stopship("replay", folder, "--stack", folder / "good.toml")
+    run = next(one for one in (folder / ".stopship" / "runs").iterdir() if one.is_dir()).name
+    stopship("accept", run, "--suite", folder, "--because", "the first baseline")
+    stopship("replay", folder, "--stack", folder / "next.toml")
+    return folder
+
+
+def case(number: int) -> dict[str, str]:
+    draw = random.Random(number)
+    return {
+        "key": f"case-{number:05d}",
+        "question": " ".join(f"word{draw.randrange(5_000)}" for _ in range(40)),
+        "conversation": f"talk-{number // 2:05d}",
+        "lang": draw.choice(["en", "en", "de", "fr"]),
+        "task": draw.choice(["refund", "delivery", "account", "invoice"]),
+        "tier": draw.choice(["free", "paid"]),
+        "expected": f"answer {draw.randrange(1_000)}",
+    }
+
+
+def output(row: dict[str, str], draw: random.Random) -> dict[str, str | float]:
+    """An answer of about 300 characters where it is wrong; 98 % are right."""
+    wrong = "it depends: " + " ".join(row["question"].split()[:30])
+    text = row["expected"] if draw.random() < 0.98 else wrong
+    return {"key": row["key"], "output": text, "latency_ms": round(draw.lognormvariate(6, 0.5), 1)}
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def test_file(folder: Path, text: str) -> Path:
+    """A test file alone in its folder, which is the root of its own run."""
+    folder.mkdir(parents=True)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "test_it.py").write_text(text)
+    return folder
+
+
+def stopship(*arguments: object) -> None:
+    command = [sys.executable, "-m", "stopship", *map(str, arguments)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""`stopship accept`: make a run the one that later runs are compared with."""
+
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stopship.cli.runs import finds
+from stopship.cli.suites import desk_with, suite_option
+from stopship.errors import UsageError
+
+if TYPE_CHECKING:
+    from stopship.model.run import Run
+
+
+@click.command(
+    short_help="Make a run the baseline.",
+    epilog="""\b
+Examples:
+  stopship accept 7c1e --because "prompt v15: shorter answers, reviewed"
+  stopship accept 7c1e --accept-regression cites --until 2030-01-31 --because "index rebuild under way"
+""",
+)
+@click.argument("run", metavar="RUN")
+@click.option("--because", required=True, metavar="TEXT", help="Why this run is right to compare with.")
+@click.option(
+    "--accept-regression",
+    "waived",
+    multiple=True,
+    metavar="RULE",
+    help="Accept for a time that this rule is broken. Repeatable.",
+)
+@click.option("--until", metavar="DATE", help="Last day of the waiver, YYYY-MM-DD.")
+@click.option("--anchor", is_flag=True, help="A release: slow decay is measured from here, too.")
+@click.option(
+    "--stack",
+    "stack_file",
+    type=click.Path(path_type=Path),
+    help="The accepted stack, to draw fresh outputs.",
+)
+@suite_option
+def accept(
+    run: str,
+    because: str,
+    waived: tuple[str, ...],
+    until: str | None,
+    anchor: bool,
+    stack_file: Path | None,
+    suite_path: Path | None,
+) -> int:
+    """Judge RUN, and make it the baseline: fresh outputs of its stack where the target may vary.
+
+    A VOID run is refused; a STOP needs --accept-regression with --until. Writes `baseline.json` beside
+    the suite and files the run in its store.
+    """
+    from stopship.gating.accepting import Decision
+    from stopship.gating.accepting import accept as accepted
+    from stopship.gating.replay import planned, replay
+    from stopship.gating.repro import stack_file_of
+    from stopship.report.runs import accepted_lines
+
+    at = desk_with(suite_path, finds(run), f"know a run {run!r}")
+    found = at.place.run(run)
+    decision = Decision(
+        because=because,
+        today=datetime.now(tz=UTC).date(),
+        waived=waived,
+        until=_date(until),
+        as_anchor=anchor,
+    )
+
+    def redraw(epoch: int) -> "Run":
+        file = stack_file or stack_file_of(at.opened, found)
+        if file is None:
+            raise UsageError(
+                "fresh outputs of the accepted stack are needed, and no stack file here is locked as it",
+                do="name it: --stack FILE",
+            )
+        answering = at.answering(file)
+        if answering.stack.stack_id != found.head.stack.stack_id:
+            raise UsageError(
+                "this is not the stack that the run answered with", where=str(file), do="name another --stack"
+            )
+        plan = planned(at.opened, at.place, answering, repeats=found.head.repeats, epoch=epoch)
+        return replay(plan, resume=True, provenance={"started": int(time.time())}).run
+
+    done = accepted(at.opened, at.place, found, decision, redraw)
+    path = str(at.place.pointer_path)
+    for line in accepted_lines(done.record, done.run, is_redrawn=done.is_redrawn, path=path):
+        click.echo(line)
+    for one in done.lifted:
+        click.echo(f"  the waiver for {one.rule} is no longer needed and is gone")
+    return 0
+
+
+def _date(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as err:
+        raise UsageError(f"--until {text!r} is no date", do="write it as YYYY-MM-DD") from err

@@ -1,0 +1,158 @@
+"""`stopship gate`: replay a suite, or take runs of it, and judge them against the baseline."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stopship.cli.replay import Progress
+from stopship.cli.reporting import Reports, report_options
+from stopship.cli.suites import Desk, blind_option, desk, stack_option, tell_outlook
+from stopship.cli.table_options import refuse_overwriting
+from stopship.errors import EvidenceError, UsageError
+
+if TYPE_CHECKING:
+    from stopship.model.run import Run
+
+
+@click.command(
+    short_help="Judge a suite against its baseline.",
+    epilog="""\b
+Examples:
+  stopship gate suites/support
+  stopship gate suites/support --stack suites/support/stacks/next.toml --json verdict.json
+  stopship gate suites/support --candidate 7c1e --candidate a90b --baseline-ref origin/main
+""",
+)
+@click.argument("suite", type=click.Path(path_type=Path))
+@stack_option
+@click.option(
+    "--candidate",
+    "candidates",
+    multiple=True,
+    metavar="RUN",
+    help="A run instead of a new replay; several are the shards of one. Repeatable.",
+)
+@click.option("--baseline", metavar="RUN", help="Compare with this run instead of the accepted one.")
+@click.option(
+    "--baseline-ref",
+    metavar="GITREF",
+    help="Take rules, labels, scorers and the pointer from this revision, not from the change.",
+)
+@click.option("--new-suite", is_flag=True, help="No baseline yet: limits and must-pass rules alone decide.")
+@click.option(
+    "--expect", multiple=True, metavar="RULE", help="This rule must be proven improved, too. Repeatable."
+)
+@click.option("--resume", is_flag=True, help="Go on with a replay that was broken off.")
+@click.option("--fresh", is_flag=True, help="Draw new outputs, whatever an earlier replay gave.")
+@click.option(
+    "--undecided",
+    type=click.Choice(["hold", "allow"]),
+    help="allow: UNDECIDED without sign of harm exits 0.  [default: as the suite says]",
+)
+@blind_option
+@report_options
+def gate(  # noqa: PLR0913  # one parameter an option
+    suite: Path,
+    stack_file: Path | None,
+    candidates: tuple[str, ...],
+    baseline: str | None,
+    baseline_ref: str | None,
+    new_suite: bool,
+    expect: tuple[str, ...],
+    resume: bool,
+    fresh: bool,
+    undecided: str | None,
+    allow_blind: bool,
+    examples: int | None,
+    no_examples: bool,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    junit_file: Path | None,
+) -> int:
+    """Judge SUITE: replay its cases with its stack, and compare with the accepted run.
+
+    Exits 0 SHIP, 20 STOP, 21 UNDECIDED, 22 VOID.
+    """
+    if candidates and (stack_file or fresh or resume):
+        raise UsageError(
+            "--candidate with --stack, --fresh or --resume: nothing is replayed", do="give one of them"
+        )
+    if baseline and baseline_ref:
+        raise UsageError(
+            "--baseline with --baseline-ref", do="the pointer of the revision names the baseline"
+        )
+    reports = Reports(
+        json_file=json_file,
+        markdown_file=markdown_file,
+        junit_file=junit_file,
+        examples=examples,
+        no_examples=no_examples,
+    )
+    reports.remove()
+    at = desk(suite, baseline_ref=baseline_ref, expect=expect)
+    sources = [Path(one) for rule in at.opened.rules for one in rule.scorer.reads]
+    refuse_overwriting((at.opened.suite.path, at.place.pointer_path, *sources), reports.files)
+    tell_outlook(at.opened, allow_blind=allow_blind)
+    from stopship.gating.gate import Asked, void_gate
+    from stopship.gating.gate import gate as judged
+    from stopship.gating.nextsteps import next_steps
+
+    reports = _as_the_suite_says(reports, at)
+    try:
+        run, notes = _candidate(at, stack_file, candidates, resume=resume, fresh=fresh)
+        against = at.place.run(baseline) if baseline else None
+    except EvidenceError as err:
+        record = void_gate(at.opened, [str(err), *_drifted(err)])
+        reports.give(record)
+        return record.exit_code
+    asked = Asked(
+        today=datetime.now(tz=UTC).date(),
+        baseline=against,
+        is_new_suite=new_suite,
+        examples=reports.wanted,
+        allow_undecided=None if undecided is None else undecided == "allow",
+        notes=tuple(notes),
+    )
+    record = judged(at.opened, at.place, run, asked)
+    reports.give(record, next_steps(at.place, record, suite, baseline))
+    return record.exit_code
+
+
+def _as_the_suite_says(reports: Reports, at: Desk) -> Reports:
+    from dataclasses import replace
+
+    return replace(reports, is_redacted=at.opened.suite.is_redacted)
+
+
+def _drifted(err: EvidenceError) -> list[str]:
+    """What drifted, line by line, where that is why."""
+    from stopship.gating.stacking import DriftError
+    from stopship.report.pins import drift_lines
+
+    return [line.strip() for line in drift_lines(err.drifts)] if isinstance(err, DriftError) else []
+
+
+def _candidate(
+    at: Desk, stack_file: Path | None, candidates: tuple[str, ...], *, resume: bool, fresh: bool
+) -> "tuple[Run, list[str]]":
+    """The run to judge, and what to say of it."""
+    from stopship.gating.replay import planned, replay
+    from stopship.store.runs import merged
+
+    notes = [f"rules, labels, scorers and pointer are those of {at.commit[:12]}"] if at.commit else []
+    if candidates:
+        runs = [at.place.run(one) for one in candidates]
+        if len(runs) == 1:
+            return runs[0], notes
+        notes.append(f"{len(runs)} shards judged as one run")
+        return merged(runs, planned=at.opened.case_digests), notes
+    bar = Progress()
+    plan = planned(at.opened, at.place, at.answering(stack_file))
+    done = replay(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": int(time.time())})
+    bar.end()
+    if done.ignored:
+        notes.append(f"{done.ignored} recorded outputs of cases that the suite does not have were ignored")
+    return done.run, notes

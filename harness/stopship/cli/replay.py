@@ -1,0 +1,101 @@
+"""`stopship replay`: put a suite's cases to a stack and seal the run."""
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from stopship.cli.options import conditions_of
+from stopship.cli.suites import blind_option, desk, stack_option, tell_outlook
+
+
+@click.command(
+    short_help="Put a suite's cases to a stack.",
+    epilog="""\b
+Examples:
+  stopship replay suites/support
+  stopship replay suites/support --stack suites/support/stacks/next.toml --where lang=de
+  stopship replay suites/support --pin prompt=drafts/system.j2 --case refund-de-017 --repeat 5
+""",
+)
+@click.argument("suite", type=click.Path(path_type=Path))
+@stack_option
+@click.option(
+    "--pin",
+    "pins",
+    multiple=True,
+    metavar="AXIS=FILE",
+    help="Replace one pin: its file, or its version where it has none. Such a run never ships. Repeatable.",
+)
+@click.option("--case", "cases", multiple=True, metavar="KEY", help="Only this case. Repeatable.")
+@click.option(
+    "--where", multiple=True, metavar="'COL=GLOB'", help="Only these cases; also 'COL!=GLOB'. Repeatable."
+)
+@click.option("--repeat", type=click.IntRange(1, 100), metavar="N", help="Outputs a case.")
+@click.option("--shard", metavar="I/N", help="Only the I-th of N parts; `gate` takes all parts together.")
+@click.option("--resume", is_flag=True, help="Go on with a replay that was broken off.")
+@click.option("--fresh", is_flag=True, help="Draw new outputs, whatever an earlier replay gave.")
+@blind_option
+def replay(  # noqa: PLR0913  # one parameter an option
+    suite: Path,
+    stack_file: Path | None,
+    pins: tuple[str, ...],
+    cases: tuple[str, ...],
+    where: tuple[str, ...],
+    repeat: int | None,
+    shard: str | None,
+    resume: bool,
+    fresh: bool,
+    allow_blind: bool,
+) -> int:
+    """Put the cases of SUITE to its stack, and seal what came out as a run under `.stopship/runs`.
+
+    A replay of the same cases by the same stack is served from the sealed run.
+    """
+    from stopship.gating.replay import planned
+    from stopship.gating.replay import replay as replayed
+    from stopship.gating.selection import Selection, conditions
+    from stopship.gating.selection import shard as shard_of
+    from stopship.report.runs import run_lines
+
+    at = desk(suite)
+    tell_outlook(at.opened, allow_blind=allow_blind or bool(cases or where or pins))
+    chosen = Selection(keys=cases, where=conditions_of(where), shard=shard_of(shard) if shard else None)
+    conditions(at.opened, chosen.where)
+    plan = planned(at.opened, at.place, at.answering(stack_file, pins), selection=chosen, repeats=repeat)
+    bar = Progress()
+    done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": int(time.time())})
+    bar.end()
+    for line in run_lines(done.run):
+        click.echo(line)
+    if done.is_served:
+        click.echo("  served from the sealed run of this very replay; --fresh draws anew")
+    if done.ignored:
+        click.echo(f"  {done.ignored} recorded outputs of cases that the suite does not have were ignored")
+    return 0
+
+
+class Progress:
+    """Counts outputs on standard error: in place on a terminal, a line every tenth part elsewhere."""
+
+    def __init__(self) -> None:
+        self.is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self.said = 0
+        self.last = 0.0
+
+    def tell(self, done: int, total: int) -> None:
+        if self.is_terminal:
+            now = time.monotonic()
+            if done == total or now - self.last > 0.1:
+                self.last = now
+                click.echo(f"\r{done} of {total} outputs", nl=False, err=True)
+            return
+        tenth = done * 10 // total
+        if tenth > self.said and total >= 1000:
+            self.said = tenth
+            click.echo(f"{done} of {total} outputs", err=True)
+
+    def end(self) -> None:
+        if self.is_terminal and self.last:
+            click.echo("", err=True)

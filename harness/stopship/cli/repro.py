@@ -1,0 +1,75 @@
+"""`stopship repro`: one case, two stacks, often enough to see whether one of them fails it."""
+
+from pathlib import Path
+
+import click
+
+from stopship.cli.suites import Desk, desk_with, suite_option
+
+
+@click.command(
+    short_help="Put one case to two stacks, many times.",
+    epilog="""\b
+Example:
+  stopship repro refund-de-017 --good baseline --bad suites/support/stacks/next.toml --times 10
+""",
+)
+@click.argument("case", metavar="CASE")
+@click.option(
+    "--good", required=True, metavar="STACK|RUN", help="A stack file, a run, `baseline` or `anchor`."
+)
+@click.option("--bad", required=True, metavar="STACK|RUN", help="The same, for the side that is suspected.")
+@click.option("--times", type=click.IntRange(1, 100), default=10, show_default=True, help="Outputs a side.")
+@suite_option
+def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -> int:
+    """Show how often each side fails which rule, whether that can be chance, and where the traces part.
+
+    Exits 0 whatever comes out: it shows, `gate` decides.
+    """
+    from stopship.gating.repro import Side
+    from stopship.gating.repro import repro as reproduced
+    from stopship.report.pins import change_lines, diff_lines
+    from stopship.report.runs import ShownSide, ShownTally, parting_lines, repro_lines
+
+    def holds(at: Desk) -> bool:
+        return case in at.opened.cases
+
+    at = desk_with(suite_path, holds, f"have a case {case!r}")
+    found = reproduced(at.opened, at.place, case, good=good, bad=bad, times=times)
+
+    def shown(side: Side) -> ShownSide:
+        return ShownSide(
+            name=side.name,
+            stack=side.stack.stack_id,
+            times=len(side.outcomes),
+            distinct=side.distinct,
+            is_recorded=side.is_recorded,
+        )
+
+    tallies = [
+        ShownTally(
+            rule=one.rule,
+            good=f"{one.good} of {one.good_tries}",
+            bad=f"{one.bad} of {one.bad_tries}",
+            chance=one.chance,
+            why=one.why,
+        )
+        for one in found.tallies
+    ]
+    lines = repro_lines(case, (shown(found.good), shown(found.bad)), tallies, reproduced=found.is_reproduced)
+    if found.deterministic and max(found.good.distinct, found.bad.distinct) > 1:
+        lines.append(
+            "  the target is declared deterministic and is not: its outputs differ from time to time"
+        )
+    if found.parting is not None:
+        part = found.parting
+        lines += ["", *parting_lines(part.step, part.what, part.good, part.bad)]
+    else:
+        lines += ["", "the traces are the same"]
+    lines += ["", "stacks:", *(f"  {one}" for one in change_lines(found.changes))]
+    for change in found.changes:
+        if not change.is_same:
+            lines += [f"    {one}" for one in list(diff_lines(change))[:40]]
+    for line in lines:
+        click.echo(line)
+    return 0

@@ -1,0 +1,150 @@
+"""`stopship show`, `diff`, `push`, `pull`: look at runs, and move them between the desk and the store."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stopship.cli.suites import Desk, desk_with, suite_option
+from stopship.errors import StopshipError, UsageError
+
+if TYPE_CHECKING:
+    from stopship.model.run import Run
+    from stopship.report.runs import Said
+
+_RUN = "RUN is `baseline`, `anchor`, the beginning of an id, or the folder of a run."
+
+
+def finds(name: str) -> Callable[[Desk], bool]:
+    def holds(at: Desk) -> bool:
+        try:
+            at.place.run(name)
+        except StopshipError:
+            return False
+        return True
+
+    return holds
+
+
+@click.command(short_help="Show a run, or one case of it.", epilog=_RUN)
+@click.argument("run", metavar="RUN")
+@click.option("--case", "key", metavar="KEY", help="One case: input, steps, output, scores.")
+@suite_option
+def show(run: str, key: str | None, suite_path: Path | None) -> int:
+    """Show what a run is a replay of and how it went, or one case of it in full."""
+    from stopship.report.runs import case_lines, run_lines
+
+    at = desk_with(suite_path, finds(run), f"know a run {run!r}")
+    found = at.place.run(run)
+    if key is None:
+        lines = run_lines(found)
+    elif key not in found.rows:
+        from stopship.errors import nearest
+
+        raise UsageError(f"the run has no case {key!r}", do=nearest(key, list(found.rows)))
+    else:
+        row = {**found.rows[key], **at.opened.labels.get(key, {})}
+        lines = case_lines(found, key, row, _scores(at, found, key))
+    for line in lines:
+        click.echo(line)
+    return 0
+
+
+def _scores(at: Desk, run: "Run", key: str) -> "list[list[Said]]":
+    """What each rule says of each output of a case, by today's labels and scorers."""
+    from stopship.gating.evidence import scored_row, trace_of
+    from stopship.report.runs import Said
+    from stopship.steps.arm import Scoring
+    from stopship.steps.scored import SCORED, STATE_LABELS
+
+    if key not in at.opened.cases:
+        return [[] for one in run.outcomes if one.key == key]
+    found = []
+    for one in (one for one in run.outcomes if one.key == key):
+        scoring = Scoring(run.place, at.opened.columns, at.opened.scorers)
+        scoring.add(run.place, scored_row(at.opened, one), b"", trace_of(one))
+        arm = scoring.finish()
+        said = []
+        for rule in at.opened.rules:
+            column = arm.scores[rule.scorer.spec]
+            state, label = column.states[0], column.labels[0]
+            value = f"{column.values[0]:.6g}" if state == SCORED else STATE_LABELS[state] or "unscored"
+            said.append(
+                Said(
+                    rule=rule.id,
+                    value=f"{value} {label}".strip() if label != value else value,
+                    reason=column.reasons[0],
+                )
+            )
+        found.append(said)
+    return found
+
+
+@click.command(short_help="What changed between two runs.", epilog=_RUN)
+@click.argument("old", metavar="RUN")
+@click.argument("new", metavar="RUN")
+@suite_option
+def diff(old: str, new: str, suite_path: Path | None) -> int:
+    """Show what changed between the stacks of two runs, and which outputs changed with it. Judges nothing."""
+    from stopship.gating.gate import changes_between
+    from stopship.report.runs import Moved, diff_lines
+
+    at = desk_with(suite_path, finds(old), f"know a run {old!r}")
+    runs = (at.place.run(old), at.place.run(new))
+    if runs[0].head.suite != runs[1].head.suite:
+        raise UsageError("these are runs of two suites", do="compare runs of one suite")
+    outputs = [_outputs(one) for one in runs]
+    shared = [key for key in outputs[0] if key in outputs[1]]
+    moved = [
+        Moved(key=key, before=outputs[0][key], after=outputs[1][key])
+        for key in shared
+        if outputs[0][key] != outputs[1][key]
+    ]
+    counts = {
+        "same": len(shared) - len(moved),
+        "old": len(outputs[0]) - len(shared),
+        "new": len(outputs[1]) - len(shared),
+    }
+    for line in diff_lines(*runs, changes_between(at.place, *runs), moved, counts):
+        click.echo(line)
+    return 0
+
+
+def _outputs(run: "Run") -> dict[str, str]:
+    """The first output of each case, as text."""
+    import json
+
+    found: dict[str, str] = {}
+    for one in run.outcomes:
+        output = one.trace.get("output")
+        text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False, sort_keys=True)
+        found.setdefault(one.key, text if one.status.value == "ok" else f"({one.status.value}: {one.error})")
+    return found
+
+
+@click.command(short_help="Put a run into the suite's store.", epilog=_RUN)
+@click.argument("run", metavar="RUN")
+@suite_option
+def push(run: str, suite_path: Path | None) -> int:
+    """Copy a sealed run from the working folder into the suite's store, where others find it."""
+    at = desk_with(suite_path, finds(run), f"know a run {run!r}")
+    found = at.place.run(run)
+    at.place.store.put_run(at.place.find(found.id))
+    click.echo(f"run {found.short} is in {at.place.store.name}")
+    return 0
+
+
+@click.command(short_help="Fetch a run from the suite's store.", epilog=_RUN)
+@click.argument("run", metavar="RUN")
+@suite_option
+def pull(run: str, suite_path: Path | None) -> int:
+    """Copy a run from the suite's store into the working folder, verified."""
+    from stopship.store.remote import open_store
+
+    at = desk_with(suite_path, finds(run), f"know a run {run!r}")
+    found = at.place.run(run)
+    desk_store = open_store(".", at.place.made())
+    desk_store.put_run(at.place.find(found.id))
+    click.echo(f"run {found.short} is in {at.place.runs}")
+    return 0

@@ -1,0 +1,128 @@
+"""What every command on a suite needs: the suite opened, its workplace, its stack, its outlook told.
+
+Decides which suite is meant where none is named. Never replays or judges.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from stopship.errors import StopshipError, UsageError
+
+if TYPE_CHECKING:
+    from stopship.gating.opened import OpenSuite
+    from stopship.gating.stacking import Answering
+    from stopship.gating.workplace import Workplace
+
+Command = TypeVar("Command", bound=Callable[..., object])
+STORE = "STOPSHIP_STORE"
+
+suite_option = click.option(
+    "--suite",
+    "suite_path",
+    type=click.Path(path_type=Path),
+    help="The suite.  [default: the only one below this folder]",
+)
+stack_option = click.option(
+    "--stack", "stack_file", type=click.Path(path_type=Path), help="Stack file.  [default: the suite's]"
+)
+blind_option = click.option(
+    "--allow-blind", is_flag=True, help="Go on with rules that have too few cases to decide."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One suite, opened to be worked on."""
+
+    opened: "OpenSuite"
+    place: "Workplace"
+    commit: str = ""  # of --baseline-ref
+
+    def stack_path(self, stack_file: Path | None) -> Path:
+        return stack_file or self.opened.folder / self.opened.suite.stack
+
+    def answering(self, stack_file: Path | None, pins: Sequence[str] = ()) -> "Answering":
+        """The verified stack; EvidenceError where it has drifted."""
+        from stopship.gating.stacking import answering
+
+        return answering(self.stack_path(stack_file), pins)
+
+
+def desk(path: Path, *, baseline_ref: str | None = None, expect: Sequence[str] = ()) -> Desk:
+    """Open the suite at a path."""
+    from dataclasses import replace
+
+    from stopship.gating.gitref import suite_at
+    from stopship.gating.opened import open_suite
+    from stopship.gating.workplace import find_suite_file, workplace
+    from stopship.store.suitefile import read_suite
+
+    file = find_suite_file(path)
+    suite = read_suite(file)
+    place = workplace(suite, store=os.environ.get(STORE) or None)
+    if baseline_ref is None:
+        return Desk(opened=open_suite(file, expect=expect), place=place)
+    judged_by, commit = suite_at(place, suite, baseline_ref)
+    opened = open_suite(file, judged_by=judged_by, expect=expect)
+    return Desk(opened=opened, place=replace(place, pointer_folder=judged_by.parent), commit=commit)
+
+
+def desk_of(suite_path: Path | None) -> Desk:
+    """The suite that `--suite` names, or the only one here."""
+    from stopship.gating.workplace import only_suite
+
+    return desk(suite_path or only_suite(Path.cwd()))
+
+
+def desk_with(suite_path: Path | None, holds: "Callable[[Desk], bool]", what: str) -> Desk:
+    """The suite that `--suite` names, or the one here that holds what is asked for."""
+    from stopship.gating.workplace import only_suite, suites_below
+
+    found = [suite_path] if suite_path else suites_below(Path.cwd())
+    if len(found) < 2:
+        return desk(found[0] if found else only_suite(Path.cwd()))
+    fitting = []
+    for one in found:
+        with suppress(StopshipError):  # of the others; the one that is meant is opened again
+            there = desk(one)
+            if holds(there):
+                fitting.append(there)
+    if len(fitting) != 1:
+        held = "none of" if not fitting else f"{len(fitting)} of"
+        raise UsageError(f"{held} the {len(found)} suites here {what}", do="name one with --suite")
+    return fitting[0]
+
+
+def tell_outlook(opened: "OpenSuite", *, allow_blind: bool) -> None:
+    """Say on standard error what the suite can decide; refuse rules that never can."""
+    click.echo(outlook_of(opened), err=True)
+    refuse_blind(opened, allow_blind=allow_blind)
+
+
+def outlook_of(opened: "OpenSuite") -> str:
+    """One line on what the suite can decide."""
+    from stopship.report.runs import outlook_line
+
+    found = opened.outlook
+    return outlook_line(
+        opened.suite.name,
+        found.cases,
+        found.clusters,
+        found.p_ship,
+        deterministic=opened.suite.replay.deterministic,
+    )
+
+
+def refuse_blind(opened: "OpenSuite", *, allow_blind: bool) -> None:
+    """UsageError for cohorts that no case is in, and for rules that could never decide on these cases."""
+    from stopship.gating.opened import blind_fault
+
+    fault = blind_fault(opened, allow_blind=allow_blind)
+    if fault is not None:
+        raise fault

@@ -1,0 +1,158 @@
+"""Make a run the one that later runs are compared with.
+
+Decides what may become a baseline: never a VOID run, and a regression only with a reason and an end date.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from stopship.errors import EvidenceError, UsageError, nearest
+from stopship.gating.gate import Asked, gate
+from stopship.gating.opened import OpenSuite
+from stopship.gating.workplace import Workplace
+from stopship.model.run import Accepted, Pointer, Run, Waiver
+from stopship.model.verdict import Record, Verdict
+from stopship.store.pointer import write_pointer
+from stopship.store.shown import quoted
+
+NEW = "NEW"  # the verdict of a first baseline
+Redrawn = Callable[[int], Run]
+"""Fresh outputs of the accepted stack, in the epoch given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person says in accepting."""
+
+    because: str
+    today: date
+    waived: tuple[str, ...] = ()  # ids of rules whose regression is accepted
+    until: date | None = None
+    as_anchor: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepting:
+    """What accepting did."""
+
+    record: Record  # of the accepted run against the baseline before it
+    run: Run  # the baseline from now on: fresh outputs where the target may vary
+    is_redrawn: bool
+    lifted: tuple[Waiver, ...]  # waivers that the new baseline no longer needs
+
+
+def accept(opened: OpenSuite, place: Workplace, run: Run, decision: Decision, redraw: Redrawn) -> Accepting:
+    """Judge the run, draw fresh outputs where needed, file them, and move the pointer, in this order.
+
+    Raises EvidenceError for a VOID run, UsageError where a regression is not waived properly.
+    """
+    if not decision.because.strip():
+        raise UsageError("--because is blank", do="say in a sentence why this run is right to compare with")
+    pointer = place.pointer()
+    record = gate(opened, place, run, Asked(today=decision.today, is_new_suite=pointer.baseline is None))
+    _refuse(record, decision, opened, is_first=pointer.baseline is None)
+    is_redrawn = not run.head.deterministic
+    kept = redraw(run.head.epoch + 1) if is_redrawn else run
+    if is_redrawn:
+        again = gate(opened, place, kept, Asked(today=decision.today, is_new_suite=pointer.baseline is None))
+        _refuse(again, decision, opened, is_first=pointer.baseline is None)
+    waivers, lifted = _waivers(opened, place, run, decision, pointer)
+    place.store.put_run(place.find(kept.id))
+    verdict = NEW if pointer.baseline is None else record.verdict.value
+    accepted = _accepted(opened, kept, decision, verdict, waivers)
+    history = (*pointer.history, pointer.baseline) if pointer.baseline else pointer.history
+    anchor = accepted if decision.as_anchor or pointer.anchor is None else pointer.anchor
+    write_pointer(place.pointer_path, Pointer(baseline=accepted, anchor=anchor, history=history))
+    return Accepting(record=record, run=kept, is_redrawn=is_redrawn, lifted=lifted)
+
+
+def _refuse(record: Record, decision: Decision, opened: OpenSuite, *, is_first: bool) -> None:
+    if record.verdict is Verdict.VOID and not (is_first and _is_silent(record)):
+        raise EvidenceError(
+            "a VOID run cannot be accepted: " + "; ".join(record.reasons[:3]),
+            do="mend the evidence and replay",
+        )
+    broken = sorted({one.rule for one in record.findings if one.is_broken})
+    ids = [one.id for one in opened.own_rules]
+    for rule in decision.waived:
+        if rule not in ids:
+            raise UsageError(
+                f"--accept-regression {quoted(rule)}: no rule has this id", do=nearest(rule, ids)
+            )
+        if rule not in broken:
+            raise UsageError(
+                f"--accept-regression {quoted(rule)}: this rule is not broken", do="leave the option out"
+            )
+    if (bool(decision.waived) or decision.until is not None) and not (decision.waived and decision.until):
+        raise UsageError(
+            "a waiver needs a rule and an end", do="add --accept-regression RULE --until YYYY-MM-DD"
+        )
+    if decision.until is not None and decision.until < decision.today:
+        raise UsageError(f"--until {decision.until} has passed", do="name a day to come")
+    if is_first and broken:
+        raise UsageError(
+            f"this run breaks {', '.join(broken)}, which need no baseline",
+            do="mend the stack before it becomes what others are compared with",
+        )
+    unwaived = [one for one in broken if one not in decision.waived]
+    if unwaived:
+        raise UsageError(
+            f"this run is a STOP: {', '.join(unwaived)} got worse",
+            do=f"mend it, or accept the loss for a time: --accept-regression {quoted(unwaived[0])} "
+            "--until YYYY-MM-DD --because TEXT",
+        )
+
+
+def _is_silent(record: Record) -> bool:
+    """Whether a first run is VOID only because no rule can judge it without a baseline."""
+    return not record.findings and record.candidate is not None
+
+
+def _waivers(
+    opened: OpenSuite, place: Workplace, run: Run, decision: Decision, pointer: Pointer
+) -> tuple[tuple[Waiver, ...], tuple[Waiver, ...]]:
+    """The waivers of the new baseline, and the old ones that it no longer needs."""
+    before = pointer.baseline
+    if before is None:
+        return (), ()
+    new = []
+    if decision.until is not None:
+        until = decision.until.isoformat()
+        new = [
+            Waiver(rule=one, until=until, because=decision.because, before=_root(before, one))
+            for one in decision.waived
+        ]
+    standing: list[Waiver] = []
+    lifted: list[Waiver] = []
+    for one in before.waivers:
+        if one.rule in decision.waived:
+            continue  # waived anew, against the same run
+        held = gate(opened, place, run, Asked(today=decision.today, baseline=place.kept(one.before)))
+        is_mended = held.verdict is not Verdict.VOID and not any(
+            it.is_broken or it.holds for it in held.findings if it.rule == one.rule
+        )
+        (lifted if is_mended else standing).append(one)
+    return (*new, *standing), tuple(lifted)
+
+
+def _root(before: Accepted, rule: str) -> str:
+    """The run that a rule is held to once its waiver ends: the last one without a waiver for it."""
+    return next((one.before for one in before.waivers if one.rule == rule), before.run)
+
+
+def _accepted(
+    opened: OpenSuite, run: Run, decision: Decision, verdict: str, waivers: Sequence[Waiver]
+) -> Accepted:
+    return Accepted(
+        run=run.id,
+        stack=run.head.stack.stack_id,
+        cases=run.head.cases,
+        labels=opened.labels_digest,
+        rules=opened.rule_texts,
+        scorers=opened.scorer_digests,
+        accepted=decision.today.isoformat(),
+        because=decision.because,
+        verdict=verdict,
+        waivers=tuple(waivers),
+    )

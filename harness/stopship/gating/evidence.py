@@ -1,0 +1,122 @@
+"""Whether two runs may be compared, before any number of them is read; and a run as an arm.
+
+Decides what makes a comparison VOID. Never scores against the other arm.
+"""
+
+from collections.abc import Sequence
+
+from stopship.gating.opened import OpenSuite
+from stopship.model.case import Lost, Trace
+from stopship.model.run import Outcome, Run, Status
+from stopship.model.stack import Kind
+from stopship.steps.arm import Arm, Scoring, merged
+from stopship.store.shown import quoted
+
+
+def arm_of(opened: OpenSuite, run: Run, name: str) -> Arm:
+    """Every case of the run that the suite still has, scored by today's scorers and labels."""
+    samples = []
+    for sample in range(run.head.repeats):
+        scoring = Scoring(name, opened.columns, opened.scorers)
+        for one in run.outcomes:
+            if one.sample == sample and one.key in opened.cases:
+                row = scored_row(opened, one)
+                scoring.add(f"{name}, case {quoted(one.key)}", row, b"", trace_of(one))
+        samples.append(scoring.finish())
+    return samples[0] if len(samples) == 1 else merged(samples)
+
+
+def scored_row(opened: OpenSuite, outcome: Outcome) -> dict[str, object]:
+    """What scorers see as the row: the case, its labels, and what the target told beside them."""
+    return {**outcome.trace, **opened.cases[outcome.key], **opened.labels.get(outcome.key, {})}
+
+
+def trace_of(outcome: Outcome) -> Trace | Lost:
+    """An outcome as scorers see it. Where the target tells no latency, what the engine measured stands in."""
+    if outcome.status is Status.LOST:
+        return Lost(outcome.error)
+    latency = outcome.trace.get("latency_ms")
+    return Trace(
+        output=outcome.trace.get("output"),
+        latency=outcome.took_ms if latency is None else latency,
+        cost=outcome.trace.get("cost_usd"),
+        record=outcome.trace,
+        error=outcome.error,
+    )
+
+
+def candidate_faults(opened: OpenSuite, run: Run) -> list[str]:
+    """Why the candidate is no complete run of this suite as it stands."""
+    head, faults = run.head, []
+    if head.suite != opened.suite.name:
+        return [f"{run.place} is a run of the suite {quoted(head.suite)}, not of {quoted(opened.suite.name)}"]
+    if head.cases != opened.cases_digest:
+        changed = [key for key, one in head.planned.items() if opened.case_digests.get(key) != one]
+        new = [key for key in opened.cases if key not in head.planned]
+        what = _some(changed, "changed or removed") + _some(new, "new") or "the cases"
+        faults.append(f"the cases have changed since {run.place} was replayed: {what}; replay again")
+    elif missing := [key for key in opened.cases if key not in head.planned]:
+        chosen = f" ({head.selection})" if head.selection else ""
+        faults.append(f"the candidate is a partial run{chosen}: {_some(missing, 'not replayed')}")
+    return faults + observed_faults(run, "the candidate")
+
+
+def baseline_faults(opened: OpenSuite, run: Run, name: str) -> list[str]:
+    """Why a run cannot serve as the one to compare with."""
+    head = run.head
+    if head.suite != opened.suite.name:
+        return [f"the {name} is a run of the suite {quoted(head.suite)}, not of {quoted(opened.suite.name)}"]
+    faults = []
+    if head.selection:
+        faults.append(f"the {name} is a partial run ({head.selection})")
+    excused = {key for key, _ in opened.suite.removed}
+    gone = [key for key in head.planned if key not in opened.cases and key not in excused]
+    if gone:
+        faults.append(
+            f"{_some(gone, 'removed')} since the {name} without a reason: give one under [removed], or put "
+            "the cases back"
+        )
+    changed = [
+        key for key, one in head.planned.items() if key in opened.cases and opened.case_digests[key] != one
+    ]
+    if changed:
+        faults.append(
+            f"{_some(changed, 'asked differently')} than in the {name}: give a changed case a new key, and "
+            "the old one a reason under [removed]"
+        )
+    return faults + observed_faults(run, f"the {name}")
+
+
+def observed_faults(run: Run, name: str) -> list[str]:
+    """Pins that the traces contradict: what answered was not what was locked."""
+    seen: dict[tuple[str, str], list[str]] = {}
+    for one in run.outcomes:
+        told = one.trace.get("observed")
+        if not isinstance(told, dict):
+            continue
+        for axis, version in told.items():
+            if not _agrees(run, axis, version):
+                seen.setdefault((axis, str(version)), []).append(one.key)
+    faults = []
+    for (axis, version), keys in sorted(seen.items()):
+        pin = run.head.stack.get(axis)
+        locked = (pin.served if pin.kind is Kind.OBSERVE else pin.version) if pin else "not pinned at all"
+        faults.append(
+            f"{axis} {quoted(version)} answered {_some(sorted(set(keys)), 'of ' + name)}, and the lock says "
+            f"{quoted(locked)}"
+        )
+    return faults
+
+
+def _agrees(run: Run, axis: str, version: object) -> bool:
+    pin = run.head.stack.get(axis)
+    if pin is None or version is None:
+        return version is None
+    return version in (pin.version, pin.content, *([pin.served] if pin.kind is Kind.OBSERVE else []))
+
+
+def _some(keys: Sequence[str], what: str) -> str:
+    if not keys:
+        return ""
+    listed = ", ".join(quoted(key) for key in keys[:3]) + (", …" if len(keys) > 3 else "")
+    return f"{len(keys)} case{'s' if len(keys) != 1 else ''} {what} ({listed})"

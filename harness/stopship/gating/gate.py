@@ -1,0 +1,233 @@
+"""Judge a run of a suite against its baseline, its anchor, and the runs that expired waivers hold it to.
+
+Decides what is compared with what. Never reads a number of evidence that is missing, drifted or partial.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from stopship.errors import EvidenceError
+from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults
+from stopship.gating.opened import OpenSuite
+from stopship.gating.workplace import ANCHOR, BASELINE, Workplace
+from stopship.model.change import PinChange
+from stopship.model.rule import Rule
+from stopship.model.run import Accepted, Run
+from stopship.model.stack import Pin, PinnedFile
+from stopship.model.verdict import EXIT_CODES, ArmPin, Record, Verdict
+from stopship.steps.arm import Arm
+from stopship.steps.conclude import About, conclude, conclude_alone, void
+from stopship.steps.judge import Reference
+from stopship.steps.pair import pair
+from stopship.steps.pindiff import Read, compare
+from stopship.store.contents import Contents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How this gate is asked to judge, beside what the suite says."""
+
+    today: date
+    baseline: Run | None = None  # instead of the one that the pointer names
+    is_new_suite: bool = False  # limits and must-pass alone decide where there is no baseline
+    examples: int | None = None
+    allow_undecided: bool | None = None  # None: as the suite says
+    notes: tuple[str, ...] = ()
+    arms: Mapping[str, Arm] = field(default_factory=dict)  # run id -> all of its cases, where scored already
+
+
+def gate(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -> Record:
+    """The verdict record; VOID where evidence is missing, damaged or of something else."""
+    try:
+        return _judged(opened, place, candidate, asked)
+    except EvidenceError as err:
+        return void_gate(opened, [str(err)])
+
+
+def void_gate(opened: OpenSuite, reasons: Sequence[str], notes: Sequence[str] = ()) -> Record:
+    """The record where the evidence could not even be gathered."""
+    record = void("", opened.rules, opened.columns, alpha=opened.suite.decide.alpha)
+    return replace(
+        record,
+        reasons=tuple(reasons),
+        suite=opened.suite.name,
+        notes=tuple(notes),
+        rules_digest=opened.rules_digest,
+    )
+
+
+def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -> Record:
+    faults = candidate_faults(opened, candidate)
+    pointer = place.pointer()
+    accepted = pointer.baseline if asked.baseline is None else None
+    baseline = asked.baseline or (place.kept(accepted.run) if accepted else None)
+    if baseline is not None and asked.is_new_suite:
+        faults.append("--new-suite with a baseline: it would not be compared with")
+    if baseline is not None:
+        faults += baseline_faults(opened, baseline, BASELINE)
+    if faults:
+        return void_gate(opened, faults)
+    after = _arm(opened, candidate, asked, "candidate")
+    about = About(
+        suite=opened.suite.name,
+        candidate=_pin(candidate),
+        notes=asked.notes,
+        deterministic=opened.suite.replay.deterministic,
+        lost_limit=opened.suite.replay.lost_limit,
+    )
+    alpha, allow = opened.suite.decide.alpha, _allows(opened, asked)
+    if baseline is None:
+        record = conclude_alone(
+            after,
+            opened.rules,
+            opened.columns,
+            alpha=alpha,
+            allow=allow,
+            examples=asked.examples,
+            is_new_suite=asked.is_new_suite,
+            about=about,
+        )
+    else:
+        references, said = _references(opened, place, after, baseline, accepted, asked)
+        before = _arm(opened, baseline, asked, "baseline")
+        record = conclude(
+            pair(before, after, opened.columns, lost_limit=about.lost_limit),
+            opened.rules,
+            opened.columns,
+            alpha=alpha,
+            allow=allow,
+            examples=asked.examples,
+            about=replace(
+                about,
+                baseline=_pin(baseline),
+                changes=changes_between(place, baseline, candidate),
+                notes=(*asked.notes, *said, *_since(opened, accepted)),
+            ),
+            references=references,
+        )
+    return _never_green(replace(record, rules_digest=opened.rules_digest), candidate)
+
+
+def _arm(opened: OpenSuite, run: Run, asked: Asked, name: str) -> Arm:
+    return asked.arms.get(run.id) or arm_of(opened, run, f"{name} {run.short}")
+
+
+def _allows(opened: OpenSuite, asked: Asked) -> bool:
+    own = opened.suite.decide.allow_undecided
+    return own if asked.allow_undecided is None else asked.allow_undecided
+
+
+def _never_green(record: Record, candidate: Run) -> Record:
+    """A stack with pins replaced by hand may be seen to fail; it can never ship."""
+    if not candidate.head.selection or record.verdict in (Verdict.STOP, Verdict.VOID):
+        return record
+    reason = f"{candidate.head.selection}: an experiment never ships; lock a stack file that says so"
+    return replace(
+        record,
+        verdict=Verdict.VOID,
+        exit_code=EXIT_CODES[Verdict.VOID],
+        allowed=False,
+        reasons=(reason, *record.reasons),
+    )
+
+
+def _references(
+    opened: OpenSuite, place: Workplace, after: Arm, baseline: Run, accepted: Accepted | None, asked: Asked
+) -> tuple[tuple[Reference, ...], list[str]]:
+    """The anchor, and the runs that rules are held to again because a waiver is over."""
+    if accepted is None:
+        return (), []
+    found: list[Reference] = []
+    said = []
+    anchor = place.pointer().anchor
+    cumulative = [_anchored(one) for one in opened.rules if one.anchor_margin is not None]
+    if anchor is not None and cumulative and anchor.run != baseline.id:
+        run = place.kept(anchor.run)
+        found.append(_reference(opened, "anchor", run, after, cumulative))
+        said.append(f"anchor {run.short}, accepted {anchor.accepted}")
+    for waiver in accepted.waivers:
+        if date.fromisoformat(waiver.until) >= asked.today:
+            said.append(f"waiver until {waiver.until} for {waiver.rule}: {waiver.because}")
+            continue
+        said.append(
+            f"the waiver for {waiver.rule} ended on {waiver.until}: held to {waiver.before[:12]} again"
+        )
+        rules = [one for one in opened.rules if one.id == waiver.rule]
+        run = place.kept(waiver.before)
+        found.append(_reference(opened, "waiver", run, after, rules))
+    return tuple(found), said
+
+
+def _reference(opened: OpenSuite, kind: str, run: Run, after: Arm, rules: Sequence[Rule]) -> Reference:
+    faults = baseline_faults(opened, run, ANCHOR if kind == "anchor" else "run before the waiver")
+    if faults:
+        raise EvidenceError(faults[0])
+    before = arm_of(opened, run, f"{kind} {run.short}")
+    paired = pair(before, after, opened.columns, lost_limit=opened.suite.replay.lost_limit)
+    if paired.faults:
+        raise EvidenceError(paired.faults[0])
+    return Reference(kind=kind, pairing=paired, rules=tuple(rules))
+
+
+def _anchored(rule: Rule) -> Rule:
+    return replace(rule, margin=rule.anchor_margin, cohort_margin=None, limit=None, must_pass=None)
+
+
+def _since(opened: OpenSuite, accepted: Accepted | None) -> list[str]:
+    """What changed in the suite since its baseline was accepted. Nothing of it needs a new replay."""
+    if accepted is None:
+        return []
+    said = []
+    now = opened.rule_texts
+    for rule in sorted(now.keys() | accepted.rules.keys()):
+        old, new = accepted.rules.get(rule), now.get(rule)
+        if old is None:
+            said.append(f"rule {rule} is new since the baseline was accepted: {new}")
+        elif new is None:
+            said.append(f"rule {rule} is gone since the baseline was accepted; it was: {old}")
+        elif old != new:
+            said.append(f"rule {rule} has changed since the baseline was accepted: {_difference(old, new)}")
+    if accepted.labels != opened.labels_digest:
+        said.append("labels have changed since the baseline was accepted: both runs were scored anew")
+    for spec, one in sorted(opened.scorer_digests.items()):
+        if spec in accepted.scorers and accepted.scorers[spec] != one:
+            said.append(
+                f"the scorer {spec} has changed since the baseline was accepted: both runs were scored anew"
+            )
+    return said
+
+
+def _difference(old: str, new: str) -> str:
+    """The words of two rule texts that differ: `margin=5pt -> margin=7pt`."""
+    before, after = old.split(" "), new.split(" ")
+    gone = [one for one in before if one not in after]
+    come = [one for one in after if one not in before]
+    return f"{' '.join(gone) or '(nothing)'} -> {' '.join(come) or '(nothing)'}"
+
+
+def _pin(run: Run) -> ArmPin:
+    return ArmPin(digest=run.id, rows=len(run.head.planned), stack=run.head.stack.stack_id, run=run.id)
+
+
+def changes_between(place: Workplace, old: Run, new: Run) -> tuple[PinChange, ...]:
+    """Axis by axis, with lines counted where the texts are kept."""
+    read = kept_texts(place)
+    return compare(old.head.stack, new.head.stack, read, read)
+
+
+def kept_texts(place: Workplace) -> Read:
+    """The texts of pins, from wherever this suite keeps them: its store, and beside its stack files."""
+    roots = [place.suite.folder / place.suite.stack]
+    folders = [one for one in (place.store.local, *(root.parent for root in roots)) if one is not None]
+    folders += [place.folder / "cache"]
+    kept = [Contents(one) for one in folders]
+
+    def read(pin: Pin, file: PinnedFile | None) -> bytes | None:
+        wanted = file.digest if file is not None and file.is_text else pin.content if file is None else ""
+        for one in kept:
+            if wanted and one.has(wanted):
+                return one.read(wanted)
+        return None
+
+    return read

@@ -1,0 +1,217 @@
+"""Put the cases of a suite to a stack, and seal what came out as a run.
+
+Decides what a replay must hold and what may be served from an earlier one. Never judges an output.
+"""
+
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stopship import __version__
+from stopship.errors import UsageError
+from stopship.gating.engine import Engine, Job
+from stopship.gating.opened import OpenSuite
+from stopship.gating.selection import Selection
+from stopship.gating.stacking import Answering
+from stopship.gating.workplace import Workplace
+from stopship.model.canonical import digest
+from stopship.model.case import Case, Json
+from stopship.model.run import Outcome, Run, RunHead
+from stopship.model.suite import OUTPUTS, RECORDED
+from stopship.parts.targets.python import PythonTarget, load_target
+from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
+from stopship.store import tables
+from stopship.store.atomic import write_atomically
+from stopship.store.journal import Journal
+from stopship.store.runs import read_run, seal_run
+from stopship.store.shown import shown
+
+Told = Callable[[int, int], None]
+"""Called with (outcomes so far, outcomes in all)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """A run, and where it came from."""
+
+    run: Run
+    folder: Path
+    is_served: bool  # an equal replay had been sealed before
+    ignored: int = 0  # recorded rows of unknown cases
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """One replay, planned: everything that decides what its run must hold."""
+
+    opened: OpenSuite
+    place: Workplace
+    answering: Answering
+    head: RunHead
+    target: PythonTarget | RecordedOutputs
+
+    @property
+    def identity(self) -> str:
+        """A digest of all that is known to decide what comes out: plan, target's file, versions."""
+        code = self.target.digest if isinstance(self.target, PythonTarget) else RECORDED
+        return digest([self.head.plan_digest, code, platform.python_version(), __version__])
+
+    @property
+    def journal_folder(self) -> Path:
+        return self.place.folder / "work" / self.identity[:16]
+
+    @property
+    def served_path(self) -> Path:
+        """Where the id of a sealed run of this very plan is remembered."""
+        return self.place.folder / "plans" / self.identity
+
+    @property
+    def total(self) -> int:
+        """Outputs of a complete run."""
+        return len(self.head.planned) * self.head.repeats
+
+    @property
+    def recorded(self) -> "tuple[Outcome, ...] | None":
+        """All outcomes where they are recorded already; None where a target must be asked."""
+        if isinstance(self.target, PythonTarget):
+            return None
+        return tuple(Outcome(key=key, trace=self.target.trace(key)) for key in self.head.planned)
+
+    def job(self, key: str, sample: int) -> Job:
+        """One output that is to be asked for."""
+        row = self.opened.cases[key]
+        column = self.opened.columns.input
+        return Job(
+            key=key, sample=sample, case=Case(key=key, row=row, input=row.get(column) if column else None)
+        )
+
+    def jobs(self, done: frozenset[tuple[str, int]] = frozenset()) -> Iterator[Job]:
+        """What is still to be answered."""
+        for key in self.head.planned:
+            for sample in range(self.head.repeats):
+                if (key, sample) not in done:
+                    yield self.job(key, sample)
+
+    def engine(self) -> Engine:
+        """What asks the target. Only where nothing is recorded."""
+        assert isinstance(self.target, PythonTarget)  # noqa: S101  # the caller looked at `recorded` first
+        plan = self.opened.suite.replay
+        return Engine(
+            self.target, self.answering.stack, concurrency=plan.concurrency, timeout_s=plan.timeout_s
+        )
+
+    def sealed(self, outcomes: Iterable[Outcome], provenance: dict[str, Json]) -> Replayed:
+        """The sealed run of these outcomes, remembered for the next time."""
+        self.place.made()
+        rows = {key: self.opened.cases[key] for key in self.head.planned}
+        said = {"stopship": __version__, "python": platform.python_version(), **provenance}
+        run = seal_run(self.place.runs, self.head, rows, outcomes, provenance=said)
+        self.served_path.parent.mkdir(exist_ok=True)
+        write_atomically(self.served_path, run.id.encode("ascii"))
+        return Replayed(run=run, folder=self.place.runs / run.id, is_served=False, ignored=self.ignored)
+
+    @property
+    def ignored(self) -> int:
+        return self.target.ignored if isinstance(self.target, RecordedOutputs) else 0
+
+    def served(self) -> Replayed | None:
+        """The sealed run of this very plan, where there is one: one sample, one draw."""
+        try:
+            run_id = self.served_path.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        folder = self.place.runs / run_id
+        if not run_id.isalnum() or not folder.is_dir():
+            return None
+        run = read_run(folder)
+        if run.head.plan_digest != self.head.plan_digest:
+            return None
+        return Replayed(run=run, folder=folder, is_served=True, ignored=self.ignored)
+
+
+def planned(
+    opened: OpenSuite,
+    place: Workplace,
+    answering: Answering,
+    *,
+    selection: Selection | None = None,
+    repeats: int | None = None,
+    epoch: int = 0,
+) -> Replay:
+    """What a replay of the chosen cases must hold. Reads the target, or the outputs it recorded."""
+    plan = opened.suite.replay
+    keys, named = (selection or Selection()).of(opened)
+    said = [f"pins replaced by hand: {', '.join(answering.replaced)}"] if answering.replaced else []
+    if plan.target == RECORDED and (repeats or 1) > 1:
+        raise UsageError("a recorded output is one draw, however often it is read", do="leave --repeat out")
+    head = RunHead(
+        suite=opened.suite.name,
+        target=plan.target,
+        cases=opened.cases_digest,
+        planned={key: opened.case_digests[key] for key in keys},
+        stack=answering.stack.stack,
+        repeats=repeats or plan.repeats,
+        epoch=epoch,
+        selection="; ".join([*([named] if named else []), *said]),
+        deterministic=plan.deterministic,
+    )
+    target = _recorded(opened, answering, keys) if plan.target == RECORDED else _python(opened)
+    return Replay(opened=opened, place=place, answering=answering, head=head, target=target)
+
+
+def replay(
+    plan: Replay,
+    *,
+    resume: bool = False,
+    fresh: bool = False,
+    tell: Told | None = None,
+    provenance: dict[str, Json] | None = None,
+) -> Replayed:
+    """Answer what is planned, and seal it. An unfinished replay of the same plan must be resumed or dropped.
+
+    Raises UsageError where one is left over, EvidenceError for damaged working state.
+    """
+    if not fresh and (served := plan.served()) is not None:
+        return served
+    recorded = plan.recorded
+    if recorded is not None:
+        return plan.sealed(recorded, provenance or {})
+    plan.place.made()
+    with Journal(plan.journal_folder, plan.identity) as journal:
+        if fresh:
+            journal.drop()
+        done = {(one.key, one.sample): one for one in journal.outcomes()}
+        if done and not resume:
+            raise UsageError(
+                f"a replay of this plan was broken off with {len(done)} of {plan.total} outputs",
+                where=shown(plan.journal_folder),
+                do="go on with --resume, or start over with --fresh",
+            )
+        with plan.engine() as engine:
+            for outcome in engine.outcomes(plan.jobs(frozenset(done))):
+                journal.add(outcome)
+                done[outcome.key, outcome.sample] = outcome
+                if tell is not None:
+                    tell(len(done), plan.total)
+        sealed = plan.sealed(list(done.values()), provenance or {})
+        journal.drop()
+    return sealed
+
+
+def _python(opened: OpenSuite) -> PythonTarget:
+    file, _, function = opened.suite.replay.target.rpartition(":")
+    return load_target(opened.folder / file, function, shown(opened.suite.path))
+
+
+def _recorded(opened: OpenSuite, answering: Answering, keys: tuple[str, ...]) -> RecordedOutputs:
+    """The outputs that the stack pins on the axis `outputs`."""
+    if answering.stack.stack.get(OUTPUTS) is None:
+        raise UsageError(
+            f"the target is recorded, and the stack has no axis {OUTPUTS!r}",
+            where=shown(answering.path),
+            do=f'write [{OUTPUTS}] with version = "…" and path = "outputs.jsonl"',
+        )
+    path = answering.stack.path(OUTPUTS)
+    rows = ((row.place, row.values) for row in tables.rows(path))
+    return recorded_outputs(rows, opened.suite.columns, keys, shown(path))

@@ -1,0 +1,164 @@
+"""Run a user's file so that it can import the files beside it, at any time and from any thread.
+
+Decides which file an `import` in a user's file means: one in its own folder first, as for a script. Each
+folder is a private package, so two suites may each have an `index.py`. Never puts a folder on `sys.path`,
+never lends a file's plain name to anybody else, never reads or writes bytecode.
+"""
+
+import builtins
+import hashlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from threading import RLock
+from types import CodeType, ModuleType
+
+PRIVATE = "_stopship_user_"
+_folders: dict[str, "_Folder"] = {}  # by the name of its private package
+_lock = RLock()
+
+
+class Executed:
+    """One file to execute: its bytes, and then its module."""
+
+    def __init__(self, file: Path, source: bytes) -> None:
+        self.file = file  # resolved
+        self.folder = _folder(file.parent)
+        stem = file.stem if file.suffix == ".py" and file.stem.isidentifier() else ""
+        short = stem or f"file_{hashlib.sha256(os.fsencode(file.name)).hexdigest()[:16]}"
+        self.name = f"{self.folder.package}.{short}"
+        self.source = source
+        self.sha256 = hashlib.sha256(source).hexdigest()
+
+    @property
+    def module(self) -> ModuleType:
+        return sys.modules[self.name]
+
+
+def execute(ran: Executed) -> None:
+    """Execute the file, unless a file beside it has imported it before; raises what the file raises."""
+    if (before := sys.modules.get(ran.name)) is not None:
+        loader = getattr(before.__spec__, "loader", None)
+        ran.sha256 = loader.sha256 if isinstance(loader, _Loader) else ran.sha256
+        return
+    loader = _Loader(ran.name, str(ran.file), ran.folder, ran.source)
+    spec = spec_from_file_location(ran.name, ran.file, loader=loader)
+    if spec is None:  # never with a loader given; the signature allows it
+        raise ImportError(f"cannot load {ran.file}")
+    module = module_from_spec(spec)
+    sys.modules[ran.name] = module  # dataclasses and pickling look their module up by name
+    done = False
+    try:
+        loader.exec_module(module)
+        done = True
+    finally:
+        if not done:
+            sys.modules.pop(ran.name, None)
+
+
+class _Loader(SourceFileLoader):
+    """Runs exactly the bytes that are digested: no second read of the file, no stale bytecode."""
+
+    def __init__(self, fullname: str, path: str, folder: "_Folder", source: bytes | None = None) -> None:
+        super().__init__(fullname, path)
+        self._folder = folder
+        self._source = source
+        self.sha256 = ""
+
+    def get_code(self, fullname: str) -> CodeType | None:  # noqa: ARG002  # the signature of the base class
+        source = Path(self.path).read_bytes() if self._source is None else self._source
+        self.sha256 = hashlib.sha256(source).hexdigest()
+        code: CodeType = self.source_to_code(source, self.path)
+        return code
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__builtins__"] = self._folder.builtins
+        super().exec_module(module)
+
+
+class _Folder:
+    """A folder as a private package, and the builtins of its files, in which `import` looks there first."""
+
+    def __init__(self, path: Path, package: str) -> None:
+        self.path = path
+        self.package = package
+        self.builtins = {**vars(builtins), "__import__": self._import}
+        self._elsewhere: set[str] = set()  # names that are not in this folder
+        spec = ModuleSpec(package, None, is_package=True)
+        spec.submodule_search_locations = [str(path)]
+        sys.modules[package] = module_from_spec(spec)
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, object] | None = None,  # noqa: A002  # the signature of __import__
+        locals: Mapping[str, object] | None = None,  # noqa: A002  # ditto
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        top = name.partition(".")[0]
+        if level or not self._is_beside(top):
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
+        found = builtins.__import__(f"{self.package}.{name}", globals, locals, fromlist or (), 0)
+        return found if fromlist else sys.modules[f"{self.package}.{top}"]
+
+    def _is_beside(self, top: str) -> bool:
+        if f"{self.package}.{top}" in sys.modules:
+            return True
+        if not top or top in self._elsewhere or top in sys.builtin_module_names:
+            return False
+        spec = self.found(f"{self.package}.{top}", [str(self.path)])
+        if spec is None or (spec.loader is None and _is_anywhere(top)):
+            self._elsewhere.add(top)  # a folder without __init__.py counts only where nothing else does
+            return False
+        return True
+
+    def found(self, fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        """Where a module of this private package lies."""
+        short = fullname.rpartition(".")[2]
+        for place in map(Path, path or ()):  # looked up afresh: a listing kept by Python may be stale
+            inside = place / short / "__init__.py"
+            file = inside if inside.is_file() else place / f"{short}.py"
+            if file.is_file():
+                loader = _Loader(fullname, str(file), self)
+                return spec_from_file_location(fullname, file, loader=loader)
+        return PathFinder.find_spec(fullname, path)
+
+
+def _is_anywhere(top: str) -> bool:
+    if top in sys.modules:
+        return True
+    return any(one.find_spec(top, None, None) is not None for one in sys.meta_path)
+
+
+class _Finder:
+    """Finds the modules of private packages, and no others."""
+
+    @staticmethod
+    def find_spec(
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,  # noqa: ARG004  # the signature of finders
+    ) -> ModuleSpec | None:
+        if not fullname.startswith(PRIVATE):
+            return None
+        folder = _folders.get(fullname.partition(".")[0])
+        return folder.found(fullname, path) if folder else None
+
+    @staticmethod
+    def invalidate_caches() -> None:
+        for folder in _folders.values():
+            folder._elsewhere.clear()  # noqa: SLF001  # of this module
+
+
+def _folder(path: Path) -> _Folder:
+    package = f"{PRIVATE}{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"
+    with _lock:
+        if _Finder not in sys.meta_path:
+            sys.meta_path.insert(0, _Finder)
+        if package not in _folders:
+            _folders[package] = _Folder(path, package)
+        return _folders[package]

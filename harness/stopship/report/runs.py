@@ -1,0 +1,223 @@
+"""Runs as people read them: one run, one case of it, two runs side by side, a case on two stacks.
+
+Decides wording only; whatever a case, a target or a stack says is neutralised here.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stopship.model.case import Json
+from stopship.model.change import PinChange
+from stopship.model.run import Outcome, Run, Status
+from stopship.model.verdict import Record
+from stopship.report import words
+from stopship.report.layout import table
+from stopship.report.neutral import plain
+from stopship.report.pins import change_lines, short
+
+_KEY, _VALUE, _LINE = 60, 160, 400
+_LISTED = 20
+_TOLD = ("citations", "refusal", "usage", "observed", "cost_usd", "latency_ms")  # of a trace, for people
+
+
+def run_lines(run: Run) -> list[str]:
+    """What the run is a replay of, and how it went."""
+    head = run.head
+    counted = Counter(one.status for one in run.outcomes)
+    each = f", {head.repeats} outputs each" if head.repeats > 1 else ""
+    lines = [
+        (
+            f"run {run.short}  suite {plain(head.suite)}, {len(head.planned)} cases{each}, "
+            f"stack {short(head.stack.stack_id)}"
+        ),
+        f"  id       {run.id}",
+        f"  target   {plain(head.target)}" + (" (deterministic)" if head.deterministic else ""),
+        f"  pins     {', '.join(plain(one.title) for one in head.stack.pins)}",
+        (
+            f"  outputs  {counted[Status.OK]} told, {counted[Status.FAILED]} failed, "
+            f"{counted[Status.LOST]} lost to infrastructure"
+        ),
+    ]
+    if head.selection:
+        lines.append(f"  part     {plain(head.selection)}")
+    if head.epoch:
+        lines.append(f"  epoch    {head.epoch}")
+    bad = [one for one in run.outcomes if one.status is not Status.OK]
+    shown = bad[:_LISTED]
+    lines += [f"  {one.status.value:<8} {plain(one.key, _KEY)}  {plain(one.error, _LINE)}" for one in shown]
+    if len(bad) > _LISTED:
+        lines.append(f"  … and {len(bad) - _LISTED} more")
+    return lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What one rule's scorer says of one output."""
+
+    rule: str
+    value: str
+    reason: str
+
+
+def case_lines(run: Run, key: str, row: Mapping[str, Json], scores: Sequence[Sequence[Said]]) -> list[str]:
+    """One case of a run: what was asked, what was done, what came out, what each rule says."""
+    lines = [f"case {plain(key, _KEY)}  of run {run.short}"]
+    lines += [f"  {plain(name)}: {_value(value)}" for name, value in row.items() if name != "key"]
+    outcomes = [one for one in run.outcomes if one.key == key]
+    for one, said in zip(outcomes, scores, strict=True):
+        lines += ["", f"output {one.sample + 1}" if len(outcomes) > 1 else "output"]
+        lines += [f"  {line}" for line in _outcome(one)]
+        if said:
+            lines += ["", "scores"]
+            rows = [(plain(it.rule, _KEY), plain(it.value, 40), plain(it.reason, _LINE)) for it in said]
+            lines += [f" {line.rstrip()}" for line in table(rows, left=frozenset((0, 1, 2)))]
+    return lines
+
+
+def _outcome(one: Outcome) -> list[str]:
+    if one.status is not Status.OK:
+        what = "lost to infrastructure" if one.status is Status.LOST else "failed"
+        return [f"{what}: {plain(one.error, _LINE)}"]
+    lines = [_value(one.trace.get("output"), _LINE)]
+    steps = one.trace.get("steps")
+    for number, step in enumerate(steps if isinstance(steps, list) else [], 1):
+        lines.append(f"step {number}  {_step(step)}")
+    told = [name for name in _TOLD if name in one.trace]
+    return [*lines, *(f"{name}: {_value(one.trace[name])}" for name in told)]
+
+
+def _step(step: Json) -> str:
+    if not isinstance(step, dict):
+        return _value(step)
+    title = " ".join(plain(str(step[name]), 40) for name in ("kind", "name") if step.get(name))
+    return f"{title}: {_value(step.get('input'), 80)} -> {_value(step.get('output'), 80)}"
+
+
+def _value(value: Json, limit: int = _VALUE) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return plain(text, limit) or '""'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A case whose output is another one in the second run."""
+
+    key: str
+    before: str
+    after: str
+
+
+def diff_lines(
+    old: Run, new: Run, changes: Sequence[PinChange], moved: Sequence[Moved], counts: Mapping[str, int]
+) -> list[str]:
+    """What changed between the stacks of two runs, and which outputs with it."""
+    lines = [f"{old.short} -> {new.short}  suite {plain(new.head.suite)}"]
+    lines += [f"  {one}" for one in change_lines(changes)]
+    lines.append(
+        f"outputs: {counts['same']} the same, {len(moved)} other, {counts['old']} only in {old.short}, "
+        f"{counts['new']} only in {new.short}"
+    )
+    for one in moved[:_LISTED]:
+        lines.append(f"  {plain(one.key, _KEY)}")
+        lines += [f"    - {plain(one.before, _VALUE)}", f"    + {plain(one.after, _VALUE)}"]
+    if len(moved) > _LISTED:
+        lines.append(f"  … and {len(moved) - _LISTED} more")
+    return lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownSide:
+    """One side of a reproduction, in words."""
+
+    name: str
+    stack: str
+    times: int
+    distinct: int
+    is_recorded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTally:
+    """How often each side fails a rule, in numbers."""
+
+    rule: str
+    good: str  # `0 of 10`
+    bad: str
+    chance: float | None
+    why: str
+
+
+def repro_lines(
+    key: str, sides: tuple[ShownSide, ShownSide], tallies: Sequence[ShownTally], *, reproduced: bool
+) -> list[str]:
+    """Who fails what, how often, and whether that can be chance."""
+    head = "reproduced" if reproduced else "not reproduced"
+    lines = [f"{plain(key, _KEY)}: {head}"]
+    for word, side in zip(("good", "bad"), sides, strict=True):
+        how = f"asked {side.times} {'time' if side.times == 1 else 'times'}"
+        how = "as recorded in the run; its stack is not at hand" if side.is_recorded else how
+        other = f", {side.distinct} different outputs" if side.distinct > 1 else ""
+        lines.append(f"  {word:<5} {plain(side.name, _KEY)} (stack {short(side.stack)}), {how}{other}")
+    rows = [("rule", "good fails", "bad fails", "by chance", "")]
+    rows += [
+        (plain(one.rule, _KEY), one.good, one.bad, _chance(one.chance), plain(one.why, _VALUE))
+        for one in tallies
+    ]
+    return [*lines, "", *(f" {line.rstrip()}" for line in table(rows, left=frozenset((0, 4))))]
+
+
+def _chance(chance: float | None) -> str:
+    return "no" if chance is None else f"p {words.probability(chance)}"
+
+
+def parting_lines(step: int, what: str, good: Json, bad: Json) -> list[str]:
+    """The first step at which two traces part."""
+    where = (
+        f"first parted at step {step}, {plain(what, _VALUE)}"
+        if step
+        else f"the steps are the same; {plain(what)} differs"
+    )
+    first, second = _around(_value(good, 100_000), _value(bad, 100_000))
+    return [where, f"  good  {first}", f"  bad   {second}"]
+
+
+def _around(one: str, two: str) -> tuple[str, str]:
+    """Two texts, both cut to where they begin to differ."""
+    at = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
+    start = max(0, at - 30) if at > 60 else 0
+    lead = "…" if start else ""
+    return lead + plain(one[start:], _VALUE), lead + plain(two[start:], _VALUE)
+
+
+def accepted_lines(record: Record, run: Run, *, is_redrawn: bool, path: str) -> list[str]:
+    """What accepting a run did."""
+    said = f"{plain(record.suite)}: run {run.short} is the baseline"
+    if is_redrawn:
+        said += " (fresh outputs of the accepted stack)"
+    return [
+        said,
+        f"  judged {record.verdict.value} before; the pointer is {plain(path)}: review it with the change",
+    ]
+
+
+def outlook_line(
+    name: str, cases: int, clusters: int, p_ship: Sequence[tuple[float, float]], *, deterministic: bool
+) -> str:
+    """What a suite can decide, said when it is loaded: `helpdesk: 451 cases in 233 clusters; …`."""
+    size = f"{cases} case{'s' if cases != 1 else ''}"
+    if clusters and clusters != cases:
+        size += f" in {clusters} clusters"
+    if not p_ship:
+        return f"{plain(name)}: {size}"
+    if deterministic:
+        chance = f"P(SHIP) {_p(p_ship[0][1])}, as its target is deterministic"
+    else:
+        chance = ", ".join(f"{_p(p)} where {flips * 100:g} % of cases flip" for flips, p in p_ship)
+        chance = f"P(SHIP) {chance}"
+    return f"{plain(name)}: {size}; a build that changed nothing: {chance}"
+
+
+def _p(chance: float) -> str:
+    return "1" if chance == 1 else "0" if chance == 0 else f"{chance:.2f}" if chance < 0.995 else ">.99"

@@ -1,0 +1,251 @@
+"""The bytes of a sealed run, and the run that such bytes are.
+
+Decides what identifies a run: its head, its cases and its traces, by the bytes of their files. Times and
+provenance stand beside it. Never touches a disk, and trusts nothing that it has not digested.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from math import isfinite
+from typing import Any
+
+from stopship.errors import EvidenceError
+from stopship.model.canonical import MAX_INTEGER, NotCanonical, canonical_bytes, digest
+from stopship.model.case import Json
+from stopship.model.run import Outcome, Run, RunHead, Status
+from stopship.store.lockfile import rendered
+from stopship.store.runplan import check_head, check_plan, is_digest
+from stopship.store.shown import quoted, shown
+
+FORMAT = 1
+MANIFEST, LOCK, CASES, TRACES, TIMINGS = (
+    "run.json",
+    "stack.lock.json",
+    "cases.jsonl",
+    "traces.jsonl",
+    "timings.jsonl",
+)
+SEALED = (LOCK, CASES, TRACES, TIMINGS)  # what the manifest vouches for
+_EVIDENCE = (CASES, TRACES)
+_OUTCOME = frozenset({"error", "key", "sample", "status", "trace"})
+_REPLAY_AGAIN = "replay again, with a target that tells plain JSON"
+_STATUS = {one.value: one for one in Status}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """A run as files. `run.json` comes last: without it no folder is a run."""
+
+    id: str
+    files: Mapping[str, bytes]
+
+
+def encoded(
+    head: RunHead,
+    rows: Mapping[str, Mapping[str, Json]],
+    outcomes: Iterable[Outcome],
+    provenance: Mapping[str, Json] | None = None,
+) -> Encoded:
+    """The files of a run; equal for equal evidence, whatever the order it came in.
+
+    Raises EvidenceError where outcomes are not exactly the planned keys times repeats, where a row is not
+    the planned one, and for values that have no canonical JSON, with key and path.
+    """
+    ordered = sorted(outcomes, key=lambda one: (one.key, one.sample))
+    check_head(head)
+    check_plan(head, rows, ordered)
+    cases = b"".join(_case_line(key, rows[key], head.planned[key]) for key in sorted(head.planned))
+    traces = b"".join(evidence_bytes(one) + b"\n" for one in ordered)
+    files = {
+        LOCK: rendered(head.stack),
+        CASES: cases,
+        TRACES: traces,
+        TIMINGS: b"".join(_timing_line(one) for one in ordered),
+    }
+    counts = {CASES: len(head.planned), TRACES: len(ordered), TIMINGS: len(ordered)}
+    listed = {name: _listing(data, counts.get(name)) for name, data in files.items()}
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "head": _head_document(head),
+        "files": {name: listed[name] for name in SEALED if name != TIMINGS},
+        "beside": {"timings": listed[TIMINGS], "provenance": dict(provenance or {})},
+    }
+    document["id"] = run_id(document)
+    try:
+        files[MANIFEST] = manifest_bytes(document)
+    except (NotCanonical, RecursionError) as err:
+        raise _refused("the run's provenance", err) from err
+    return Encoded(id=document["id"], files=files)
+
+
+def run_id(document: Mapping[str, Any]) -> str:
+    """The id of a run: a digest of its head and of its files of cases and traces."""
+    digests = {name: document["files"][name]["digest"] for name in _EVIDENCE}
+    return digest({"head": document["head"], "files": digests})
+
+
+def manifest_bytes(document: Mapping[str, Any]) -> bytes:
+    """The bytes of `run.json`, sealed over all that it says."""
+    unsealed = {key: one for key, one in document.items() if key != "seal"}
+    whole = {**unsealed, "seal": digest(unsealed)}
+    text = json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True)
+    return text.encode("utf-8", "surrogatepass") + b"\n"
+
+
+def evidence_bytes(one: Outcome) -> bytes:
+    """The canonical bytes of an outcome, without the time it took. Raises EvidenceError."""
+    if one.status is not Status.OK and one.trace:
+        raise EvidenceError(
+            f"the output is {one.status.value}, and yet has a trace", where=f"case {quoted(one.key)}"
+        )
+    head = canonical_bytes(
+        {"error": one.error, "key": one.key, "sample": one.sample, "status": one.status.value}
+    )
+    try:
+        trace = canonical_bytes(dict(one.trace))
+    except (NotCanonical, RecursionError) as err:
+        raise _refused(f"case {quoted(one.key)}, sample {one.sample}, trace", err) from err
+    return head[:-1] + b',"trace":' + trace + b"}"
+
+
+def outcome_of(value: object, took_ms: float | None = None) -> Outcome:
+    """The outcome that parsed evidence bytes are. Raises ValueError that says what is wrong."""
+    if not isinstance(value, dict) or value.keys() != _OUTCOME:
+        raise ValueError("is no outcome")
+    status, trace, sample = _STATUS.get(str(value["status"])), value["trace"], value["sample"]
+    if not isinstance(value["key"], str) or not isinstance(value["error"], str):
+        raise ValueError("its key or error is not text")  # noqa: TRY004  # one kind for all that is damaged
+    if type(sample) is not int or sample < 0 or status is None or not isinstance(trace, dict):
+        raise ValueError("its sample, status or trace is none")
+    if trace and status is not Status.OK:
+        raise ValueError("it has a trace, and yet no output")
+    return Outcome(
+        key=value["key"],
+        sample=sample,
+        status=status,
+        trace=trace,
+        error=value["error"],
+        took_ms=took_ms,
+    )
+
+
+def took_bytes(one: Outcome) -> bytes:
+    """The time an outcome took, as JSON; EvidenceError for a time that is none."""
+    took = one.took_ms
+    if took is None:
+        return b"null"
+    if isinstance(took, bool) or not isfinite(took) or not 0 <= took <= MAX_INTEGER:
+        raise EvidenceError(
+            f"took_ms is {took}, expected milliseconds from 0 on", where=f"case {quoted(one.key)}"
+        )
+    return canonical_bytes(took)
+
+
+def took_of(value: object) -> float | None:
+    """The time that parsed JSON tells. Raises ValueError."""
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= value <= MAX_INTEGER:  # type: ignore[operator]  # a number
+        raise ValueError("took_ms is no time")
+    return float(value)  # type: ignore[arg-type]  # a number
+
+
+def parsed(line: bytes) -> Json:
+    """The JSON value of one line that this module wrote. Raises ValueError or RecursionError."""
+    value: Json = _DECODER.decode(line.decode("utf-8", "surrogatepass"))
+    return value
+
+
+def row_of(line: bytes, value: object) -> tuple[str, str, dict[str, Json]]:
+    """Key, digest and row of a line of cases, the digest held against the row's own bytes.
+
+    The row stands at the end of its line in canonical form, so that one SHA-256 proves it. Raises ValueError.
+    """
+    if not isinstance(value, dict) or value.keys() != {"digest", "key", "row"}:
+        raise ValueError("is no case")
+    key, row, said = value["key"], value["row"], value["digest"]
+    if not isinstance(key, str) or not isinstance(row, dict) or not is_digest(said):
+        raise ValueError("its key, row or digest is none")
+    start = len(_case_start(key, said))
+    if not line.startswith(_case_start(key, said)) or sha256(line[start:-1]).hexdigest() != said:
+        raise ValueError("the row is not the one of its digest")
+    return key, said, row
+
+
+def _case_start(key: str, row_digest: str) -> bytes:
+    return canonical_bytes({"digest": row_digest, "key": key})[:-1] + b',"row":'
+
+
+def _case_line(key: str, row: Mapping[str, Json], planned: str) -> bytes:
+    where = f"case {quoted(key)}"
+    try:
+        data = canonical_bytes(dict(row))
+    except (NotCanonical, RecursionError) as err:
+        raise _refused(f"{where}, row", err) from err
+    found = sha256(data).hexdigest()
+    if found != planned:
+        raise EvidenceError(
+            f"its row has the digest {found[:12]}, and {shown(planned)[:12]} was planned",
+            where=where,
+            do="the cases changed while they were replayed: replay again",
+        )
+    return _case_start(key, found) + data + b"}\n"
+
+
+def _timing_line(one: Outcome) -> bytes:
+    head = canonical_bytes({"key": one.key, "sample": one.sample})
+    return head[:-1] + b',"took_ms":' + took_bytes(one) + b"}\n"
+
+
+def _head_document(head: RunHead) -> dict[str, Any]:
+    return {
+        "suite": head.suite,
+        "target": head.target,
+        "cases": head.cases,
+        "stack": head.stack.stack_id,
+        "repeats": head.repeats,
+        "epoch": head.epoch,
+        "selection": head.selection,
+        "deterministic": head.deterministic,
+    }
+
+
+def _listing(data: bytes, lines: int | None) -> dict[str, Json]:
+    told: dict[str, Json] = {"digest": sha256(data).hexdigest(), "size": len(data)}
+    return told if lines is None else {**told, "lines": lines}
+
+
+def _refused(where: str, err: Exception) -> EvidenceError:
+    what = (
+        f"{shown(err.path)}: {shown(err.what)}" if isinstance(err, NotCanonical) else "nested far too deeply"
+    )
+    return EvidenceError(what, where=where, do=_REPLAY_AGAIN)
+
+
+def run_of(coded: Encoded, head: RunHead, rows: Mapping[str, Mapping[str, Json]], outcomes: Iterable[Outcome],
+           place: str) -> Run:  # fmt: skip
+    """The run that was encoded, without a disk between."""
+    ordered = tuple(sorted(outcomes, key=lambda one: (one.key, one.sample)))
+    in_order = {key: rows[key] for key in sorted(rows)}
+    return Run(id=coded.id, head=head, rows=in_order, outcomes=ordered, place=place)
+
+
+def _integer(digits: str) -> int | float:
+    """1e20 is written without its exponent, and is a float."""
+    return int(digits) if len(digits) < 20 and abs(int(digits)) <= MAX_INTEGER else _finite(digits)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError("holds a number that is infinite")
+    return value
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"holds {text}, which is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_finite, parse_constant=_no_constant)

@@ -1,0 +1,245 @@
+"""Read a sealed run, and believe nothing in it that was not digested anew.
+
+Decides whether a folder is a whole run. Never mends one: a single changed byte is an error.
+"""
+
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from stopship.errors import EvidenceError
+from stopship.model.canonical import NotCanonical
+from stopship.model.case import Json
+from stopship.model.run import Outcome, Run, RunHead
+from stopship.model.stack import Stack
+from stopship.store.evidencefiles import read_bytes, reason
+from stopship.store.lockfile import read_lock, rendered
+from stopship.store.runcodec import (
+    CASES,
+    FORMAT,
+    LOCK,
+    MANIFEST,
+    SEALED,
+    TIMINGS,
+    TRACES,
+    manifest_bytes,
+    outcome_of,
+    parsed,
+    row_of,
+    run_id,
+    took_of,
+)
+from stopship.store.runplan import check_head, is_digest
+from stopship.store.shown import at, quoted, shown
+
+FETCH_AGAIN = "fetch the run again from where it was made, or replay again with --fresh"
+_MOST = 16 * 1024 * 1024  # bytes of run.json
+_HEAD: dict[str, type] = {
+    "suite": str,
+    "target": str,
+    "cases": str,
+    "stack": str,
+    "repeats": int,
+    "epoch": int,
+    "selection": str,
+    "deterministic": bool,
+}
+
+
+def read_run(folder: Path) -> Run:
+    """The sealed run of a folder; EvidenceError for anything but a whole one.
+
+    Checked: format, seal, the digest of every file, the id, that the rows are the planned ones and that the
+    outcomes are exactly what was planned. A folder whose name is an id must hold the run of that id.
+    """
+    run = read_any(folder)
+    name = folder.resolve().name
+    if is_digest(name) and name != run.id:
+        raise EvidenceError(
+            f"the folder holds the run {run.short}, not that of its name",
+            where=shown(folder),
+            do=FETCH_AGAIN,
+        )
+    return run
+
+
+def read_any(folder: Path) -> Run:
+    """The sealed run of a folder of any name."""
+    return _Reading(folder).run()
+
+
+class _Reading:
+    """One reading of one folder, from the outside in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data: dict[str, bytes] = {}
+        self.listings: dict[str, dict[str, Any]] = {}
+
+    def run(self) -> Run:
+        names = self._names()
+        document = self._manifest()
+        self._files(names)
+        head = document["head"]
+        rows, planned = self._cases()
+        made = RunHead(
+            suite=head["suite"],
+            target=head["target"],
+            cases=head["cases"],
+            planned=planned,
+            stack=self._stack(head["stack"]),
+            repeats=head["repeats"],
+            epoch=head["epoch"],
+            selection=head["selection"],
+            deterministic=head["deterministic"],
+        )
+        outcomes = tuple(self._outcomes(made))
+        return Run(id=document["id"], head=made, rows=rows, outcomes=outcomes, place=shown(self.folder))
+
+    def _names(self) -> set[str]:
+        try:
+            return {one.name for one in self.folder.iterdir()}
+        except FileNotFoundError as err:
+            raise EvidenceError("there is no such run", where=shown(self.folder), do=FETCH_AGAIN) from err
+        except (OSError, ValueError) as err:
+            raise EvidenceError(
+                f"cannot be read: {reason(err)}", where=shown(self.folder), do=FETCH_AGAIN
+            ) from err
+
+    def _manifest(self) -> dict[str, Any]:
+        data = read_bytes(self.folder / MANIFEST, FETCH_AGAIN, _MOST)
+        try:
+            document = parsed(data)
+        except (ValueError, RecursionError) as err:
+            raise self._damaged(MANIFEST, "is not whole JSON") from err
+        if not isinstance(document, dict):
+            raise self._damaged(MANIFEST, "holds no JSON object")
+        version = document.get("format")
+        if type(version) is not int or version != FORMAT:
+            found = f"format {version}" if type(version) is int else "no format number"
+            raise EvidenceError(
+                f"{found}; this stopship reads format {FORMAT}",
+                where=shown(self.folder / MANIFEST),
+                do=f"use the stopship that wrote it, or {FETCH_AGAIN}",
+            )
+        self._keys(document, ("format", "id", "seal", "head", "files", "beside"), "")
+        try:
+            if manifest_bytes(document) != data:
+                raise self._damaged(MANIFEST, "its bytes are not those of its seal")
+        except (NotCanonical, RecursionError) as err:
+            raise self._damaged(MANIFEST, "holds a value that JSON readers would change") from err
+        self._head(document["head"])
+        self._listings(document)
+        if document["id"] != run_id(document):
+            raise self._damaged(MANIFEST, "its id is not that of its head and files")
+        return document
+
+    def _head(self, head: object) -> None:
+        fields = self._keys(head, tuple(_HEAD), "head.")
+        for key, kind in _HEAD.items():
+            if type(fields[key]) is not kind:
+                raise self._damaged(MANIFEST, f"head.{key}: is of another kind than expected")
+
+    def _listings(self, document: Mapping[str, Any]) -> None:
+        files = self._keys(document["files"], (LOCK, CASES, TRACES), "files.")
+        beside = self._keys(document["beside"], ("timings", "provenance"), "beside.")
+        if not isinstance(beside["provenance"], dict):
+            raise self._damaged(MANIFEST, "beside.provenance: expected an object")
+        for name, one in {**files, TIMINGS: beside["timings"]}.items():
+            counted = () if name == LOCK else ("lines",)
+            fields = self._keys(one, ("digest", "size", *counted), f"{name}: ")
+            numbers = [fields[key] for key in ("size", *counted)]
+            if not is_digest(fields["digest"]) or any(type(each) is not int or each < 0 for each in numbers):
+                raise self._damaged(MANIFEST, f"{name}: its digest, size or lines are none")
+            self.listings[name] = fields
+
+    def _files(self, names: set[str]) -> None:
+        """Every file, held against the manifest; all that is wrong is said at once."""
+        faults = [f"{shown(one)} does not belong to the run" for one in sorted(names - {MANIFEST, *SEALED})]
+        for name in SEALED:
+            if name not in names:
+                faults.append(f"{name} is missing")
+                continue
+            size = self.listings[name]["size"]
+            data = read_bytes(self.folder / name, FETCH_AGAIN, size + 1)
+            if len(data) != size:
+                found = "more" if len(data) > size else str(len(data))
+                faults.append(f"{name} is damaged: {found} bytes, expected {size}")
+            elif sha256(data).hexdigest() != self.listings[name]["digest"]:
+                faults.append(f"{name} is damaged: its digest is not the one that was sealed")
+            self.data[name] = data
+        if faults:
+            raise EvidenceError(
+                faults[0] if len(faults) == 1 else f"{len(faults)} faults\n  " + "\n  ".join(faults),
+                where=shown(self.folder),
+                do=FETCH_AGAIN,
+            )
+
+    def _stack(self, stack_id: str) -> Stack:
+        stack = read_lock(self.folder / LOCK)
+        if rendered(stack) != self.data[LOCK] or stack.stack_id != stack_id:
+            raise self._damaged(LOCK, "is not the stack that the run is sealed with")
+        return stack
+
+    def _lines(self, name: str) -> Iterator[tuple[int, bytes, Any]]:
+        lines = self.data[name].split(b"\n")
+        if lines.pop() or len(lines) != self.listings[name]["lines"]:
+            raise self._damaged(name, f"holds {len(lines)} lines, expected {self.listings[name]['lines']}")
+        for number, line in enumerate(lines, 1):
+            try:
+                yield number, line, parsed(line)
+            except (ValueError, RecursionError) as err:
+                raise self._damaged(name, f"is not JSON: {shown(err)}", number) from err
+
+    def _cases(self) -> tuple[dict[str, dict[str, Json]], dict[str, str]]:
+        rows: dict[str, dict[str, Json]] = {}
+        planned: dict[str, str] = {}
+        before: str | None = None
+        for number, line, value in self._lines(CASES):
+            try:
+                key, said, row = row_of(line, value)
+            except ValueError as err:
+                raise self._damaged(CASES, str(err), number) from err
+            if before is not None and key <= before:
+                raise self._damaged(CASES, f"{quoted(key)} stands twice or out of order", number)
+            rows[key], planned[key], before = row, said, key
+        return rows, planned
+
+    def _outcomes(self, head: RunHead) -> Iterator[Outcome]:
+        check_head(head)
+        count = len(head.planned) * head.repeats
+        if {self.listings[name]["lines"] for name in (TRACES, TIMINGS)} != {count}:
+            raise self._damaged(TRACES, f"expected {count} outcomes, one for each planned output")
+        planned = ((key, sample) for key in head.planned for sample in range(head.repeats))
+        traces, timings = self._lines(TRACES), self._lines(TIMINGS)
+        for place, (number, _, trace), (_, _, timing) in zip(planned, traces, timings, strict=True):
+            if not isinstance(timing, dict) or timing.keys() != {"key", "sample", "took_ms"}:
+                raise self._damaged(TIMINGS, "is no timing", number)
+            try:
+                one = outcome_of(trace, took_of(timing["took_ms"]))
+            except ValueError as err:
+                raise self._damaged(TRACES, str(err), number) from err
+            for name, found in (
+                (TRACES, (one.key, one.sample)),
+                (TIMINGS, (timing["key"], timing["sample"])),
+            ):
+                if found != place:
+                    expected = f"{quoted(place[0])}, sample {place[1]}"
+                    raise self._damaged(name, f"is another outcome than {expected}", number)
+            yield one
+
+    def _keys(self, value: object, keys: tuple[str, ...], before: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self._damaged(MANIFEST, f"{before.rstrip('.: ')}: expected an object")
+        if value.keys() != set(keys):
+            odd = sorted(value.keys() ^ set(keys))
+            what = "is missing" if odd[0] in keys else "is unknown"
+            raise self._damaged(MANIFEST, f"{before}{shown(odd[0])} {what}")
+        return value
+
+    def _damaged(self, name: str, what: str, line: int = 0) -> EvidenceError:
+        where = shown(self.folder / name)
+        if line:
+            where = at(where, f"line {line}")
+        return EvidenceError(f"damaged: {what}", where=where, do=FETCH_AGAIN)

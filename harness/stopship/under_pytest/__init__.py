@@ -1,0 +1,1 @@
+"""What the pytest plugin does once a suite is met. Never imported before."""

@@ -1,0 +1,48 @@
+"""The few lines below other output, and the first line of a suite's report."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from stopship.model.verdict import Record
+from stopship.report import junit, markdown, text
+
+
+def test_a_build_that_ships_takes_one_line(records: Mapping[str, Record]) -> None:
+    shown = text.brief(records["suite-ship"])
+    assert shown == ["SHIP  support   candidate 7c1e5a2b vs baseline 3fa0c911   exit 0"]
+
+
+def test_a_stop_says_what_broke_and_what_changed(records: Mapping[str, Record]) -> None:
+    assert text.brief(records["suite-stop"]) == [
+        "STOP  support   candidate 7c1e5a2b vs baseline 3fa0c911   exit 20",
+        "  closed in all: 2 of 10 cases that must pass failed ('c0000', 'c0001')",
+        "  right in all: 22 of 100 cases got worse, 0 better",
+        "  right vs anchor in all: 22 of 100 cases got worse, 0 better",
+        "  right (waiver over) in all: 22 of 100 cases got worse, 0 better",
+        "  What changed: prompt v14 -> v15 (9 lines: +7 -2); model same",
+    ]
+
+
+@pytest.mark.parametrize("name", ["stop", "hostile", "void-unpaired", "suite-no-baseline", "undecided"])
+def test_it_is_the_headline_and_at_most_six_lines(records: Mapping[str, Record], name: str) -> None:
+    record = replace(records[name], reasons=records[name].reasons * 10)
+    shown = text.brief(record)
+    assert shown[0].startswith(record.verdict.value)
+    assert 2 <= len(shown) <= 7
+    assert all(one.isprintable() for one in shown)
+
+
+def test_a_suites_name_is_neutralised_in_every_face(records: Mapping[str, Record]) -> None:
+    record = replace(records["suite-stop"], suite="\x1b[31m::error::<b>@team\n")
+    assert text.render(record).startswith("STOP  \\x1b[31m: :error: :<b>@team\\n   candidate 7c1e5a2b vs")
+    assert "@team" not in markdown.render(record)
+    assert b"\x1b" not in junit.render(record)
+    assert b'testsuite name="\\x1b[31m: :error: :&lt;b&gt;@team\\n"' in junit.render(record)
+
+
+def test_two_arms_of_the_same_run_are_named_as_such(records: Mapping[str, Record]) -> None:
+    record = records["suite-ship"]
+    assert "the same run" in text.render(replace(record, baseline=record.candidate))
+    assert "the same run" not in text.render(record)
