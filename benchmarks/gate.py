@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -93,19 +94,69 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = asked.keep or Path(temporary)
-        found = medians(commands(folder), asked.rounds)
+        bench = Bench(folder, environment(folder / "bytecode"))
+        found = bench.medians(bench.commands(), asked.rounds)
     return told(found)
 
 
-def commands(folder: Path) -> dict[str, list[str]]:
-    """What is timed, by name; the suites are made, accepted and replayed once, so that every run is warm."""
-    pytest = [sys.executable, "-m", "pytest", "-q"]
-    timed = {"empty": [*pytest, str(test_file(folder / "empty", _EMPTY))]}
-    for cases in (SMALL, LARGE):
-        suite = suite_of(folder / f"suite-{cases}", cases)
-        timed[f"gate {cases}"] = [*pytest, str(suite), "--stopship-stack", str(suite / "next.toml")]
-    tests = test_file(folder / "tests", _PER_CASE)
-    return {**timed, f"one test a case {LARGE}": [*pytest, str(tests)]}
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A folder of suites, and the environment that their commands run in."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def commands(self) -> dict[str, list[str]]:
+        """What is timed, by name; suites are made, accepted and replayed once, so that every run is warm."""
+        pytest = [sys.executable, "-m", "pytest", "-q"]
+        timed = {"empty": [*pytest, str(test_file(self.folder / "empty", _EMPTY))]}
+        for cases in (SMALL, LARGE):
+            suite = self.suite_of(self.folder / f"suite-{cases}", cases)
+            timed[f"gate {cases}"] = [*pytest, str(suite), "--stopship-stack", str(suite / "next.toml")]
+        return {
+            **timed,
+            f"one test a case {LARGE}": [*pytest, str(test_file(self.folder / "tests", _PER_CASE))],
+        }
+
+    def suite_of(self, folder: Path, cases: int) -> Path:
+        """A suite of recorded cases with an accepted baseline, its other stack replayed once."""
+        folder.mkdir(parents=True)
+        (folder / "pytest.ini").write_text("[pytest]\n")
+        (folder / "suite.toml").write_text(_SUITE)
+        rows = [case(number) for number in range(cases)]
+        write_lines(folder / "cases.jsonl", rows)
+        for name, seed in (("good", 1), ("next", 2)):
+            draw = random.Random(seed)
+            write_lines(folder / f"outputs-{name}.jsonl", [output(row, draw) for row in rows])
+            (folder / f"{name}.toml").write_text(_STACK.format(name=name))
+            self.stopship("pins", "lock", folder / f"{name}.toml")
+        self.stopship("replay", folder, "--stack", folder / "good.toml")
+        run = next(one for one in (folder / ".stopship" / "runs").iterdir() if one.is_dir()).name
+        self.stopship("accept", run, "--suite", folder, "--because", "the first baseline")
+        self.stopship("replay", folder, "--stack", folder / "next.toml")
+        return folder
+
+    def stopship(self, *arguments: object) -> None:
+        self.cpu_seconds([sys.executable, "-m", "stopship", *map(str, arguments)])
+
+    def medians(self, timed: dict[str, list[str]], rounds: int) -> dict[str, float]:
+        """Median CPU seconds of each command, the commands taking turns; the first round does not count."""
+        spent: dict[str, list[float]] = {name: [] for name in timed}
+        for _ in range(rounds + 1):
+            for name, command in timed.items():
+                spent[name].append(self.cpu_seconds(command))
+        return {name: median(one[1:]) for name, one in spent.items()}
+
+    def cpu_seconds(self, command: list[str]) -> float:
+        """CPU seconds of a command and its children's; it must end with 0, as SHIP does."""
+        with tempfile.TemporaryFile() as said:
+            process = subprocess.Popen(command, stdout=said, stderr=said, env=self.environment)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode != SHIP:
+                said.seek(0)
+                raise SystemExit(f"{' '.join(command)} failed:\n{said.read().decode()}")
+        return usage.ru_utime + usage.ru_stime
 
 
 def told(found: dict[str, float]) -> int:
@@ -113,7 +164,8 @@ def told(found: dict[str, float]) -> int:
     empty, small, large = found["empty"], found[f"gate {SMALL}"], found[f"gate {LARGE}"]
     for name, spent in found.items():
         print(f"{name:<24} {spent:6.2f} s of CPU   {spent - empty:+6.2f} s   {spent / empty:5.1f} x empty")
-    times = found[f"one test a case {LARGE}"] / large
+    tests = found[f"one test a case {LARGE}"]
+    times = tests / large
     promises = (
         (f"{SMALL} cases: at most {SMALL_LIMIT} s over empty", small - empty <= SMALL_LIMIT, small - empty),
         (f"{LARGE} cases: at most {LARGE_LIMIT} s over empty", large - empty <= LARGE_LIMIT, large - empty),
@@ -121,53 +173,19 @@ def told(found: dict[str, float]) -> int:
     )
     for promise, is_kept, value in promises:
         print(f"{'kept  ' if is_kept else 'BROKEN'} {promise}: {value:.2f}")
+    beside = (tests - empty) / (large - empty)
+    print(f"       less the empty run, one test a case costs {beside:.2f} x the gate")
     return 0 if all(is_kept for _, is_kept, _ in promises) else 1
 
 
-def medians(timed: dict[str, list[str]], rounds: int) -> dict[str, float]:
-    """Median CPU seconds of each command, the commands taking turns."""
-    spent: dict[str, list[float]] = {name: [] for name in timed}
-    for _ in range(rounds):
-        for name, command in timed.items():
-            spent[name].append(cpu_seconds(command))
-    return {name: median(one) for name, one in spent.items()}
+def environment(bytecode: Path) -> dict[str, str]:
+    """This one, without what would change the way pytest and the gate run.
 
-
-def cpu_seconds(command: list[str]) -> float:
-    """CPU seconds of a command and its children's; it must end with 0, as SHIP does."""
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment())
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != SHIP:
-            said.seek(0)
-            raise SystemExit(f"{' '.join(command)} failed:\n{said.read().decode()}")
-    return usage.ru_utime + usage.ru_stime
-
-
-def environment() -> dict[str, str]:
-    """This one, without what would change the way pytest and the gate run."""
-    left_out = ("CI", "GITHUB_ACTIONS", "STOPSHIP_STORE", "PYTEST_ADDOPTS")
-    return {name: value for name, value in os.environ.items() if name not in left_out}
-
-
-def suite_of(folder: Path, cases: int) -> Path:
-    """A suite of recorded cases with an accepted baseline, its other stack replayed once."""
-    folder.mkdir(parents=True)
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    (folder / "suite.toml").write_text(_SUITE)
-    rows = [case(number) for number in range(cases)]
-    write_lines(folder / "cases.jsonl", rows)
-    for name, seed in (("good", 1), ("next", 2)):
-        draw = random.Random(seed)
-        write_lines(folder / f"outputs-{name}.jsonl", [output(row, draw) for row in rows])
-        (folder / f"{name}.toml").write_text(_STACK.format(name=name))
-        stopship("pins", "lock", folder / f"{name}.toml")
-    stopship("replay", folder, "--stack", folder / "good.toml")
-    run = next(one for one in (folder / ".stopship" / "runs").iterdir() if one.is_dir()).name
-    stopship("accept", run, "--suite", folder, "--because", "the first baseline")
-    stopship("replay", folder, "--stack", folder / "next.toml")
-    return folder
+    Bytecode is kept, as that of an installed package is, in a folder of its own.
+    """
+    left_out = ("CI", "GITHUB_ACTIONS", "STOPSHIP_STORE", "PYTEST_ADDOPTS", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(bytecode)}
 
 
 def case(number: int) -> dict[str, str]:
@@ -200,13 +218,6 @@ def test_file(folder: Path, text: str) -> Path:
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_it.py").write_text(text)
     return folder
-
-
-def stopship(*arguments: object) -> None:
-    command = [sys.executable, "-m", "stopship", *map(str, arguments)]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 
 
 if __name__ == "__main__":

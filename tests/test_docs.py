@@ -1,7 +1,7 @@
 """Every command that the documentation shows is run, and what it shows as output is what comes out.
 
 A line `…` in shown output stands for any lines. STOPSHIP_UPDATE_GOLDEN=1 writes the outputs anew. A page that
-begins with `<!-- story -->` is run from top to bottom at one desk: a copy of the suites and their fixtures, in git.
+begins with `<!-- story -->` is run from top to bottom at one desk: a copy of suites and fixtures, in git.
 """
 
 import os

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 SUITE_FILE = "suite.toml"
+ITEMS = "stopship_items"
 _KEEPER = pytest.StashKey[Any]()
-_SESSION = "stopship_session"
+_SESSION = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,27 +33,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--stopship-baseline-ref", metavar="GITREF", help="Take rules, labels and pointer from a revision.")
     add("--stopship-allow-blind", action="store_true", help="Go on with rules that can never decide.")
     parser.addini(
-        "stopship_items",
-        "Cases up to which every case is an item of its own; past it, items hold 100.",
-        default="1000",
+        ITEMS, "Cases up to which every case is an item of its own; past it, items hold 100.", default="1000"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    items = str(config.getini(ITEMS))
+    if not (items.isascii() and items.isdecimal() and int(items)):
+        raise pytest.UsageError(f"{ITEMS} = {items[:60]!r}: expected a whole number above 0")
     target = config.getoption("--stopship-json")
-    if target and not hasattr(config, "workerinput"):
-        path = Path(target)
+    if target and not is_worker(config):
+        _make_way(Path(config.invocation_params.dir, target))
+
+
+def _make_way(path: Path) -> None:
+    """A run that ends without a verdict must not leave an earlier, green one."""
+    try:
+        if path.is_dir() or not path.parent.is_dir():
+            raise pytest.UsageError(f"--stopship-json {str(path)!r}: no file can be written there")
         if path.is_file():
-            path.unlink()  # a run that ends without a verdict must not leave a green one
+            path.resolve().unlink()
+    except OSError as err:
+        raise pytest.UsageError(f"--stopship-json {str(path)!r}: {err.strerror}") from err
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.name != SUITE_FILE:
-        return None
-    from stopship.under_pytest.items import SuiteFile
-
-    collected: pytest.Collector = SuiteFile.from_parent(parent, path=file_path)
-    return collected
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process is one of xdist's workers; the other one gives the verdicts."""
+    return hasattr(config, "workerinput")
 
 
 def keeper(config: pytest.Config) -> Any:
@@ -62,6 +69,21 @@ def keeper(config: pytest.Config) -> Any:
 
         config.stash[_KEEPER] = Gatekeeper(config)
     return config.stash[_KEEPER]
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.name != SUITE_FILE:
+        return None
+    from stopship.under_pytest.items import suite_file
+
+    collected: pytest.Collector = suite_file(parent, file_path)
+    return collected
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    met = getattr(collector, "stopship_met", None)  # a suite counts as met even where --lf skips its file
+    if met is not None:
+        met()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -79,17 +101,20 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     return lines
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    if _KEEPER in session.config.stash:
+        session.config.stash[_KEEPER].announce(session)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """xdist, on the controller: give a worker the name under which this session files its evidence."""
-    import uuid
+    """xdist, on the controller: a worker's journal gets this session's name, and all know what was named."""
+    import secrets
 
-    stash = node.config.stash
-    name = stash.setdefault(_NAME, uuid.uuid4().hex[:12])
-    node.workerinput[_SESSION] = name
-
-
-_NAME = pytest.StashKey[str]()
+    node.workerinput["stopship_session"] = node.config.stash.setdefault(_SESSION, secrets.token_hex(6))
+    named = node.config.args_source is pytest.Config.ArgsSource.ARGS
+    node.workerinput["stopship_named"] = [str(one) for one in node.config.args] if named else []
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -110,7 +135,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  # xd
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
-    if hasattr(config, "workerinput"):
+    if is_worker(config):
         if _KEEPER in config.stash:
             output: dict[str, Any] = config.workeroutput  # type: ignore[attr-defined]  # given by xdist
             output["stopship_suites"] = config.stash[_KEEPER].leave()

@@ -14,6 +14,9 @@ GOLDEN = Path(__file__).parent / "golden"
 BEFORE, BROKEN = (str(EXAMPLE / f"{name}.jsonl") for name in ("before", "broken"))
 CALLS = {
     "help": [("--help",), ("compare", "--help"), ("score", "--help"), ("scorers",), ("--version",)],
+    "help-suites": [
+        (one, "--help") for one in ("replay", "gate", "accept", "show", "diff", "repro", "push", "pull")
+    ],
     "errors": [
         ("compare", BEFORE, "nowhere.jsonl", "--key", "id", "--rule", "refusal"),
         ("compare", BEFORE, "examples", "--key", "id", "--rule", "refusal"),

@@ -55,6 +55,14 @@ def test_missing_evidence_on_a_case_that_must_pass_is_void_even_beside_a_failure
     assert "1 case ('c0001') that must pass could not be judged" in found.why
 
 
+def test_a_waiver_excuses_the_cases_that_failed_in_the_accepted_run_and_no_other() -> None:
+    waived, accepted = must(is_waived=True), arm([0.0, 1.0, 1.0])
+    assert must_pass_finding(waived, arm([0.0, 1.0, 1.0]), accepted).decision is Decision.PASS
+    worse = must_pass_finding(waived, arm([0.0, 0.0, 1.0]), accepted)
+    assert (worse.decision, worse.worse_keys) == (Decision.REGRESSION, ("c0001",))
+    assert must_pass_finding(must(), arm([0.0, 1.0, 1.0]), accepted).decision is Decision.REGRESSION
+
+
 def test_no_case_at_all_is_void() -> None:
     rule = must(must_pass=INCIDENTS)
     found = must_pass_finding(rule, arm([1.0], selecting([rule]), cells={"tag": ["sampled"]}), None)

@@ -155,6 +155,11 @@ def test_what_is_not_said_has_its_default() -> None:
     assert read(HEAD + 'labels = ["a", "b"]\n' + REPLAY + RULE).label_columns == ("a", "b")
 
 
+def test_a_rule_may_leave_its_class_open() -> None:
+    rule = RULE.replace('class = "safety"\n', "")
+    assert read(HEAD + REPLAY + rule).rules[0].incident_class == ""
+
+
 def test_a_folder_stands_for_its_suite_file_and_a_byte_order_mark_is_nothing() -> None:
     read(b"\xef\xbb\xbf" + (HEAD + REPLAY + RULE).replace("\n", "\r\n").encode())
     assert read_suite(Path()).path == Path("suite.toml")

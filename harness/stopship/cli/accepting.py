@@ -10,6 +10,7 @@ import click
 from stopship.cli.runs import finds
 from stopship.cli.suites import desk_with, suite_option
 from stopship.errors import UsageError
+from stopship.store.shown import quoted, shown
 
 if TYPE_CHECKING:
     from stopship.model.run import Run
@@ -58,11 +59,13 @@ def accept(
     from stopship.gating.accepting import Decision
     from stopship.gating.accepting import accept as accepted
     from stopship.gating.replay import planned, replay
-    from stopship.gating.repro import stack_file_of
+    from stopship.gating.repro import answering_of
     from stopship.report.runs import accepted_lines
+    from stopship.store.runs import read_run
 
-    at = desk_with(suite_path, finds(run), f"know a run {run!r}")
-    found = at.place.run(run)
+    at = desk_with(suite_path, finds(run), f"know a run {quoted(run)}")
+    folder = at.place.find(run)
+    found = read_run(folder)
     decision = Decision(
         because=because,
         today=datetime.now(tz=UTC).date(),
@@ -72,21 +75,22 @@ def accept(
     )
 
     def redraw(epoch: int) -> "Run":
-        file = stack_file or stack_file_of(at.opened, found)
-        if file is None:
+        answering = at.answering(stack_file) if stack_file else answering_of(at.opened, found)
+        if answering is None:
             raise UsageError(
                 "fresh outputs of the accepted stack are needed, and no stack file here is locked as it",
                 do="name it: --stack FILE",
             )
-        answering = at.answering(file)
         if answering.stack.stack_id != found.head.stack.stack_id:
             raise UsageError(
-                "this is not the stack that the run answered with", where=str(file), do="name another --stack"
+                "this is not the stack that the run answered with",
+                where=shown(answering.path),
+                do="name another --stack",
             )
         plan = planned(at.opened, at.place, answering, repeats=found.head.repeats, epoch=epoch)
         return replay(plan, resume=True, provenance={"started": int(time.time())}).run
 
-    done = accepted(at.opened, at.place, found, decision, redraw)
+    done = accepted(at.opened, at.place, found, decision, redraw, folder=folder)
     path = str(at.place.pointer_path)
     for line in accepted_lines(done.record, done.run, is_redrawn=done.is_redrawn, path=path):
         click.echo(line)
@@ -101,4 +105,4 @@ def _date(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError as err:
-        raise UsageError(f"--until {text!r} is no date", do="write it as YYYY-MM-DD") from err
+        raise UsageError(f"--until {quoted(text)} is no date", do="write it as YYYY-MM-DD") from err

@@ -15,6 +15,7 @@ from stopship.errors import EvidenceError, UsageError
 
 if TYPE_CHECKING:
     from stopship.model.run import Run
+    from stopship.model.suite import Suite
 
 
 @click.command(
@@ -91,19 +92,26 @@ def gate(  # noqa: PLR0913  # one parameter an option
         examples=examples,
         no_examples=no_examples,
     )
-    reports.remove()
-    at = desk(suite, baseline_ref=baseline_ref, expect=expect)
-    sources = [Path(one) for rule in at.opened.rules for one in rule.scorer.reads]
-    refuse_overwriting((at.opened.suite.path, at.place.pointer_path, *sources), reports.files)
-    tell_outlook(at.opened, allow_blind=allow_blind)
-    from stopship.gating.gate import Asked, void_gate
+    written = _make_way(suite, stack_file, reports)
+    from stopship.gating.gate import Asked, void_gate, void_unopened
     from stopship.gating.gate import gate as judged
     from stopship.gating.nextsteps import next_steps
 
+    try:
+        at = desk(suite, baseline_ref=baseline_ref, expect=expect)
+    except EvidenceError as err:
+        record = void_unopened(written, [str(err)])
+        reports.give(record)
+        return record.exit_code
+    sources = [Path(one) for rule in at.opened.rules for one in rule.scorer.reads]
+    refuse_overwriting(sources, reports.files)
+    tell_outlook(at.opened, allow_blind=allow_blind)
     reports = _as_the_suite_says(reports, at)
     try:
         run, notes = _candidate(at, stack_file, candidates, resume=resume, fresh=fresh)
         against = at.place.run(baseline) if baseline else None
+        if against is not None:
+            notes.append(f"compared with {against.short} as asked: anchor and waivers play no part")
     except EvidenceError as err:
         record = void_gate(at.opened, [str(err), *_drifted(err)])
         reports.give(record)
@@ -117,8 +125,30 @@ def gate(  # noqa: PLR0913  # one parameter an option
         notes=tuple(notes),
     )
     record = judged(at.opened, at.place, run, asked)
-    reports.give(record, next_steps(at.place, record, suite, baseline))
+    steps = next_steps(at.place, record, suite, baseline, stack=stack_file, allow_blind=allow_blind)
+    reports.give(record, steps)
     return record.exit_code
+
+
+def _make_way(path: Path, stack_file: Path | None, reports: Reports) -> "Suite":
+    """The suite as written, once earlier reports are gone; none is where a file of the suite lies."""
+    from stopship.gating.opened import named_files
+    from stopship.gating.workplace import find_suite_file
+    from stopship.store.lockfile import lock_path
+    from stopship.store.suitefile import read_suite
+
+    file = find_suite_file(path)
+    try:
+        suite = read_suite(file)
+    except UsageError:
+        refuse_overwriting([file], reports.files)
+        reports.remove()
+        raise
+    named = named_files(suite)
+    stacks = [suite.folder / suite.stack, *([stack_file] if stack_file else [])]
+    refuse_overwriting([*named, *stacks, *map(lock_path, stacks)], reports.files)
+    reports.remove()
+    return suite
 
 
 def _as_the_suite_says(reports: Reports, at: Desk) -> Reports:
@@ -139,12 +169,14 @@ def _candidate(
     at: Desk, stack_file: Path | None, candidates: tuple[str, ...], *, resume: bool, fresh: bool
 ) -> "tuple[Run, list[str]]":
     """The run to judge, and what to say of it."""
+    from stopship.gating.gate import stack_notes
     from stopship.gating.replay import planned, replay
     from stopship.store.runs import merged
 
     notes = [f"rules, labels, scorers and pointer are those of {at.commit[:12]}"] if at.commit else []
     if candidates:
         runs = [at.place.run(one) for one in candidates]
+        notes += stack_notes(at.opened, runs[0])
         if len(runs) == 1:
             return runs[0], notes
         notes.append(f"{len(runs)} shards judged as one run")

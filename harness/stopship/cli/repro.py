@@ -1,10 +1,15 @@
 """`stopship repro`: one case, two stacks, often enough to see whether one of them fails it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from stopship.cli.suites import Desk, desk_with, suite_option
+from stopship.cli.suites import desk_with, suite_option
+from stopship.store.shown import quoted
+
+if TYPE_CHECKING:
+    from stopship.gating.workplace import Workplace
 
 
 @click.command(
@@ -26,15 +31,16 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
 
     Exits 0 whatever comes out: it shows, `gate` decides.
     """
+    from stopship.gating.casefiles import cases_of
     from stopship.gating.repro import Side
     from stopship.gating.repro import repro as reproduced
     from stopship.report.pins import change_lines, diff_lines
     from stopship.report.runs import ShownSide, ShownTally, parting_lines, repro_lines
 
-    def holds(at: Desk) -> bool:
-        return case in at.opened.cases
+    def holds(place: "Workplace") -> bool:
+        return case in cases_of(place.suite)[0]
 
-    at = desk_with(suite_path, holds, f"have a case {case!r}")
+    at = desk_with(suite_path, holds, f"have a case {quoted(case)}")
     found = reproduced(at.opened, at.place, case, good=good, bad=bad, times=times)
 
     def shown(side: Side) -> ShownSide:

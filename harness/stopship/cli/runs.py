@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING
 import click
 
 from stopship.cli.suites import Desk, desk_with, suite_option
-from stopship.errors import StopshipError, UsageError
+from stopship.errors import UsageError
+from stopship.store.shown import quoted, shown
 
 if TYPE_CHECKING:
+    from stopship.gating.workplace import Workplace
     from stopship.model.run import Run
     from stopship.report.runs import Said
 
 _RUN = "RUN is `baseline`, `anchor`, the beginning of an id, or the folder of a run."
 
 
-def finds(name: str) -> Callable[[Desk], bool]:
-    def holds(at: Desk) -> bool:
+def finds(name: str) -> "Callable[[Workplace], bool]":
+    """Whether a suite knows a run of the name. A run that is damaged is found, too."""
+
+    def holds(place: "Workplace") -> bool:
         try:
-            at.place.run(name)
-        except StopshipError:
+            place.find(name)
+        except UsageError:
             return False
         return True
 
@@ -35,14 +39,14 @@ def show(run: str, key: str | None, suite_path: Path | None) -> int:
     """Show what a run is a replay of and how it went, or one case of it in full."""
     from stopship.report.runs import case_lines, run_lines
 
-    at = desk_with(suite_path, finds(run), f"know a run {run!r}")
+    at = desk_with(suite_path, finds(run), f"know a run {quoted(run)}")
     found = at.place.run(run)
     if key is None:
         lines = run_lines(found)
     elif key not in found.rows:
         from stopship.errors import nearest
 
-        raise UsageError(f"the run has no case {key!r}", do=nearest(key, list(found.rows)))
+        raise UsageError(f"the run has no case {quoted(key)}", do=nearest(key, list(found.rows)))
     else:
         row = {**found.rows[key], **at.opened.labels.get(key, {})}
         lines = case_lines(found, key, row, _scores(at, found, key))
@@ -53,18 +57,15 @@ def show(run: str, key: str | None, suite_path: Path | None) -> int:
 
 def _scores(at: Desk, run: "Run", key: str) -> "list[list[Said]]":
     """What each rule says of each output of a case, by today's labels and scorers."""
-    from stopship.gating.evidence import scored_row, trace_of
+    from stopship.gating.evidence import arm_of_one
     from stopship.report.runs import Said
-    from stopship.steps.arm import Scoring
     from stopship.steps.scored import SCORED, STATE_LABELS
 
     if key not in at.opened.cases:
         return [[] for one in run.outcomes if one.key == key]
     found = []
     for one in (one for one in run.outcomes if one.key == key):
-        scoring = Scoring(run.place, at.opened.columns, at.opened.scorers)
-        scoring.add(run.place, scored_row(at.opened, one), b"", trace_of(one))
-        arm = scoring.finish()
+        arm = arm_of_one(at.opened, one, run.place)
         said = []
         for rule in at.opened.rules:
             column = arm.scores[rule.scorer.spec]
@@ -90,7 +91,7 @@ def diff(old: str, new: str, suite_path: Path | None) -> int:
     from stopship.gating.gate import changes_between
     from stopship.report.runs import Moved, diff_lines
 
-    at = desk_with(suite_path, finds(old), f"know a run {old!r}")
+    at = desk_with(suite_path, finds(old), f"know a run {quoted(old)}")
     runs = (at.place.run(old), at.place.run(new))
     if runs[0].head.suite != runs[1].head.suite:
         raise UsageError("these are runs of two suites", do="compare runs of one suite")
@@ -128,9 +129,10 @@ def _outputs(run: "Run") -> dict[str, str]:
 @suite_option
 def push(run: str, suite_path: Path | None) -> int:
     """Copy a sealed run from the working folder into the suite's store, where others find it."""
-    at = desk_with(suite_path, finds(run), f"know a run {run!r}")
-    found = at.place.run(run)
-    at.place.store.put_run(at.place.find(found.id))
+    at = desk_with(suite_path, finds(run), f"know a run {quoted(run)}")
+    folder = at.place.find(run)
+    found = _of_this_suite(at, folder)
+    at.place.store.put_run(folder)
     click.echo(f"run {found.short} is in {at.place.store.name}")
     return 0
 
@@ -142,9 +144,22 @@ def pull(run: str, suite_path: Path | None) -> int:
     """Copy a run from the suite's store into the working folder, verified."""
     from stopship.store.remote import open_store
 
-    at = desk_with(suite_path, finds(run), f"know a run {run!r}")
-    found = at.place.run(run)
-    desk_store = open_store(".", at.place.made())
-    desk_store.put_run(at.place.find(found.id))
-    click.echo(f"run {found.short} is in {at.place.runs}")
+    at = desk_with(suite_path, finds(run), f"know a run {quoted(run)}")
+    folder = at.place.find(run)
+    found = _of_this_suite(at, folder)
+    open_store(".", at.place.made()).put_run(folder)
+    click.echo(f"run {found.short} is in {shown(at.place.runs)}")
     return 0
+
+
+def _of_this_suite(at: Desk, folder: Path) -> "Run":
+    from stopship.store.runs import read_run
+
+    run = read_run(folder)
+    if run.head.suite != at.opened.suite.name:
+        raise UsageError(
+            f"this is a run of the suite {quoted(run.head.suite)}, not of {quoted(at.opened.suite.name)}",
+            where=run.place,
+            do="name its suite with --suite",
+        )
+    return run

@@ -5,7 +5,6 @@ Decides which suite is meant where none is named. Never replays or judges.
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -80,23 +79,26 @@ def desk_of(suite_path: Path | None) -> Desk:
     return desk(suite_path or only_suite(Path.cwd()))
 
 
-def desk_with(suite_path: Path | None, holds: "Callable[[Desk], bool]", what: str) -> Desk:
-    """The suite that `--suite` names, or the one here that holds what is asked for."""
-    from stopship.gating.workplace import only_suite, suites_below
+def desk_with(suite_path: Path | None, holds: "Callable[[Workplace], bool]", what: str) -> Desk:
+    """The suite that `--suite` names, or the one here that holds what is asked for. No other is opened."""
+    from stopship.gating.workplace import only_suite, suites_below, workplace
+    from stopship.store.suitefile import read_suite
 
     found = [suite_path] if suite_path else suites_below(Path.cwd())
     if len(found) < 2:
         return desk(found[0] if found else only_suite(Path.cwd()))
-    fitting = []
+    fitting, faults = [], []
     for one in found:
-        with suppress(StopshipError):  # of the others; the one that is meant is opened again
-            there = desk(one)
-            if holds(there):
-                fitting.append(there)
-    if len(fitting) != 1:
-        held = "none of" if not fitting else f"{len(fitting)} of"
-        raise UsageError(f"{held} the {len(found)} suites here {what}", do="name one with --suite")
-    return fitting[0]
+        try:
+            if holds(workplace(read_suite(one), store=os.environ.get(STORE) or None)):
+                fitting.append(one)
+        except StopshipError as err:
+            faults.append(err)
+    if len(fitting) == 1:
+        return desk(fitting[0])
+    held = "none of" if not fitting else f"{len(fitting)} of"
+    unread = "".join(f"\n  could not be looked into: {one}" for one in faults)
+    raise UsageError(f"{held} the {len(found)} suites here {what}{unread}", do="name one with --suite")
 
 
 def tell_outlook(opened: "OpenSuite", *, allow_blind: bool) -> None:

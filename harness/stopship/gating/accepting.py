@@ -3,9 +3,12 @@
 Decides what may become a baseline: never a VOID run, and a regression only with a reason and an end date.
 """
 
-from collections.abc import Callable, Sequence
+import fcntl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.gating.gate import Asked, gate
@@ -14,9 +17,10 @@ from stopship.gating.workplace import Workplace
 from stopship.model.run import Accepted, Pointer, Run, Waiver
 from stopship.model.verdict import Record, Verdict
 from stopship.store.pointer import write_pointer
-from stopship.store.shown import quoted
+from stopship.store.shown import quoted, shown
 
 NEW = "NEW"  # the verdict of a first baseline
+_NOTHING_TO_JUDGE = "nothing here can be judged without a baseline"  # as `conclude` says it
 Redrawn = Callable[[int], Run]
 """Fresh outputs of the accepted stack, in the epoch given."""
 
@@ -42,23 +46,54 @@ class Accepting:
     lifted: tuple[Waiver, ...]  # waivers that the new baseline no longer needs
 
 
-def accept(opened: OpenSuite, place: Workplace, run: Run, decision: Decision, redraw: Redrawn) -> Accepting:
+def accept(
+    opened: OpenSuite,
+    place: Workplace,
+    run: Run,
+    decision: Decision,
+    redraw: Redrawn,
+    *,
+    folder: Path | None = None,
+) -> Accepting:
     """Judge the run, draw fresh outputs where needed, file them, and move the pointer, in this order.
 
+    `folder`: where the run lies, if not under its id in the workplace. What is filed before the pointer moves
+    does no harm: broken off anywhere, accepting again finishes it.
     Raises EvidenceError for a VOID run, UsageError where a regression is not waived properly.
     """
     if not decision.because.strip():
         raise UsageError("--because is blank", do="say in a sentence why this run is right to compare with")
+    with _alone(place):
+        return _accepted_alone(opened, place, run, decision, redraw, folder)
+
+
+def _accepted_alone(
+    opened: OpenSuite,
+    place: Workplace,
+    run: Run,
+    decision: Decision,
+    redraw: Redrawn,
+    folder: Path | None,
+) -> Accepting:
     pointer = place.pointer()
-    record = gate(opened, place, run, Asked(today=decision.today, is_new_suite=pointer.baseline is None))
-    _refuse(record, decision, opened, is_first=pointer.baseline is None)
+    asked = Asked(today=decision.today, is_new_suite=pointer.baseline is None)
+    record = gate(opened, place, run, asked)
+    broken = _broken(record, is_first=pointer.baseline is None)
+    _check_waiver(decision, opened, broken)
+    _refuse_unwaived(broken, decision, "this run")
     is_redrawn = not run.head.deterministic
     kept = redraw(run.head.epoch + 1) if is_redrawn else run
     if is_redrawn:
-        again = gate(opened, place, kept, Asked(today=decision.today, is_new_suite=pointer.baseline is None))
-        _refuse(again, decision, opened, is_first=pointer.baseline is None)
-    waivers, lifted = _waivers(opened, place, run, decision, pointer)
-    place.store.put_run(place.find(kept.id))
+        again = _broken(gate(opened, place, kept, asked), is_first=pointer.baseline is None)
+        _refuse_unwaived(again, decision, "a fresh draw of the accepted stack")
+    waivers, lifted = _waivers(opened, place, kept, decision, pointer)
+    place.store.put_run(folder if folder is not None and not is_redrawn else place.find(kept.id))
+    if place.pointer() != pointer:
+        raise UsageError(
+            "the pointer was moved while this run was judged",
+            where=shown(place.pointer_path),
+            do="look at what was accepted, then accept again",
+        )
     verdict = NEW if pointer.baseline is None else record.verdict.value
     accepted = _accepted(opened, kept, decision, verdict, waivers)
     history = (*pointer.history, pointer.baseline) if pointer.baseline else pointer.history
@@ -67,13 +102,37 @@ def accept(opened: OpenSuite, place: Workplace, run: Run, decision: Decision, re
     return Accepting(record=record, run=kept, is_redrawn=is_redrawn, lifted=lifted)
 
 
-def _refuse(record: Record, decision: Decision, opened: OpenSuite, *, is_first: bool) -> None:
+@contextmanager
+def _alone(place: Workplace) -> Iterator[None]:
+    """One acceptance of a suite at a time. The lock is the kernel's: it goes when the process dies."""
+    path = place.made() / "accepting"
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as err:
+            raise UsageError(
+                "another run of this suite is being accepted", where=shown(path), do="wait for it, or end it"
+            ) from err
+        yield
+
+
+def _broken(record: Record, *, is_first: bool) -> list[str]:
+    """The rules that the run breaks. Raises EvidenceError for a VOID run."""
     if record.verdict is Verdict.VOID and not (is_first and _is_silent(record)):
         raise EvidenceError(
             "a VOID run cannot be accepted: " + "; ".join(record.reasons[:3]),
             do="mend the evidence and replay",
         )
     broken = sorted({one.rule for one in record.findings if one.is_broken})
+    if is_first and broken:
+        raise UsageError(
+            f"this run breaks {', '.join(broken)}, which need no baseline",
+            do="mend the stack before it becomes what others are compared with",
+        )
+    return broken
+
+
+def _check_waiver(decision: Decision, opened: OpenSuite, broken: Sequence[str]) -> None:
     ids = [one.id for one in opened.own_rules]
     for rule in decision.waived:
         if rule not in ids:
@@ -90,15 +149,13 @@ def _refuse(record: Record, decision: Decision, opened: OpenSuite, *, is_first: 
         )
     if decision.until is not None and decision.until < decision.today:
         raise UsageError(f"--until {decision.until} has passed", do="name a day to come")
-    if is_first and broken:
-        raise UsageError(
-            f"this run breaks {', '.join(broken)}, which need no baseline",
-            do="mend the stack before it becomes what others are compared with",
-        )
+
+
+def _refuse_unwaived(broken: Sequence[str], decision: Decision, what: str) -> None:
     unwaived = [one for one in broken if one not in decision.waived]
     if unwaived:
         raise UsageError(
-            f"this run is a STOP: {', '.join(unwaived)} got worse",
+            f"{what} is a STOP: {', '.join(unwaived)} got worse",
             do=f"mend it, or accept the loss for a time: --accept-regression {quoted(unwaived[0])} "
             "--until YYYY-MM-DD --because TEXT",
         )
@@ -106,7 +163,7 @@ def _refuse(record: Record, decision: Decision, opened: OpenSuite, *, is_first: 
 
 def _is_silent(record: Record) -> bool:
     """Whether a first run is VOID only because no rule can judge it without a baseline."""
-    return not record.findings and record.candidate is not None
+    return not record.findings and record.reasons == (_NOTHING_TO_JUDGE,)
 
 
 def _waivers(

@@ -72,6 +72,8 @@ def begin(folder: Path, *, today: date, store: str | None = None) -> Begun:
 
 
 def _name(folder: Path) -> str:
+    if "\0" in str(folder):
+        raise UsageError("is not a path", where=shown(folder), do="check the path")
     name = folder.name if folder.name not in ("", "..") else folder.absolute().resolve().name
     if not name.strip() or not name.isprintable() or "\\" in name or len(name) > LONGEST_NAME:
         what = f"{quoted(name)} cannot name a suite"
@@ -85,8 +87,8 @@ def _refuse_taken(folder: Path) -> None:
         is_folder = folder.is_dir()
         is_there = is_folder or folder.is_symlink() or folder.exists()
         is_empty = is_folder and next(folder.iterdir(), None) is None
-    except (OSError, ValueError) as err:  # ValueError: a NUL character
-        reason = getattr(err, "strerror", None) or str(err)
+    except OSError as err:
+        reason = err.strerror or str(err)
         raise UsageError(
             f"cannot be looked into: {shown(reason)}", where=shown(folder), do="name another folder"
         ) from err

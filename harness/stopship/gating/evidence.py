@@ -6,7 +6,7 @@ Decides what makes a comparison VOID. Never scores against the other arm.
 from collections.abc import Sequence
 
 from stopship.gating.opened import OpenSuite
-from stopship.model.case import Lost, Trace
+from stopship.model.case import Json, Lost, Trace
 from stopship.model.run import Outcome, Run, Status
 from stopship.model.stack import Kind
 from stopship.steps.arm import Arm, Scoring, merged
@@ -15,20 +15,30 @@ from stopship.store.shown import quoted
 
 def arm_of(opened: OpenSuite, run: Run, name: str) -> Arm:
     """Every case of the run that the suite still has, scored by today's scorers and labels."""
-    samples = []
-    for sample in range(run.head.repeats):
-        scoring = Scoring(name, opened.columns, opened.scorers)
-        for one in run.outcomes:
-            if one.sample == sample and one.key in opened.cases:
-                row = scored_row(opened, one)
-                scoring.add(f"{name}, case {quoted(one.key)}", row, b"", trace_of(one))
-        samples.append(scoring.finish())
+    scored = [Scoring(name, opened.columns, opened.scorers) for _ in range(run.head.repeats)]
+    for one in run.outcomes:
+        if one.key in opened.cases:
+            row = scored_row(opened, one)
+            scored[one.sample].add(f"{name}, case {quoted(one.key)}", row, b"", trace_of(one))
+    samples = [one.finish() for one in scored]
     return samples[0] if len(samples) == 1 else merged(samples)
 
 
-def scored_row(opened: OpenSuite, outcome: Outcome) -> dict[str, object]:
-    """What scorers see as the row: the case, its labels, and what the target told beside them."""
-    return {**outcome.trace, **opened.cases[outcome.key], **opened.labels.get(outcome.key, {})}
+def arm_of_one(opened: OpenSuite, outcome: Outcome, name: str) -> Arm:
+    """One output scored alone; columns that this case lacks are no fault, as others have them."""
+    scoring = Scoring(name, opened.columns, opened.scorers)
+    scoring.add(f"{name}, case {quoted(outcome.key)}", scored_row(opened, outcome), b"", trace_of(outcome))
+    return scoring.so_far
+
+
+def scored_row(opened: OpenSuite, outcome: Outcome) -> dict[str, Json]:
+    """What scorers see as the row: the case and its labels; beside them scores that were recorded.
+
+    What the target tells is the trace. Only a field that a `column(…)` rule names, and that is a column of no
+    case, no label and nothing else in the suite, is taken from there: no target writes its own label.
+    """
+    told = {name: outcome.trace[name] for name in opened.told_scores if name in outcome.trace}
+    return {**told, **opened.row(outcome.key)}
 
 
 def trace_of(outcome: Outcome) -> Trace | Lost:
@@ -50,10 +60,16 @@ def candidate_faults(opened: OpenSuite, run: Run) -> list[str]:
     head, faults = run.head, []
     if head.suite != opened.suite.name:
         return [f"{run.place} is a run of the suite {quoted(head.suite)}, not of {quoted(opened.suite.name)}"]
-    if head.cases != opened.cases_digest:
-        changed = [key for key, one in head.planned.items() if opened.case_digests.get(key) != one]
-        new = [key for key in opened.cases if key not in head.planned]
-        what = _some(changed, "changed or removed") + _some(new, "new") or "the cases"
+    if head.target != opened.suite.replay.target:
+        faults.append(
+            f"{run.place} was answered by the target {quoted(head.target)}, and the suite says "
+            f"{quoted(opened.suite.replay.target)}; replay again"
+        )
+    odd = [key for key, one in head.planned.items() if opened.case_digests.get(key) != one]
+    if head.cases != opened.cases_digest or odd:
+        new = [] if head.selection else [key for key in opened.cases if key not in head.planned]
+        some = [_some(odd, "changed or removed"), _some(new, "new")]
+        what = ", ".join(one for one in some if one) or "others than those that were planned"
         faults.append(f"the cases have changed since {run.place} was replayed: {what}; replay again")
     elif missing := [key for key in opened.cases if key not in head.planned]:
         chosen = f" ({head.selection})" if head.selection else ""

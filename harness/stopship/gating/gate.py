@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from stopship.errors import EvidenceError
+from stopship.errors import EvidenceError, UsageError
 from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults
 from stopship.gating.opened import OpenSuite
-from stopship.gating.workplace import ANCHOR, BASELINE, Workplace
+from stopship.gating.workplace import ANCHOR, BASELINE, CACHE, Workplace
 from stopship.model.change import PinChange
+from stopship.model.columns import Columns
 from stopship.model.rule import Rule
 from stopship.model.run import Accepted, Run
 from stopship.model.stack import Pin, PinnedFile
+from stopship.model.suite import Suite
 from stopship.model.verdict import EXIT_CODES, ArmPin, Record, Verdict
 from stopship.steps.arm import Arm
 from stopship.steps.conclude import About, conclude, conclude_alone, void
@@ -22,6 +24,8 @@ from stopship.steps.judge import Reference
 from stopship.steps.pair import pair
 from stopship.steps.pindiff import Read, compare
 from stopship.store.contents import Contents
+from stopship.store.lockfile import lock_path, read_lock
+from stopship.store.shown import quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,12 @@ def gate(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -> R
         return _judged(opened, place, candidate, asked)
     except EvidenceError as err:
         return void_gate(opened, [str(err)])
+
+
+def void_unopened(suite: Suite, reasons: Sequence[str]) -> Record:
+    """The record where not even the cases or labels of the suite could be read."""
+    record = void("", (), Columns(key=suite.columns.key), alpha=suite.decide.alpha)
+    return replace(record, reasons=tuple(reasons), suite=suite.name)
 
 
 def void_gate(opened: OpenSuite, reasons: Sequence[str], notes: Sequence[str] = ()) -> Record:
@@ -90,10 +100,12 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         )
     else:
         references, said = _references(opened, place, after, baseline, accepted, asked)
+        waived = _in_force(accepted, asked)
+        rules = [replace(one, is_waived=one.id in waived) for one in opened.rules]
         before = _arm(opened, baseline, asked, "baseline")
         record = conclude(
             pair(before, after, opened.columns, lost_limit=about.lost_limit),
-            opened.rules,
+            rules,
             opened.columns,
             alpha=alpha,
             allow=allow,
@@ -102,7 +114,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
                 about,
                 baseline=_pin(baseline),
                 changes=changes_between(place, baseline, candidate),
-                notes=(*asked.notes, *said, *_since(opened, accepted)),
+                notes=(*asked.notes, *said, *_since(opened, accepted), *_removed(opened, baseline)),
             ),
             references=references,
         )
@@ -141,22 +153,32 @@ def _references(
     found: list[Reference] = []
     said = []
     anchor = place.pointer().anchor
-    cumulative = [_anchored(one) for one in opened.rules if one.anchor_margin is not None]
+    today = asked.today
+    waived = {one.rule for one in accepted.waivers if date.fromisoformat(one.until) >= today}
+    measured = [one for one in opened.rules if one.anchor_margin is not None and one.id not in waived]
+    cumulative = [_anchored(one) for one in measured]
     if anchor is not None and cumulative and anchor.run != baseline.id:
         run = place.kept(anchor.run)
         found.append(_reference(opened, "anchor", run, after, cumulative))
         said.append(f"anchor {run.short}, accepted {anchor.accepted}")
     for waiver in accepted.waivers:
-        if date.fromisoformat(waiver.until) >= asked.today:
+        if waiver.rule in waived:
             said.append(f"waiver until {waiver.until} for {waiver.rule}: {waiver.because}")
             continue
         said.append(
             f"the waiver for {waiver.rule} ended on {waiver.until}: held to {waiver.before[:12]} again"
         )
-        rules = [one for one in opened.rules if one.id == waiver.rule]
-        run = place.kept(waiver.before)
-        found.append(_reference(opened, "waiver", run, after, rules))
+        rules = [one for one in opened.rules if one.id == waiver.rule and one.margin is not None]
+        if rules:
+            run = place.kept(waiver.before)
+            found.append(_reference(opened, "waiver", run, after, rules))
     return tuple(found), said
+
+
+def _in_force(accepted: Accepted | None, asked: Asked) -> frozenset[str]:
+    """Rules whose regression is accepted to this day."""
+    waivers = accepted.waivers if accepted is not None else ()
+    return frozenset(one.rule for one in waivers if date.fromisoformat(one.until) >= asked.today)
 
 
 def _reference(opened: OpenSuite, kind: str, run: Run, after: Arm, rules: Sequence[Rule]) -> Reference:
@@ -182,7 +204,10 @@ def _since(opened: OpenSuite, accepted: Accepted | None) -> list[str]:
     now = opened.rule_texts
     for rule in sorted(now.keys() | accepted.rules.keys()):
         old, new = accepted.rules.get(rule), now.get(rule)
-        if old is None:
+        if rule in opened.settings:
+            if old is not None and new is not None and old != new:
+                said.append(f"{rule} has changed since the baseline was accepted: {_difference(old, new)}")
+        elif old is None:
             said.append(f"rule {rule} is new since the baseline was accepted: {new}")
         elif new is None:
             said.append(f"rule {rule} is gone since the baseline was accepted; it was: {old}")
@@ -196,6 +221,22 @@ def _since(opened: OpenSuite, accepted: Accepted | None) -> list[str]:
                 f"the scorer {spec} has changed since the baseline was accepted: both runs were scored anew"
             )
     return said
+
+
+def _removed(opened: OpenSuite, baseline: Run) -> list[str]:
+    """Cases that the baseline has and the suite has given up, each with its reason."""
+    gone = [(key, why) for key, why in opened.suite.removed if key in baseline.head.planned]
+    return [f"removed since the baseline: {quoted(key)}: {why}" for key, why in gone]
+
+
+def stack_notes(opened: OpenSuite, candidate: Run) -> list[str]:
+    """Said where the candidate answered with another stack than the suite's own."""
+    path = opened.folder / opened.suite.stack
+    try:
+        is_own = read_lock(lock_path(path)).stack_id == candidate.head.stack.stack_id
+    except (EvidenceError, UsageError):
+        is_own = False
+    return [] if is_own else [f"the candidate's stack is not the one that {opened.suite.stack} is locked as"]
 
 
 def _difference(old: str, new: str) -> str:
@@ -220,7 +261,7 @@ def kept_texts(place: Workplace) -> Read:
     """The texts of pins, from wherever this suite keeps them: its store, and beside its stack files."""
     roots = [place.suite.folder / place.suite.stack]
     folders = [one for one in (place.store.local, *(root.parent for root in roots)) if one is not None]
-    folders += [place.folder / "cache"]
+    folders += [place.folder / CACHE]
     kept = [Contents(one) for one in folders]
 
     def read(pin: Pin, file: PinnedFile | None) -> bytes | None:

@@ -8,25 +8,41 @@ import shlex
 from pathlib import Path
 
 from stopship.gating.workplace import BASELINE, Workplace
+from stopship.model.run import SHORT_ID
 from stopship.model.verdict import Record, Verdict
 
 
-def next_steps(place: Workplace, record: Record, suite: Path, baseline: str | None = None) -> list[str]:
+def next_steps(
+    place: Workplace,
+    record: Record,
+    suite: Path,
+    baseline: str | None = None,
+    *,
+    stack: Path | None = None,
+    allow_blind: bool = False,
+) -> list[str]:
     """For a first run, how it becomes the baseline; for a worse one, how its worst case is looked at."""
-    named = ["--suite", _near(suite)]
-    run = record.candidate.run[:12] if record.candidate is not None else ""
+    run = record.candidate.run[:SHORT_ID] if record.candidate is not None else ""
     if not run:
         return []
+    named = ["--suite", _near(suite)]
+    given = ["--stack", _near(stack)] if stack is not None else []
     if record.verdict is Verdict.VOID and record.baseline is None and place.pointer().baseline is None:
+        blind = ["--allow-blind"] if allow_blind else []
         return _printable(
-            ["stopship", "replay", _near(suite)],
-            ["stopship", "accept", run, *named, "--because", "first baseline"],
+            ["stopship", "replay", _near(suite), *given, *blind],
+            ["stopship", "accept", run, *named, *given, "--because", "first baseline"],
         )
     if record.verdict not in (Verdict.STOP, Verdict.UNDECIDED) or not record.examples:
         return []
-    good = ["--good", baseline or BASELINE]
-    words = ["repro", record.examples[0].key, *named, *good, "--bad", run, "--times", "10"]
-    return _printable(["stopship", *words])
+    key = record.examples[0].key
+    if record.baseline is None:
+        return _printable(["stopship", "show", run, *named, f"--case={key}"])
+    is_elsewhere = place.pointer_folder is not None  # the pointer here may name another run
+    good = baseline or (record.baseline.run[:SHORT_ID] if is_elsewhere else BASELINE)
+    case = ["--", key] if key.startswith("-") else []
+    words = [*named, "--good", good, "--bad", run, "--times", "10", *case]
+    return _printable(["stopship", "repro", *([] if case else [key]), *words])
 
 
 def _printable(*lines: list[str]) -> list[str]:

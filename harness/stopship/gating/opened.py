@@ -3,14 +3,16 @@
 Decides which rows the target sees (cases without labels) and which the scorers see (both). Never replays.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stopship.errors import EvidenceError, UsageError, nearest
+from stopship.errors import UsageError, nearest
+from stopship.gating.casefiles import Row, cases_of, labels_at, labels_of, without
 from stopship.model.canonical import digest, digest_of_set
 from stopship.model.case import Json
-from stopship.model.columns import Columns, Group, cell_text
+from stopship.model.columns import Columns, Group
 from stopship.model.rule import Rule
 from stopship.model.run import case_digest
 from stopship.model.score import Scorer
@@ -18,15 +20,13 @@ from stopship.model.suite import Suite
 from stopship.pipeline import answered_rule
 from stopship.ruling import rule_text, rules_of_suite, scorers_of
 from stopship.steps.outlook import CaseTable, Outlook, outlook
-from stopship.store import tables
-from stopship.store.shown import at, quoted, shown
+from stopship.store.shown import quoted, shown
 from stopship.store.suitefile import read_suite
 
 WORK = ".stopship"  # beside the suite file: cache, runs in progress, runs that nobody accepted or pushed
 POINTER = "baseline.json"
 EXPECTED = "expected"  # the column that is taken where none is named
-
-Row = Mapping[str, Json]
+_FILES = re.compile(r"[^\s'\"(),=:]+\.(?:py|json)(?=[:'\"),\s]|$)")  # in the text of a scorer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,7 @@ class OpenSuite:
     outlook: Outlook
     cases_digest: str
     labels_digest: str
+    told_scores: frozenset[str]  # fields of a trace that are scores already, for rules with `column(…)`
 
     @property
     def folder(self) -> Path:
@@ -60,8 +61,29 @@ class OpenSuite:
 
     @property
     def rule_texts(self) -> dict[str, str]:
-        """What every rule of the suite tolerates, by id."""
-        return {one.id: rule_text(one) for one in self.own_rules}
+        """What every rule of the suite tolerates, by id; and in brackets how findings become a verdict."""
+        return {**{one.id: rule_text(one) for one in self.own_rules}, **self.settings}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """`[decide]`, `[cohorts]` and `[columns]`, each on one line; no rule has such an id."""
+        suite, names = self.suite, self.columns
+        undecided = "allow" if suite.decide.allow_undecided else "hold"
+        cohorts = [
+            f"{one.column}={','.join(f'{value}:{mode.value}' for value, mode in one.modes) or 'guard'}"
+            for one in suite.cohorts
+        ]
+        cohorts += [
+            f"{one.name}={'&'.join(map(str, one.where))}:{one.mode.value if one.mode else 'guard'}"
+            for one in suite.named
+        ]
+        told = {"input": names.input, "expected": names.expected, "cluster": names.cluster}
+        return {
+            "[decide]": f"alpha={suite.decide.alpha!r} undecided={undecided} "
+            f"errors={suite.replay.lost_limit!r}",
+            "[cohorts]": " ".join(sorted(cohorts)) or "none",
+            "[columns]": " ".join(f"{what}={name}" for what, name in told.items() if name) or "none",
+        }
 
     @property
     def own_rules(self) -> tuple[Rule, ...]:
@@ -73,15 +95,21 @@ class OpenSuite:
         return {one.spec: one.digest for one in self.scorers}
 
     @property
+    def scorers_digest(self) -> str:
+        """One digest of what scores for which rule: code and arguments."""
+        return digest({one.id: one.scorer.digest for one in self.own_rules})
+
+    @property
     def rules_digest(self) -> str:
-        """One digest of every rule and of how findings become a verdict."""
+        """One digest of what every rule tolerates, and of how findings become a verdict; scorers apart."""
+        bare = [replace(one, scorer=replace(one.scorer, spec="")) for one in self.own_rules]
+        names = self.columns
+        named = [[one.name, [str(it) for it in one.where]] for one in names.groups]
+        modes = [list(one) for one in names.modes]
+        told = [list(names.cohorts), modes, named, names.input, names.expected, names.cluster]
         decide = self.suite.decide
-        cohorts = [
-            [one.column, [[value, mode.value] for value, mode in one.modes]] for one in self.suite.cohorts
-        ]
-        named = [[one.name, [str(it) for it in one.where], str(one.mode)] for one in self.suite.named]
         settings = [decide.alpha, decide.allow_undecided, self.suite.replay.lost_limit]
-        return digest([[rule_text(one) for one in self.own_rules], settings, cohorts, named])
+        return digest([sorted(rule_text(one) for one in bare), settings, told])
 
     def row(self, key: str) -> dict[str, Json]:
         """A case with its labels, as scorers and conditions see it."""
@@ -103,11 +131,11 @@ def open_suite(
     own = read_suite(path)
     judge = read_suite(judged_by) if judged_by is not None else own
     suite = _judged(own, judge)
-    cases, places = _cases(own)
-    labels = _labels(own, cases, places)
+    cases, places = cases_of(own)
+    labels: dict[str, Row] = {**labels_of(own, cases, places)}
     if judged_by is not None:
-        labels = {**labels, **_labels_at(judge, cases)}
-    bare = {key: _without(row, own.label_columns) for key, row in cases.items()}
+        labels = labels_at(judge, cases, labels)
+    bare = {key: without(row, own.label_columns) for key, row in cases.items()}
     scorers = scorers_of(judge)
     rules = (*_expecting(rules_of_suite(judge, scorers), expect), answered_rule())
     columns = _columns(suite, rules, cases, labels)
@@ -130,8 +158,34 @@ def open_suite(
             repeats=suite.replay.repeats,
         ),
         cases_digest=digest_of_set([bytes.fromhex(one) for one in digests.values()]),
-        labels_digest=digest_of_set([bytes.fromhex(digest([key, row])) for key, row in labels.items()]),
+        told_scores=_told_scores(rules, columns, rows),
+        labels_digest=digest_of_set(
+            [bytes.fromhex(digest([key, row])) for key, row in labels.items() if row]
+        ),
     )
+
+
+def _told_scores(rules: Sequence[Rule], columns: Columns, rows: Sequence[Row]) -> frozenset[str]:
+    """What `column(…)` rules read and nothing in the suite is called: no target writes its own label."""
+    needs = {need for one in rules for need in one.scorer.needs}
+    wanted = {need.removeprefix("column:") for need in needs if need.startswith("column:")}
+    if not wanted:
+        return frozenset()
+    taken = {*columns.named(), *(one.column for group in columns.groups for one in group.where)}
+    return frozenset(wanted - taken.union(*rows))
+
+
+def named_files(suite: Suite) -> tuple[Path, ...]:
+    """Every file that the suite file names, and it itself: no report may be written over them."""
+    texts = [one.score for one in suite.rules]
+    target = suite.replay.target.rpartition(":")[0]
+    named = [*suite.cases, suite.labels, suite.stack, target, *scorer_files(texts), POINTER]
+    return (suite.path, *(suite.folder / one for one in named if one))
+
+
+def scorer_files(texts: Sequence[str]) -> list[str]:
+    """The files that texts of scorers name, as they are written."""
+    return [found for one in texts for found in _FILES.findall(one)]
 
 
 def blind_fault(opened: OpenSuite, *, allow_blind: bool) -> UsageError | None:
@@ -164,103 +218,9 @@ def _judged(own: Suite, judge: Suite) -> Suite:
         cohorts=judge.cohorts,
         named=judge.named,
         rules=judge.rules,
+        columns=judge.columns,
         replay=replace(own.replay, lost_limit=judge.replay.lost_limit, cluster=judge.replay.cluster),
     )
-
-
-def _cases(suite: Suite) -> tuple[dict[str, dict[str, Json]], dict[str, str]]:
-    cases: dict[str, dict[str, Json]] = {}
-    places: dict[str, str] = {}
-    for name in suite.cases:
-        for key, row, place in _keyed(suite, suite.folder / name):
-            if key in cases:
-                raise EvidenceError(
-                    f"the key {quoted(key)} stands twice, first at {places[key]}",
-                    where=place,
-                    do="every case of a suite has a key of its own",
-                )
-            cases[key], places[key] = row, place
-    gone = [key for key, _ in suite.removed if key in cases]
-    if gone:
-        raise UsageError(
-            f"[removed] names {quoted(gone[0])}, which is still a case",
-            where=shown(suite.path),
-            do=f"take it out of [removed], or out of {places[gone[0]]}",
-        )
-    return cases, places
-
-
-def _keyed(suite: Suite, path: Path) -> Iterator[tuple[str, dict[str, Json], str]]:
-    column, name = suite.columns.key, shown(path)
-    for row in tables.rows(path):
-        place = at(name, row.place)
-        cell = row.values.get(column)
-        key = cell_text(cell) if isinstance(cell, str | int | float) and not isinstance(cell, bool) else ""
-        if not key.strip():
-            found = "is missing" if column not in row.values else "holds no text"
-            raise EvidenceError(
-                f"the key column {quoted(column)} {found}",
-                where=place,
-                do=f"give every row a key, or name its column in [columns]: "
-                f"{nearest(column, sorted(row.values))}",
-            )
-        yield key, row.values, place
-
-
-def _labels(suite: Suite, cases: Mapping[str, Row], places: Mapping[str, str]) -> dict[str, dict[str, Json]]:
-    """Labels by key: of the labels file, or the label columns of the cases."""
-    labels: dict[str, dict[str, Json]] = {}
-    if suite.label_columns:
-        seen = {name for row in cases.values() for name in row}
-        for name in suite.label_columns:
-            if name not in seen:
-                raise UsageError(
-                    f"labels names the column {quoted(name)}, which no case has",
-                    where=shown(suite.path),
-                    do=nearest(name, sorted(seen)),
-                )
-        return {
-            key: {name: row[name] for name in suite.label_columns if name in row}
-            for key, row in cases.items()
-        }
-    if not suite.labels:
-        return labels
-    known = {key for key, _ in suite.removed}
-    first: dict[str, str] = {}
-    for key, row, place in _keyed(suite, suite.folder / suite.labels):
-        if key in first:
-            raise EvidenceError(
-                f"the key {quoted(key)} is labelled twice, first at {first[key]}",
-                where=place,
-                do="keep one line of labels for a case",
-            )
-        first[key] = place
-        if key in known:
-            continue
-        if key not in cases:
-            raise EvidenceError(
-                f"labels a case that is not there: {quoted(key)}", where=place, do=nearest(key, sorted(cases))
-            )
-        labels[key] = _without(row, (suite.columns.key,))
-        shared = sorted(labels[key].keys() & cases[key].keys())
-        if shared:
-            raise EvidenceError(
-                f"{quoted(shared[0])} is a label here and a column of the case at {places[key]}",
-                where=place,
-                do="a label is no part of what was asked: keep it in one of the two files",
-            )
-    return labels
-
-
-def _labels_at(judge: Suite, cases: Mapping[str, Row]) -> dict[str, dict[str, Json]]:
-    """The labels of another revision, of cases that still exist."""
-    there, places = _cases(judge)
-    found = _labels(judge, there, places)
-    return {key: row for key, row in found.items() if key in cases}
-
-
-def _without(row: Row, names: Sequence[str]) -> dict[str, Json]:
-    return {name: value for name, value in row.items() if name not in names} if names else dict(row)
 
 
 def _expecting(rules: Sequence[Rule], expect: Sequence[str]) -> list[Rule]:

@@ -4,12 +4,13 @@ Decides what a replay must hold and what may be served from an earlier one. Neve
 """
 
 import platform
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from stopship import __version__
-from stopship.errors import UsageError
+from stopship.errors import EvidenceError, UsageError
 from stopship.gating.engine import Engine, Job
 from stopship.gating.opened import OpenSuite
 from stopship.gating.selection import Selection
@@ -17,7 +18,7 @@ from stopship.gating.stacking import Answering
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Case, Json
-from stopship.model.run import Outcome, Run, RunHead
+from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import OUTPUTS, RECORDED
 from stopship.parts.targets.python import PythonTarget, load_target
 from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
@@ -25,7 +26,7 @@ from stopship.store import tables
 from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
 from stopship.store.runs import read_run, seal_run
-from stopship.store.shown import shown
+from stopship.store.shown import quoted, shown
 
 Told = Callable[[int, int], None]
 """Called with (outcomes so far, outcomes in all)."""
@@ -53,9 +54,13 @@ class Replay:
 
     @property
     def identity(self) -> str:
-        """A digest of all that is known to decide what comes out: plan, target's file, versions."""
+        """A digest of all that is known to decide what comes out: plan, target's file, settings, versions."""
+        suite = self.opened.suite
         code = self.target.digest if isinstance(self.target, PythonTarget) else RECORDED
-        return digest([self.head.plan_digest, code, platform.python_version(), __version__])
+        columns = suite.columns
+        read = [columns.input, columns.output, columns.latency, columns.cost]  # rules and labels are not here
+        settings = [code, suite.replay.timeout_s, read, platform.python_version(), __version__]
+        return digest([self.head.plan_digest, settings])
 
     @property
     def journal_folder(self) -> Path:
@@ -125,9 +130,22 @@ class Replay:
         if not run_id.isalnum() or not folder.is_dir():
             return None
         run = read_run(folder)
-        if run.head.plan_digest != self.head.plan_digest:
+        if run.head.plan_digest != self.head.plan_digest or self._is_void(run):
             return None
         return Replayed(run=run, folder=folder, is_served=True, ignored=self.ignored)
+
+    def _is_void(self, run: Run) -> bool:
+        """Whether infrastructure lost so much that asking again is the remedy."""
+        lost = sum(1 for one in run.outcomes if one.status is Status.LOST)
+        return lost > self.opened.suite.replay.lost_limit * len(run.outcomes)
+
+    def forget(self) -> None:
+        """Serve nothing any more, and clear away a damaged run that stands where the new one may have to."""
+        try:
+            self.served()
+        except EvidenceError:
+            shutil.rmtree(self.place.runs / self.served_path.read_text("ascii").strip())
+        self.served_path.unlink(missing_ok=True)
 
 
 def planned(
@@ -156,7 +174,7 @@ def planned(
         selection="; ".join([*([named] if named else []), *said]),
         deterministic=plan.deterministic,
     )
-    target = _recorded(opened, answering, keys) if plan.target == RECORDED else _python(opened)
+    target = _recorded(opened, answering, keys) if plan.target == RECORDED else _python(opened, answering)
     return Replay(opened=opened, place=place, answering=answering, head=head, target=target)
 
 
@@ -170,16 +188,19 @@ def replay(
 ) -> Replayed:
     """Answer what is planned, and seal it. An unfinished replay of the same plan must be resumed or dropped.
 
-    Raises UsageError where one is left over, EvidenceError for damaged working state.
+    Raises UsageError where one is left over, EvidenceError for damaged working state; `fresh` clears it away.
     """
     if not fresh and (served := plan.served()) is not None:
         return served
     recorded = plan.recorded
     if recorded is not None:
+        if fresh:
+            plan.forget()
         return plan.sealed(recorded, provenance or {})
     plan.place.made()
     with Journal(plan.journal_folder, plan.identity) as journal:
         if fresh:
+            plan.forget()
             journal.drop()
         done = {(one.key, one.sample): one for one in journal.outcomes()}
         if done and not resume:
@@ -196,12 +217,22 @@ def replay(
                     tell(len(done), plan.total)
         sealed = plan.sealed(list(done.values()), provenance or {})
         journal.drop()
+        shutil.rmtree(plan.journal_folder, ignore_errors=True)  # empty but for its lock, which is held
     return sealed
 
 
-def _python(opened: OpenSuite) -> PythonTarget:
+def _python(opened: OpenSuite, answering: Answering) -> PythonTarget:
+    """The target, once it is known that its code is a pin: else a change of it would go unseen."""
     file, _, function = opened.suite.replay.target.rpartition(":")
-    return load_target(opened.folder / file, function, shown(opened.suite.path))
+    target = load_target(opened.folder / file, function, shown(opened.suite.path))
+    pinned = {one.digest for pin in answering.stack.stack.pins for one in pin.files}
+    if target.digest not in pinned:
+        raise EvidenceError(
+            f"no pin of the stack holds the target {quoted(file)}: a change of it would go unseen",
+            where=shown(answering.path),
+            do='write [code] with paths = ["…"] that names it or its folder, and lock the stack',
+        )
+    return target
 
 
 def _recorded(opened: OpenSuite, answering: Answering, keys: tuple[str, ...]) -> RecordedOutputs:

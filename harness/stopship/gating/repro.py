@@ -7,26 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stopship.errors import EvidenceError, UsageError
-from stopship.gating.evidence import scored_row, trace_of
+from stopship.errors import UsageError
+from stopship.gating.evidence import arm_of_one
 from stopship.gating.gate import kept_texts
 from stopship.gating.opened import OpenSuite
 from stopship.gating.replay import planned
 from stopship.gating.selection import Selection
-from stopship.gating.stacking import answering
+from stopship.gating.stacking import Answering, answering, answering_as
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
+from stopship.model.case import Json
 from stopship.model.change import PinChange
 from stopship.model.rule import ANSWERED, Rule
-from stopship.model.run import Outcome, Run
+from stopship.model.run import Outcome, Run, Status
 from stopship.model.score import Direction
 from stopship.model.stack import Stack
-from stopship.steps.arm import Arm, Scoring
+from stopship.model.suite import RECORDED
 from stopship.steps.parting import Parting, parting
 from stopship.steps.pindiff import compare
-from stopship.steps.scored import SCORED, UNSCORED
+from stopship.steps.scored import SCORED, UNSCORED, ScoreColumn
 from stopship.steps.stats.fisher import at_least_as_many
-from stopship.store.lockfile import lock_path, read_lock
 from stopship.store.shown import quoted, shown
 
 
@@ -77,16 +77,18 @@ class Repro:
 
 
 def repro(opened: OpenSuite, place: Workplace, key: str, *, good: str, bad: str, times: int) -> Repro:
-    """Each side is a stack file, a run, `baseline` or `anchor`; a run whose stack is at hand is asked anew."""
+    """Each side is a stack file, a run, `baseline` or `anchor`; a run whose stack is here is asked anew."""
     Selection(keys=(key,)).of(opened)
     sides = [_side(opened, place, key, name, times) for name in (good, bad)]
     read = kept_texts(place)
+    tallies, shown_pair = _tallies(opened, sides[0], sides[1])
+    first, second = (side.outcomes[i] for side, i in zip(sides, shown_pair))
     return Repro(
         key=key,
         good=sides[0],
         bad=sides[1],
-        tallies=tuple(_tallies(opened, sides[0], sides[1])),
-        parting=parting(sides[0].outcomes[0].trace, sides[1].outcomes[0].trace),
+        tallies=tuple(tallies),
+        parting=parting(_told(first), _told(second)),
         changes=compare(sides[0].stack, sides[1].stack, read, read),
         deterministic=opened.suite.replay.deterministic,
     )
@@ -95,92 +97,86 @@ def repro(opened: OpenSuite, place: Workplace, key: str, *, good: str, bad: str,
 def _side(opened: OpenSuite, place: Workplace, key: str, name: str, times: int) -> Side:
     path = Path(name)
     if path.suffix == ".toml":
-        return _asked(opened, place, key, name, path, times)
+        return _asked(opened, place, key, name, answering(path), times)
     run = place.run(name)
-    file = stack_file_of(opened, run)
-    if file is not None:
-        return _asked(opened, place, key, name, file, times)
+    if run.head.suite != opened.suite.name:
+        raise UsageError(f"{quoted(name)} is a run of the suite {quoted(run.head.suite)}", do="name another")
+    here = None if opened.suite.replay.target == RECORDED else answering_of(opened, run)
+    if here is not None:
+        return _asked(opened, place, key, name, here, times)
     outcomes = tuple(one for one in run.outcomes if one.key == key)
     if not outcomes:
-        raise UsageError(f"the run {name} has no case {quoted(key)}", do="name a run that replayed it")
+        raise UsageError(
+            f"the run {quoted(name)} has no case {quoted(key)}", do="name a run that replayed it"
+        )
     return Side(name=name, stack=run.head.stack, outcomes=outcomes, is_recorded=True)
 
 
-def _asked(opened: OpenSuite, place: Workplace, key: str, name: str, path: Path, times: int) -> Side:
-    plan = planned(opened, place, answering(path), selection=Selection(keys=(key,)), repeats=times)
+def _asked(opened: OpenSuite, place: Workplace, key: str, name: str, stack: Answering, times: int) -> Side:
+    is_recorded = opened.suite.replay.target == RECORDED
+    repeats = None if is_recorded else times
+    plan = planned(opened, place, stack, selection=Selection(keys=(key,)), repeats=repeats)
+    if (recorded := plan.recorded) is not None:
+        return Side(name=name, stack=plan.head.stack, outcomes=recorded, is_recorded=True)
     with plan.engine() as engine:
         outcomes = tuple(sorted(engine.outcomes(plan.jobs()), key=lambda one: one.sample))
     return Side(name=name, stack=plan.head.stack, outcomes=outcomes, is_recorded=False)
 
 
-def stack_file_of(opened: OpenSuite, run: Run) -> Path | None:
-    """The stack file beside the suite whose lock is the run's stack, as long as it has not drifted."""
-    wanted = run.head.stack.stack_id
-    for file in sorted(
-        {
-            opened.folder / opened.suite.stack,
-            *opened.folder.glob("*.toml"),
-            *opened.folder.glob("stacks/*.toml"),
-        }
-    ):
-        lock = lock_path(file)
-        if not lock.is_file():
-            continue
-        try:
-            if read_lock(lock).stack_id == wanted and answering(file).stack.stack_id == wanted:
-                return file
-        except (EvidenceError, UsageError):
-            continue  # damaged or drifted: not the stack that answered; the run itself is at hand
-    return None
+def answering_of(opened: OpenSuite, run: Run) -> Answering | None:
+    """The stack of a run, where a stack file beside the suite is locked as it and has not drifted."""
+    own = opened.folder / opened.suite.stack
+    beside = sorted({*opened.folder.glob("*.toml"), *opened.folder.glob("stacks/*.toml")} - {own})
+    return answering_as([own, *beside], run.head.stack.stack_id)
 
 
-def _tallies(opened: OpenSuite, good: Side, bad: Side) -> list[Tally]:
-    arms = [_arm(opened, one) for one in (good, bad)]
+def _told(one: Outcome) -> dict[str, Json]:
+    """A trace to compare; of an output that is not there, why."""
+    return dict(one.trace) if one.status is Status.OK else {"output": f"({one.status.value}: {one.error})"}
+
+
+def _tallies(opened: OpenSuite, good: Side, bad: Side) -> tuple[list[Tally], tuple[int, int]]:
+    """How often each side fails each rule.
+
+    And which two outputs to hold against each other: on the bad side one that fails, on the good side one
+    that does not, where there are such.
+    """
+    arms = [[arm_of_one(opened, one, shown(side.name)) for one in side.outcomes] for side in (good, bad)]
     alike = opened.suite.replay.deterministic and good.distinct == bad.distinct == 1
-    found = []
+    found: list[Tally] = []
+    pair = (0, 0)
     for rule in opened.rules:
-        columns = [one.scores[rule.scorer.spec] for one in arms]
-        if all(state == UNSCORED for column in columns for state in column.states):
+        columns = [[one.scores[rule.scorer.spec] for one in side] for side in arms]
+        tries = [[i for i, one in enumerate(side) if one.states[0] != UNSCORED] for side in columns]
+        if not any(tries):
             continue
-        usual = _usual(columns[0].states, columns[0].values)
+        usual = _usual(columns[0])
         fails = [
-            [
-                i
-                for i, (state, value) in enumerate(zip(column.states, column.values))
-                if _fails(rule, state, value, usual)
-            ]
-            for column in columns
+            [i for i in tries[side] if _fails(rule, column[i].states[0], column[i].values[0], usual)]
+            for side, column in enumerate(columns)
         ]
-        tries = [sum(1 for state in column.states if state != UNSCORED) for column in columns]
-        worst = columns[1].reasons[fails[1][0]] if fails[1] else ""
-        if rule.id == ANSWERED and not fails[0] and not fails[1]:
+        if rule.id == ANSWERED and not any(fails):
             continue
-        chance = at_least_as_many(len(fails[1]), tries[1], len(fails[0]), tries[0])
+        if fails[1] and not any(one.bad for one in found):
+            passing = [i for i in range(len(good.outcomes)) if i not in fails[0]]
+            pair = (passing[0] if passing else 0, fails[1][0])
+        chance = at_least_as_many(len(fails[1]), len(tries[1]), len(fails[0]), len(tries[0]))
         found.append(
             Tally(
                 rule=rule.id,
                 good=len(fails[0]),
                 bad=len(fails[1]),
-                good_tries=tries[0],
-                bad_tries=tries[1],
+                good_tries=len(tries[0]),
+                bad_tries=len(tries[1]),
                 chance=None if alike else chance,
-                why=worst,
+                why=columns[1][fails[1][0]].reasons[0] if fails[1] else "",
             )
         )
-    return found
+    return found, pair
 
 
-def _arm(opened: OpenSuite, side: Side) -> Arm:
-    """The side's outcomes as rows of one arm, each sample a row."""
-    scoring = Scoring(side.name, opened.columns, opened.scorers)
-    for one in side.outcomes:
-        row = scored_row(opened, one) | {opened.columns.key: f"{one.sample}"}
-        scoring.add(f"{shown(side.name)}, sample {one.sample + 1}", row, b"", trace_of(one))
-    return scoring.finish()
-
-
-def _usual(states: Sequence[int], values: Sequence[float]) -> float | None:
-    scored = [value for state, value in zip(states, values) if state == SCORED]
+def _usual(columns: Sequence[ScoreColumn]) -> float | None:
+    scored = [one.values[0] for one in columns if one.states[0] == SCORED]
     return sum(scored) / len(scored) if scored else None
 
 

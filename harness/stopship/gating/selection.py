@@ -47,6 +47,8 @@ class Selection:
                 where=shown(opened.suite.path),
                 do="check the value: `*` stands for any text, and case counts",
             )
+        if len(chosen) == len(opened.cases):
+            return tuple(chosen), ""  # everything, however it was said
         if not self.keys and not self.where:
             return tuple(chosen), f"shard {self.shard[0]}/{self.shard[1]}" if self.shard else ""
         return tuple(chosen), f"{len(chosen)} of {len(opened.cases)} cases"

@@ -4,7 +4,7 @@ Decides whether a stack may answer. Never lets a drifted pin answer, nor an unlo
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.model.change import Drift
 from stopship.pinning.lock import verify_stack
 from stopship.pinning.stacks import OpenStack, open_stack, opened_stack
+from stopship.store.lockfile import lock_path, read_lock
 from stopship.store.shown import quoted, shown
 from stopship.store.stackfile import StackFile, read_stack_file
 from stopship.store.trees import is_folder
@@ -46,13 +47,13 @@ def answering(path: Path, pins: Sequence[str] = ()) -> Answering:
 
     Raises EvidenceError where the stack is not locked or has drifted.
     """
-    locked, drifts = verify_stack(path)
-    if drifts:
-        raise DriftError(path, drifts)
+    opened = _as_locked(path)
+    if opened is None:
+        _, drifts = verify_stack(path)
+        if drifts:
+            raise DriftError(path, drifts)
+        raise EvidenceError("a pin has changed while it was read", where=shown(path), do="run again")
     if not pins:
-        opened = open_stack(path)
-        if opened.stack_id != locked.stack_id:
-            raise EvidenceError("a pin has changed while it was read", where=shown(path), do="run again")
         return Answering(stack=opened, path=path)
     file = read_stack_file(path)
     replaced = []
@@ -67,6 +68,26 @@ def answering(path: Path, pins: Sequence[str] = ()) -> Answering:
     return Answering(stack=opened_stack(file, None), path=path, replaced=tuple(replaced))
 
 
+def _as_locked(path: Path) -> OpenStack | None:
+    """The open stack where it is the locked one; None where anything is wrong, which verifying tells."""
+    try:
+        opened = open_stack(path)
+        return opened if read_lock(lock_path(path)).stack_id == opened.stack_id else None
+    except (EvidenceError, UsageError):
+        return None
+
+
+def answering_as(files: Iterable[Path], stack_id: str) -> Answering | None:
+    """The first of these stack files that is locked as the stack wanted and has not drifted."""
+    for file in files:
+        try:
+            if lock_path(file).is_file() and read_lock(lock_path(file)).stack_id == stack_id:
+                return answering(file)
+        except (EvidenceError, UsageError):
+            continue  # damaged or drifted: not the stack that is wanted
+    return None
+
+
 def _replaced(file: StackFile, name: str, value: str) -> StackFile:
     axis = next((one for one in file.axes if one.name == name), None)
     if axis is None:
@@ -79,7 +100,11 @@ def _replaced(file: StackFile, name: str, value: str) -> StackFile:
         changed = replace(axis, version=value)
     elif axis.key in ("file", "path") or (axis.key == "paths" and len(axis.paths) == 1):
         path = Path(value)
-        is_folder(path)  # raises where there is no such file
+        try:
+            is_folder(path)
+        except EvidenceError as err:
+            do = "name a file relative to the folder you are in"
+            raise UsageError(f"--pin {quoted(name)}: {err.what}", where=err.where, do=do) from err
         place = os.path.relpath(path, file.folder).replace(os.sep, "/")
         changed = replace(axis, version=f"{axis.version}+{path.name}", paths=(place,))
     else:

@@ -14,10 +14,11 @@ from stopship.model.suite import Suite
 from stopship.store.atomic import write_atomically
 from stopship.store.pointer import read_pointer
 from stopship.store.remote import Store, open_store
-from stopship.store.runs import find_runs, read_run, resolve
+from stopship.store.runs import LEAST_PREFIX, find_runs, read_run, resolve
 from stopship.store.shown import quoted, shown
 
 BASELINE, ANCHOR = "baseline", "anchor"
+CACHE = "cache"  # in the working folder: what was fetched from a store behind a URL
 SUITE_FILE = "suite.toml"
 
 
@@ -61,7 +62,14 @@ class Workplace:
         return self.folder
 
     def run(self, name: str) -> Run:
-        """The run of a name: `baseline`, `anchor`, the beginning of an id, or a folder."""
+        """The run of a name, read and verified."""
+        return read_run(self.find(name))
+
+    def find(self, name: str) -> Path:
+        """The folder of a run: `baseline`, `anchor`, the beginning of an id, or a folder.
+
+        A store behind a URL is asked only for what is not at hand.
+        """
         if name in (BASELINE, ANCHOR):
             accepted = getattr(self.pointer(), name)
             if accepted is None:
@@ -70,36 +78,37 @@ class Workplace:
                     where=shown(self.pointer_path),
                     do="stopship accept RUN makes one",
                 )
-            return self.kept(accepted.run)
-        return read_run(self.find(name))
-
-    def find(self, name: str) -> Path:
-        """The folder of a run that a name means."""
-        path = Path(name)
-        if path.is_dir() and (path / "run.json").exists():
-            return path
-        known = self.store.list_runs()
-        here = find_runs(self.runs) if self.runs.is_dir() else []
-        meant = [one for one in known if one.startswith(name)]
-        if len(name) >= 4 and len(meant) == 1 and not any(one.startswith(name) for one in here):
-            return self.store.fetch_run(meant[0], self.folder / "cache")
-        return resolve(name, self._local())
+            return self._kept(accepted.run)
+        try:
+            return resolve(name, self._local())
+        except UsageError:
+            if self.store.local is not None or len(name) < LEAST_PREFIX:
+                raise
+            meant = [one for one in self.store.list_runs() if one.startswith(name.lower())]
+            known = [one for folder in self._local() for one in find_runs(folder)]
+            if len(meant) != 1 or any(one.startswith(name.lower()) for one in known):
+                raise
+        return self.store.fetch_run(meant[0], self.folder / CACHE)
 
     def kept(self, run_id: str) -> Run:
         """A run of the store by its whole id: what a pointer names."""
-        if not self.store.has_run(run_id):
+        return read_run(self._kept(run_id))
+
+    def _kept(self, run_id: str) -> Path:
+        if not self._is_cached(run_id) and not self.store.has_run(run_id):
             raise EvidenceError(
                 f"the run {run_id[:12]} that {POINTER} names is not in the store",
                 where=shown(self.store.name),
                 do="fetch the store, or push the run into it: stopship push RUN",
             )
-        return read_run(self.store.fetch_run(run_id, self.folder / "cache"))
+        return self.store.fetch_run(run_id, self.folder / CACHE)
+
+    def _is_cached(self, run_id: str) -> bool:
+        """Whether a store behind a URL need not be asked; what was fetched is verified at every reading."""
+        return self.store.local is None and (self.store.runs_folder(self.folder / CACHE) / run_id).is_dir()
 
     def _local(self) -> Sequence[Path]:
-        folders = [self.runs]
-        if (local := self.store.local) is not None:
-            folders.append(local / "runs")
-        return folders
+        return [self.runs, self.store.runs_folder(self.folder / CACHE)]
 
 
 def workplace(suite: Suite, *, store: str | None = None) -> Workplace:

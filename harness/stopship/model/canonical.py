@@ -5,6 +5,7 @@ Decides what counts as the same content. Never rounds: a number that JSON reader
 
 import hashlib
 import json
+from json.encoder import encode_basestring
 from math import isfinite
 
 import rfc8785
@@ -14,6 +15,7 @@ from stopship.model.case import Json
 MAX_INTEGER = 2**53 - 1  # the largest integer every JSON reader keeps exactly (RFC 8785, I-JSON)
 MAX_DEPTH = 200  # nesting that no honest record reaches; far below the interpreter's own limit
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _PLAIN_LOW, _PLAIN_HIGH = 1e-4, 1e16  # between these Python and ECMAScript write a float alike
 
 
@@ -38,8 +40,18 @@ def canonical_bytes(value: Json) -> bytes:
         value = _with_whole_numbers(value)
         if not _is_plain(value, 0):
             return _written(value)
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return text.encode("utf-8", "surrogatepass")
+    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
+
+
+def canonical_text(text: str) -> bytes:
+    """The canonical bytes of a text, as `canonical_bytes` writes it."""
+    return encode_basestring(text).encode("utf-8", "surrogatepass")
+
+
+def check_canonical(value: Json) -> None:
+    """Raise NotCanonical, or RecursionError, where `canonical_bytes` would."""
+    if not _is_plain(value, 0):
+        _check(value, "$", 0)
 
 
 def digest(value: Json) -> str:

@@ -87,6 +87,7 @@ class Rule:
     must_pass: tuple[Condition, ...] | None = None  # cases that must all score best; (): every case
     where: tuple[Condition, ...] = ()  # the cases that margin and limit look at; (): every case
     expects_improvement: bool = False  # ships only where the change is proven better than the baseline
+    is_waived: bool = False  # its regression was accepted for a time, and the time is not over
     incident_class: IncidentClass | None = None
     owner: str = ""
     note: str = ""

@@ -110,7 +110,7 @@ class Finding:
 
     @property
     def harm(self) -> float:
-        """What findings are ordered by, the worst first: a case that must pass and fails comes before a loss."""
+        """What findings are ordered by, the worst first: failed must-pass cases come before any loss."""
         if self.kind == "must_pass" and self.worse:
             return float("-inf")
         return self.delta or 0.0

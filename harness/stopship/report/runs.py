@@ -157,7 +157,7 @@ def repro_lines(
     lines = [f"{plain(key, _KEY)}: {head}"]
     for word, side in zip(("good", "bad"), sides, strict=True):
         how = f"asked {side.times} {'time' if side.times == 1 else 'times'}"
-        how = "as recorded in the run; its stack is not at hand" if side.is_recorded else how
+        how = "as recorded, not asked anew" if side.is_recorded else how
         other = f", {side.distinct} different outputs" if side.distinct > 1 else ""
         lines.append(f"  {word:<5} {plain(side.name, _KEY)} (stack {short(side.stack)}), {how}{other}")
     rows = [("rule", "good fails", "bad fails", "by chance", "")]

@@ -64,6 +64,7 @@ class Scoring:
             groups={one.name: bytearray() for one in columns.groups},
         )
         self._places: dict[str, str] = {}
+        self._values: dict[str, str] = {}  # cells of cohort columns -> cohort values, each found once
         self._shape: object = None
 
     def add(self, place: str, row: Mapping[str, Json], digest: bytes, trace: Trace | Lost) -> int | None:
@@ -82,15 +83,27 @@ class Scoring:
                 do="every case needs a key of its own: name another --key, or remove the repeated row",
             )
         self._places[key] = place
-        if any(not one.matches(row) for one in columns.where):
+        if columns.where and any(not one.matches(row) for one in columns.where):
             arm.excluded.add(key)
             return None
         _add_row(arm, key, row, digest, columns)
+        if columns.cohorts:
+            arm.cohorts.append(tuple([self._cohort(row.get(one)) for one in columns.cohorts]))
         if isinstance(trace, Lost):
             _add_lost(arm, key, trace)
         else:
-            _add_scores(arm, _case(key, row, columns), trace, place, self._scorers)
+            _add_output(arm, trace)
+            if self._scorers:
+                _add_scores(arm, _case(key, row, columns), trace, place, self._scorers)
         return len(arm.keys) - 1
+
+    def _cohort(self, cell: Json) -> str:
+        if type(cell) is not str:
+            return intern(cohort_value(cell))
+        found = self._values.get(cell)
+        if found is None:
+            found = self._values[cell] = cohort_value(cell)
+        return found
 
     @property
     def so_far(self) -> Arm:
@@ -125,8 +138,6 @@ def _add_row(arm: Arm, key: str, row: Mapping[str, Json], digest: bytes, columns
     arm.outputs += 1
     for group in columns.groups:
         arm.groups[group.name].append(group.holds(row))
-    if columns.cohorts:
-        arm.cohorts.append(tuple(intern(cohort_value(row.get(one))) for one in columns.cohorts))
     if columns.cluster is not None:
         arm.clusters.append(cell_text(row.get(columns.cluster)))
     if columns.input is not None:
@@ -153,10 +164,13 @@ def _add_lost(arm: Arm, key: str, lost: Lost) -> None:
         column.add(LOST, label="lost", reason=reason)
 
 
-def _add_scores(arm: Arm, case: Case, trace: Trace, place: str, scorers: Sequence[Scorer]) -> None:
-    is_answered = trace.is_answered
-    arm.answered.append(is_answered)
+def _add_output(arm: Arm, trace: Trace) -> None:
+    arm.answered.append(trace.is_answered)
     arm.openings.append((trace.text if trace.has_output else "")[:OPENING].encode("utf-8", "surrogatepass"))
+
+
+def _add_scores(arm: Arm, case: Case, trace: Trace, place: str, scorers: Sequence[Scorer]) -> None:
+    is_answered = arm.answered[-1]
     for scorer in scorers:
         column = arm.scores[scorer.spec]
         if not is_answered and not scorer.scores_absence:
@@ -204,10 +218,8 @@ def _checked(value: float, scorer: Scorer, place: str) -> float:
 
 
 def _short_digest(value: Json) -> bytes:
-    if is_blank(value):
-        return b""
     if isinstance(value, str):
-        return sha256(value.encode("utf-8", "surrogatepass")).digest()[:16]
+        return b"" if is_blank(value) else sha256(value.encode("utf-8", "surrogatepass")).digest()[:16]
     return sha256(canonical_bytes(value)).digest()[:16] if value is not None else b""
 
 

@@ -11,7 +11,8 @@ from stopship.model.rule import ALPHA, Mode, Rule
 from stopship.model.verdict import Finding
 from stopship.steps.judge import ALL_WEIGHT, rule_weights
 from stopship.steps.stats.planning import binomial_weights, chance_of_pass_at
-from stopship.steps.stats.pvalues import binomial_at_least, mcnemar_mid_p
+from stopship.steps.stats.pvalues import mcnemar_mid_p
+from stopship.steps.stats.tails import binomial_at_least
 
 FLIPS = (0.02, 0.05, 0.10)
 
@@ -84,15 +85,16 @@ def _pass_chance(flips: float, n: int, margin: float) -> float:
 def _alarm_chance(flips: float, n: int, margin: float, level: float) -> float:
     """P(a guard of n unchanged cases is broken or suspect)."""
     total = 0.0
+    fewest = 0  # worse ones that raise the alarm; one more change lifts it by 0 or 1
     for changed, weight in binomial_weights(n, flips):
-        low, high = (changed + 1) // 2, changed + 1  # the fewest worse ones that raise the alarm
-        while low < high:
-            middle = (low + high) // 2
-            p = mcnemar_mid_p(middle, changed - middle)
-            if p <= level or (p <= ALPHA and (2 * middle - changed) / n >= margin):
-                high = middle
-            else:
-                low = middle + 1
-        if low <= changed:
-            total += weight * binomial_at_least(low, changed, 0.5)
+        fewest = max(fewest, (changed + 1) // 2)
+        while fewest <= changed and not _alarms(fewest, changed, n, margin, level):
+            fewest += 1
+        total += weight * binomial_at_least(fewest, changed, 0.5)
     return min(1.0, total)
+
+
+def _alarms(worse: int, changed: int, n: int, margin: float, level: float) -> bool:
+    """Whether this many worse ones of the changed make a guard broken or suspect."""
+    p = mcnemar_mid_p(worse, changed - worse)
+    return p <= level or (p <= ALPHA and (2 * worse - changed) / n >= margin)

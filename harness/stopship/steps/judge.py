@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from stopship.model.rule import ALPHA, Margin, Mode, Rule
+from stopship.model.rule import ALPHA, Margin, Mode, Rule, Severity
 from stopship.model.score import Direction, Kind
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.decide import Numbers, absolute_numbers, decide, explain, relative_numbers
@@ -63,7 +63,8 @@ def judge(
             candidate = measure_candidate(
                 pairing.candidate, rule.scorer, rule.better, pairing=pairs, group=group
             )
-            findings.append(limit_finding(rule, candidate, weight=part, alpha=alpha))
+            limited = replace(rule, severity=Severity.WARN) if rule.is_waived else rule
+            findings.append(limit_finding(limited, candidate, weight=part, alpha=alpha))
         for reference, adapted in held_to:
             findings += _against(reference, adapted, group, part, alpha)
         if rule.must_pass is not None:

@@ -13,8 +13,9 @@ from stopship.model.score import Kind
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.metric import CandidateOnly
 from stopship.steps.stats.bounds import LEVEL, Z, lower_bound
-from stopship.steps.stats.pvalues import MIN_CLUSTERS, Test, binomial_at_least
+from stopship.steps.stats.pvalues import MIN_CLUSTERS, Test
 from stopship.steps.stats.sample import Floats, Sample
+from stopship.steps.stats.tails import binomial_at_least, share_at_tail
 
 _WINSOR = 0.99
 
@@ -100,14 +101,12 @@ def _why(decision: Decision, estimate: float) -> str:
 
 def _rate(values: Floats, allowed: float, *, at_most: bool) -> tuple[float, float, Test, bool, str]:
     """Bounds of 'how far inside' for a rate, from Clopper & Pearson (1934)."""
-    from scipy.special import betaincinv
-
     n = len(values)
     hits = int(np.count_nonzero(values > 0))
     misses = hits if at_most else n - hits  # what the limit forbids
     share = allowed if at_most else 1 - allowed  # of it that is allowed
-    highest = 1.0 if misses == n else float(betaincinv(misses + 1, n - misses, LEVEL))
-    lowest = 0.0 if misses == 0 else float(betaincinv(misses, n - misses + 1, 1 - LEVEL))
+    highest = 1.0 if misses == n else share_at_tail(misses + 1, n, LEVEL)
+    lowest = 0.0 if misses == 0 else share_at_tail(misses, n, 1 - LEVEL)
     p = binomial_at_least(misses, n, share)
     needed = ceil(log(1 - LEVEL) / log(1 - share)) if 0 < share < 1 else 1
     return share - highest, share - lowest, Test(p, "binomial"), n < needed, "clopper-pearson"

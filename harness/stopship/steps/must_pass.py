@@ -19,12 +19,17 @@ EVERY = "every case passes"
 
 
 def must_pass_finding(rule: Rule, candidate: Arm, baseline: Arm | None) -> Finding:
-    """The finding of a rule's `must_pass`; `baseline` only tells whether anything improved."""
+    """The finding of a rule's `must_pass`; `baseline` tells whether anything improved, and what is waived.
+
+    Under a waiver the cases that fail in the accepted run may go on failing; no other case may.
+    """
     rows = rows_of(candidate, _group(rule))
     found = side(candidate, rule.scorer, rows)
     keys = [candidate.keys[row] for row in rows.tolist()]
     failed = _short_of_best(rule, found) | found.has(FAILED, RAISED, NO_ANSWER)
     unknown = found.has(UNSCORED, LOST)
+    if rule.is_waived and baseline is not None:
+        failed &= ~_failed_before(rule, keys, baseline)
     worse = tuple(keys[i] for i in np.flatnonzero(failed))
     common = Finding(
         rule=rule.id,
@@ -81,9 +86,7 @@ def _expected(passed: Finding, rule: Rule, keys: list[str], baseline: Arm | None
         return replace(
             passed, decision=Decision.INCONCLUSIVE, why="without a baseline nothing shows what was broken"
         )
-    rows = {key: row for row, key in enumerate(baseline.keys)}
-    shared = [key for key in keys if key in rows]
-    old = side(baseline, rule.scorer, np.array([rows[key] for key in shared], dtype=np.int64))
+    shared, old = _in_baseline(rule, keys, baseline)
     failed = _short_of_best(rule, old) | old.has(FAILED, NO_ANSWER)
     mended = tuple(shared[i] for i in np.flatnonzero(failed))
     if mended:
@@ -95,3 +98,18 @@ def _expected(passed: Finding, rule: Rule, keys: list[str], baseline: Arm | None
     else:
         why = "the baseline fails none of them for certain: these cases do not show what was broken"
     return replace(passed, decision=Decision.INCONCLUSIVE, why=why)
+
+
+def _in_baseline(rule: Rule, keys: list[str], baseline: Arm) -> tuple[list[str], Side]:
+    """Those of the cases that the baseline has, and what it scored on them."""
+    rows = {key: row for row, key in enumerate(baseline.keys)}
+    shared = [key for key in keys if key in rows]
+    return shared, side(baseline, rule.scorer, np.array([rows[key] for key in shared], dtype=np.int64))
+
+
+def _failed_before(rule: Rule, keys: list[str], baseline: Arm) -> Flags:
+    """Which of the cases failed in the baseline, too."""
+    shared, old = _in_baseline(rule, keys, baseline)
+    failed = _short_of_best(rule, old) | old.has(FAILED, RAISED, NO_ANSWER)
+    known = {shared[i] for i in np.flatnonzero(failed)}
+    return np.array([key in known for key in keys], dtype=np.bool_)

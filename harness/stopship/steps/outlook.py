@@ -103,8 +103,10 @@ def _imagined(rules: Sequence[Rule], table: CaseTable) -> Pairing:
     seen = _seen(table)  # a group of a column that no case has is told as a fault
     columns = replace(columns, groups=tuple(one for one in groups if _columns(one.where) <= seen))
     scoring = Scoring("cases", columns, ())
+    nothing = Trace(has_output=False)
     for key, row in zip(table.keys, table.rows, strict=True):
-        scoring.add(key, {**row, columns.key: key}, b"", Trace(has_output=False))
+        named = row if row.get(columns.key) == key else {**row, columns.key: key}
+        scoring.add(key, named, b"", nothing)
     arm = scoring.finish()
     return pair(arm, arm, columns)
 

@@ -5,7 +5,7 @@ nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,7 +60,8 @@ def pair(baseline: Arm, candidate: Arm, columns: Columns, *, lost_limit: float =
     faults = _unmatched(rows_before.keys() - rows_after.keys(), candidate)
     faults += _moved(rows_after.keys() - rows_before.keys(), baseline)
     faults += lost_faults(baseline, "baseline", lost_limit) + lost_faults(candidate, "candidate", lost_limit)
-    faults += _contradictions(baseline, candidate, keys, before, after, columns)
+    if baseline is not candidate:
+        faults += _contradictions(baseline, candidate, keys, before, after, columns)
     scopes = tuple(_scopes(baseline, before, columns))
     names = Counter(one.name for one in scopes)
     faults += [f"two cohorts are called {name!r}" for name, count in names.items() if count > 1]
@@ -132,43 +133,29 @@ def _moved(keys: Iterable[str], baseline: Arm) -> list[str]:
 def _contradictions(
     baseline: Arm, candidate: Arm, keys: Sequence[str], before: Codes, after: Codes, columns: Columns
 ) -> list[str]:
-    faults = []
+    told: list[tuple[str, Sequence[object], Sequence[object]]] = []
     for index, dimension in enumerate(columns.cohorts):
-        faults += _differing(
-            lambda arm, row, index=index: arm.cohorts[row][index],  # type: ignore[misc]  # default binds the loop variable
-            f"the cohort {dimension!r}",
-            (baseline, candidate, keys, before, after),
-        )
+        sides = [[one[index] for one in arm.cohorts] for arm in (baseline, candidate)]
+        told.append((f"the cohort {dimension!r}", sides[0], sides[1]))
     for group in columns.groups:
         name = group.name
         noun = f"membership in the cohort {name!r}"
         for prefix, said in ((SELECTION, "the choice of cases by rule"), (MUST, "what must pass by rule")):
             noun = f"{said} {name.removeprefix(prefix)!r}" if name.startswith(prefix) else noun
-        faults += _differing(
-            lambda arm, row, name=name: arm.groups[name][row],  # type: ignore[misc]  # as above
-            noun,
-            (baseline, candidate, keys, before, after),
-        )
-    named: list[tuple[str | None, str, Callable[[Arm, int], object]]] = [
-        (columns.cluster, "the cluster", lambda arm, row: arm.clusters[row]),
-        (columns.input, "the input", lambda arm, row: arm.asked[row]),
-        (columns.expected, "the expected value", lambda arm, row: arm.expected[row]),
-    ]
-    for column, noun, read in named:
-        if column is not None:
-            faults += _differing(
-                read, f"{noun} (column {column!r})", (baseline, candidate, keys, before, after)
-            )
+        told.append((noun, baseline.groups[name], candidate.groups[name]))
+    if columns.cluster is not None:
+        told.append((f"the cluster (column {columns.cluster!r})", baseline.clusters, candidate.clusters))
+    if columns.input is not None:
+        told.append((f"the input (column {columns.input!r})", baseline.asked, candidate.asked))
+    if columns.expected is not None:
+        noun = f"the expected value (column {columns.expected!r})"
+        told.append((noun, baseline.expected, candidate.expected))
+    rows = list(zip(keys, before.tolist(), after.tolist(), strict=True))
+    faults = []
+    for noun, old, new in told:
+        if differing := [key for key, i, j in rows if old[i] != new[j]]:
+            faults.append(f"{noun} of {some(differing, 'case')} differs between the files")
     return faults
-
-
-def _differing(
-    read: Callable[[Arm, int], object], noun: str, arms: tuple[Arm, Arm, Sequence[str], Codes, Codes]
-) -> list[str]:
-    baseline, candidate, keys, before, after = arms
-    rows = zip(keys, before.tolist(), after.tolist(), strict=True)
-    differing = [key for key, old, new in rows if read(baseline, old) != read(candidate, new)]
-    return [f"{noun} of {some(differing, 'case')} differs between the files"] if differing else []
 
 
 def some(keys: Sequence[str], noun: str) -> str:
@@ -183,24 +170,23 @@ def clusters_of(arm: Arm, rows: Codes) -> Codes | None:
     """
     if not arm.clusters and not arm.asked:
         return None
-    parent: dict[object, object] = {}
+    listed = rows.tolist()
+    parent = list(range(len(listed)))  # by position; cases of one cluster lead to one position
 
-    def root(node: object) -> object:
-        while parent.setdefault(node, node) != node:
+    def root(node: int) -> int:
+        while parent[node] != node:
             parent[node] = parent[parent[node]]
             node = parent[node]
         return node
 
-    listed = rows.tolist()
-    for row in listed:
-        names = [("cluster", arm.clusters[row])] if arm.clusters and arm.clusters[row] else []
-        shared: list[tuple[str, object]] = [*names]
-        if arm.asked and arm.asked[row]:
-            shared.append(("input", arm.asked[row]))
-        for one in shared:
-            parent[root(("row", row))] = root(one)
-    codes: dict[object, int] = {}
-    found = np.array([codes.setdefault(root(("row", row)), len(codes)) for row in listed], dtype=np.int64)
+    shared: tuple[Sequence[str | bytes], ...] = (arm.clusters, arm.asked)
+    for column in shared:
+        first: dict[str | bytes, int] = {}  # where a value stands first
+        for position, row in enumerate(listed if column else ()):
+            if column[row] and (other := first.setdefault(column[row], position)) != position:
+                parent[root(position)] = root(other)
+    codes: dict[int, int] = {}
+    found = np.array([codes.setdefault(root(one), len(codes)) for one in range(len(listed))], dtype=np.int64)
     return None if len(codes) == len(listed) else found
 
 

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from stopship.errors import EvidenceError
-from stopship.model.canonical import MAX_INTEGER, NotCanonical, canonical_bytes, digest
+from stopship.model.canonical import MAX_INTEGER, NotCanonical, canonical_bytes, canonical_text, digest
 from stopship.model.case import Json
 from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.store.lockfile import rendered
@@ -154,7 +154,14 @@ def took_of(value: object) -> float | None:
 
 def parsed(line: bytes) -> Json:
     """The JSON value of one line that this module wrote. Raises ValueError or RecursionError."""
-    value: Json = _DECODER.decode(line.decode("utf-8", "surrogatepass"))
+    text = line.decode("utf-8", "surrogatepass")
+    value: Json
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except json.JSONDecodeError:
+        end = -1
+    if end != len(text):
+        value = _DECODER.decode(text)  # white space around the value, or an error that says what is wrong
     return value
 
 
@@ -168,14 +175,14 @@ def row_of(line: bytes, value: object) -> tuple[str, str, dict[str, Json]]:
     key, row, said = value["key"], value["row"], value["digest"]
     if not isinstance(key, str) or not isinstance(row, dict) or not is_digest(said):
         raise ValueError("its key, row or digest is none")
-    start = len(_case_start(key, said))
-    if not line.startswith(_case_start(key, said)) or sha256(line[start:-1]).hexdigest() != said:
+    start = _case_start(key, said)
+    if not line.startswith(start) or sha256(line[len(start) : -1]).hexdigest() != said:
         raise ValueError("the row is not the one of its digest")
     return key, said, row
 
 
 def _case_start(key: str, row_digest: str) -> bytes:
-    return canonical_bytes({"digest": row_digest, "key": key})[:-1] + b',"row":'
+    return b'{"digest":"%s","key":%s,"row":' % (row_digest.encode("ascii"), canonical_text(key))
 
 
 def _case_line(key: str, row: Mapping[str, Json], planned: str) -> bytes:
@@ -194,9 +201,13 @@ def _case_line(key: str, row: Mapping[str, Json], planned: str) -> bytes:
     return _case_start(key, found) + data + b"}\n"
 
 
+def timing_start(key: str, sample: int) -> bytes:
+    """What a line of timings begins with; the time and `}` follow."""
+    return b'{"key":%s,"sample":%d,"took_ms":' % (canonical_text(key), sample)
+
+
 def _timing_line(one: Outcome) -> bytes:
-    head = canonical_bytes({"key": one.key, "sample": one.sample})
-    return head[:-1] + b',"took_ms":' + took_bytes(one) + b"}\n"
+    return timing_start(one.key, one.sample) + took_bytes(one) + b"}\n"
 
 
 def _head_document(head: RunHead) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from stopship.store.runcodec import (
     parsed,
     row_of,
     run_id,
+    timing_start,
     took_of,
 )
 from stopship.store.runplan import check_head, is_digest
@@ -182,21 +183,24 @@ class _Reading:
             raise self._damaged(LOCK, "is not the stack that the run is sealed with")
         return stack
 
-    def _lines(self, name: str) -> Iterator[tuple[int, bytes, Any]]:
+    def _lines(self, name: str) -> Iterator[tuple[int, bytes]]:
         lines = self.data[name].split(b"\n")
         if lines.pop() or len(lines) != self.listings[name]["lines"]:
             raise self._damaged(name, f"holds {len(lines)} lines, expected {self.listings[name]['lines']}")
-        for number, line in enumerate(lines, 1):
-            try:
-                yield number, line, parsed(line)
-            except (ValueError, RecursionError) as err:
-                raise self._damaged(name, f"is not JSON: {shown(err)}", number) from err
+        return enumerate(lines, 1)
+
+    def _parsed(self, name: str, number: int, line: bytes) -> Any:
+        try:
+            return parsed(line)
+        except (ValueError, RecursionError) as err:
+            raise self._damaged(name, f"is not JSON: {shown(err)}", number) from err
 
     def _cases(self) -> tuple[dict[str, dict[str, Json]], dict[str, str]]:
         rows: dict[str, dict[str, Json]] = {}
         planned: dict[str, str] = {}
         before: str | None = None
-        for number, line, value in self._lines(CASES):
+        for number, line in self._lines(CASES):
+            value = self._parsed(CASES, number, line)
             try:
                 key, said, row = row_of(line, value)
             except ValueError as err:
@@ -213,21 +217,32 @@ class _Reading:
             raise self._damaged(TRACES, f"expected {count} outcomes, one for each planned output")
         planned = ((key, sample) for key in head.planned for sample in range(head.repeats))
         traces, timings = self._lines(TRACES), self._lines(TIMINGS)
-        for place, (number, _, trace), (_, _, timing) in zip(planned, traces, timings, strict=True):
-            if not isinstance(timing, dict) or timing.keys() != {"key", "sample", "took_ms"}:
-                raise self._damaged(TIMINGS, "is no timing", number)
+        for place, (number, trace), (_, timing) in zip(planned, traces, timings, strict=True):
+            took = self._took(place, number, timing)
             try:
-                one = outcome_of(trace, took_of(timing["took_ms"]))
+                one = outcome_of(self._parsed(TRACES, number, trace), took)
             except ValueError as err:
                 raise self._damaged(TRACES, str(err), number) from err
-            for name, found in (
-                (TRACES, (one.key, one.sample)),
-                (TIMINGS, (timing["key"], timing["sample"])),
-            ):
-                if found != place:
-                    expected = f"{quoted(place[0])}, sample {place[1]}"
-                    raise self._damaged(name, f"is another outcome than {expected}", number)
+            self._check_place(TRACES, number, (one.key, one.sample), place)
             yield one
+
+    def _took(self, place: tuple[str, int], number: int, line: bytes) -> float | None:
+        """The time that a line of timings tells; lines as they are written need no parser."""
+        if line == timing_start(*place) + b"null}":
+            return None
+        timing = self._parsed(TIMINGS, number, line)
+        if not isinstance(timing, dict) or timing.keys() != {"key", "sample", "took_ms"}:
+            raise self._damaged(TIMINGS, "is no timing", number)
+        self._check_place(TIMINGS, number, (timing["key"], timing["sample"]), place)
+        try:
+            return took_of(timing["took_ms"])
+        except ValueError as err:
+            raise self._damaged(TIMINGS, str(err), number) from err
+
+    def _check_place(self, name: str, number: int, found: tuple[str, int], place: tuple[str, int]) -> None:
+        if found != place:
+            expected = f"{quoted(place[0])}, sample {place[1]}"
+            raise self._damaged(name, f"is another outcome than {expected}", number)
 
     def _keys(self, value: object, keys: tuple[str, ...], before: str) -> dict[str, Any]:
         if not isinstance(value, dict):

@@ -324,7 +324,7 @@ class _Reading:
             id=rule_id,
             place=self._where(table.path, table.told),
             score=table.text("score", required='score = "scorers.py:cites"; `stopship scorers` lists more'),
-            incident_class=table.choice("class", tuple(one.value for one in IncidentClass), required=True),
+            incident_class=table.choice("class", tuple(one.value for one in IncidentClass)),
             owner=table.text("owner"),
             severity=table.choice("severity", tuple(one.value for one in Severity), "stop-ship"),
             note=str(values["note"]) if isinstance(values.get("note"), str) else table.text("note"),

@@ -142,10 +142,9 @@ class Table:
             return value
         return default
 
-    def choice(self, key: str, known: Sequence[str], default: str = "", *, required: bool = False) -> str:
+    def choice(self, key: str, known: Sequence[str], default: str = "") -> str:
         """One of a few words."""
-        example = f'{key} = "{known[0]}"'
-        value = self.text(key, default, required=example if required else "")
+        value = self.text(key, default)
         if value != default and value not in known:
             close = get_close_matches(value, known, n=1, cutoff=0.6)
             slip = f"did you mean {close[0]!r}?  " if close else ""

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError
-from stopship.model.canonical import NotCanonical, canonical_bytes
+from stopship.model.canonical import NotCanonical, canonical_bytes, check_canonical
 from stopship.model.case import Json
 from stopship.store.csvrows import csv_rows
 from stopship.store.jsonrows import Found, json_lines, json_table
@@ -24,12 +24,16 @@ FORMATS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a table."""
+    """One row of a table, known to have canonical bytes."""
 
     number: int  # 1 for the first row of data
     place: str  # where it stands in its file: `line 17`, `item 17` or `row 17`
     values: dict[str, Json]
-    digest: bytes  # SHA-256 of the canonical bytes of the values: 32 bytes
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the canonical bytes of the values: 32 bytes."""
+        return sha256(canonical_bytes(self.values)).digest()
 
 
 def rows(path: Path, *, big_ints: str = "refuse") -> Iterator[Row]:
@@ -64,10 +68,10 @@ def _rows(path: Path, suffix: str, big_ints: str) -> Iterator[Row]:
     number = 0
     for number, (place, values) in enumerate(_found(path, name, suffix, big_ints), 1):
         try:
-            canonical = canonical_bytes(values)
+            check_canonical(values)
         except (NotCanonical, RecursionError) as err:
             raise _refused(err, name, place, values) from err
-        yield Row(number, place, values, sha256(canonical).digest())
+        yield Row(number, place, values)
     if not number:
         raise EvidenceError("there is no row in it, expected at least one", where=name, do=FETCH_AGAIN)
 

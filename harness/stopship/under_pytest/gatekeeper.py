@@ -3,30 +3,40 @@
 Decides when a gate is judged, skipped or VOID. Never calls a partial or broken session green.
 """
 
-import json
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from stopship.cli.reporting import in_ci
 from stopship.cli.suites import STORE, outlook_of
-from stopship.errors import EvidenceError, UsageError
+from stopship.errors import StopshipError, UsageError
 from stopship.gating.gate import Asked, gate, void_gate
 from stopship.model.verdict import EXIT_CODES, Record, Verdict
-from stopship.pytest_plugin import SUITE_FILE
+from stopship.pytest_plugin import ITEMS, SUITE_FILE, is_worker
 from stopship.store.atomic import write_atomically
 from stopship.store.shown import quoted
-from stopship.under_pytest.reporting import Shown, brief_lines, gate_report, record_bytes
-from stopship.under_pytest.watch import Settings, Watch
+from stopship.under_pytest.reporting import Shown, brief_lines, gate_reports, record_bytes
+from stopship.under_pytest.watch import GATE, OutOfReachError, Settings, Watch
+from stopship.under_pytest.worse import last_worse, remember_worse
 
 _ORDER = (Verdict.STOP, Verdict.VOID, Verdict.UNDECIDED)
-_LAST = "last-worse.json"
+_PYTESTS_OWN = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
+_NO_SUITE = "a gate is required, and no suite was collected"
+
+
+@dataclass(slots=True)
+class _Met:
+    """A suite file of this session, as it was first reached."""
+
+    file: Path
+    watch: Watch | None = None
+    wrong: UsageError | None = None  # its faults; pytest reports them, and the session is a usage error
 
 
 class Gatekeeper:
@@ -36,11 +46,12 @@ class Gatekeeper:
         self.config = config
         option = config.getoption
         worker: dict[str, Any] = getattr(config, "workerinput", {})
-        session = worker.get("stopship_session", uuid4().hex[:12])
-        self._stack = option("--stopship-stack")
-        self._settings = {
+        session = worker.get("stopship_session") or token_hex(6)
+        stack = option("--stopship-stack")
+        self._settings: dict[str, Any] = {
+            "stack": Path(config.invocation_params.dir, stack) if stack else None,
             "store": os.environ.get(STORE) or None,
-            "most_items": _whole(config.getini("stopship_items")),
+            "most_items": int(config.getini(ITEMS)),
             "writer": f"{session}-{worker.get('workerid', 'main')}",
             "baseline_ref": option("--stopship-baseline-ref"),
             "allow_blind": option("--stopship-allow-blind"),
@@ -48,45 +59,59 @@ class Gatekeeper:
         gate_option = option("--stopship-gate")
         self._is_required = gate_option == "require" or (gate_option == "auto" and in_ci())
         self._is_off = gate_option == "off"
-        self._watches: dict[Path, Watch] = {}
-        self._wrong: dict[Path, UsageError] = {}
-        self._ids: set[str] | None = None  # of items to run, as far as they are known
+        self._named = _named(config, worker)
+        self._suites: dict[Path, _Met] = {}  # by the real path: a suite counts once, however it is reached
+        self._ids: set[str] = set()  # of items to run
+        self._announced = 0
         self._shown: list[Shown] = []
+
+    # -- suites
+
+    def meet(self, file: Path) -> bool:
+        """Note a suite; False where the same one was reached by another path before."""
+        return self._suites.setdefault(_real(file), _Met(file)).file == file
 
     def watch(self, file: Path) -> Watch:
         """The suite of a file. Raises UsageError where it is written wrongly."""
-        if file not in self._watches:
-            stack = Path(self._stack) if self._stack else None
-            if stack is not None and not stack.is_absolute():
-                stack = self.config.invocation_params.dir / stack
-            settings = Settings(stack=stack, may_reach_out=self._may_reach_out(file), **self._settings)
-            self._watches[file] = Watch(file, settings)
-        return self._watches[file]
+        met = self._suites.setdefault(_real(file), _Met(file))
+        if met.wrong is not None:
+            raise met.wrong
+        if met.watch is None:
+            settings = Settings(may_reach_out=self.may_reach_out(file), **self._settings)
+            try:
+                met.watch = Watch(met.file, settings)
+            except UsageError as err:
+                met.wrong = err
+                raise
+        return met.watch
 
-    def wrong(self, file: Path, err: UsageError) -> None:
-        """A suite file with faults: pytest reports it, the session ends with a usage error."""
-        self._wrong[file] = err
+    def watched(self, file: Path) -> Watch | None:
+        """The suite of a file, where this process has opened it."""
+        met = self._suites.get(_real(file))
+        return met.watch if met is not None else None
 
-    def _may_reach_out(self, file: Path) -> bool:
+    def may_reach_out(self, file: Path) -> bool:
         """Whether the suite is named on the command line, or every network target may run."""
         if self.config.getoption("--stopship-live"):
             return True
-        base = self.config.invocation_params.dir
-        named = [(base / one.split("::")[0]).resolve() for one in self.config.args]
-        return any(one in (file.resolve(), file.resolve().parent) for one in named)
+        real = _real(file)
+        return real in self._named or real.parent in self._named
+
+    def base(self, file: Path) -> str:
+        """A suite's node id: its way from the root, the same in every process."""
+        return os.path.relpath(file, self.config.rootpath).replace(os.sep, "/")
 
     # -- selection
 
     def choose(self, items: list[pytest.Item]) -> None:
-        """`--stopship-worse`: leave the cases that got worse in the last gate, and tests of other kinds."""
+        """`--stopship-worse`: leave the cases that got worse in the last gate, and nothing else."""
         if not self.config.getoption("--stopship-worse"):
             return
+        worse = {one.watch: last_worse(one.watch) for one in self._suites.values() if one.watch is not None}
         kept: list[pytest.Item] = []
         dropped: list[pytest.Item] = []
-        worse = {file: _last_worse(one) for file, one in self._watches.items()}
         for item in items:
-            watch = getattr(item, "watch", None)
-            is_kept = watch is not None and any(key in worse[watch.file] for key in item.keys)  # type: ignore[attr-defined]
+            is_kept = any(key in worse[_watch_of(item)] for key in getattr(item, "keys", ()))
             (kept if is_kept else dropped).append(item)
         if dropped:
             self.config.hook.pytest_deselected(items=dropped)
@@ -94,187 +119,207 @@ class Gatekeeper:
 
     def collected(self, items: Sequence[pytest.Item]) -> None:
         """What this process will run, or what each worker may be given."""
-        if self.config.option.collectonly:
-            return
-        self._ids = {one.nodeid for one in items if hasattr(one, "watch")}
-        if hasattr(self.config, "workerinput"):
+        if self.config.option.collectonly or is_worker(self.config):
             return  # a worker learns one item at a time what it is to run
-        for file, watch in self._watches.items():
-            watch.expect([key for one in items if getattr(one, "watch", None) is watch for key in one.keys])  # type: ignore[attr-defined]
-            del file
+        keys: dict[Watch, list[str]] = {}
+        for item in items:
+            if (watch := _watch_of(item)) is not None:
+                self._ids.add(item.nodeid)
+                keys.setdefault(watch, []).extend(item.keys)  # type: ignore[attr-defined]  # a CaseItem
+        for watch, wanted in keys.items():
+            watch.expect(wanted)
 
     def assigned(self, ids: Sequence[str]) -> None:
         """xdist: what the workers are to run; every worker has the same."""
-        self._ids = (self._ids or set()) | {one for one in ids if f"{SUITE_FILE}::" in one}
-        self.met([one.partition("::")[0] for one in self._ids])
+        own = {one for one in ids if f"{SUITE_FILE}::" in one}
+        self._ids |= own
+        self.met(sorted({one.partition("::")[0] for one in own}))
 
-    def met(self, files: Sequence[str]) -> None:
+    def met(self, files: Iterable[str]) -> None:
         """xdist: suites that workers collected, whether anything of them was selected or not."""
         for one in files:
-            path = (self.config.rootpath / one).resolve()
-            if path not in self._watches and path not in self._wrong:
-                try:
-                    self.watch(path)
-                except UsageError as err:
-                    self.wrong(path, err)
+            file = Path(os.path.normpath(self.config.rootpath / one))
+            if self.meet(file):
+                self._opened(self._suites[_real(file)])
+
+    def _opened(self, met: _Met) -> Watch | None:
+        if met.watch is None and met.wrong is None:
+            try:
+                self.watch(met.file)
+            except UsageError:
+                return None  # kept as `wrong`
+        return met.watch
 
     def outlooks(self) -> list[str]:
-        return [outlook_of(one.opened) for one in self._watches.values() if one.opened is not None]
+        """What each suite can decide; on the workers' side of xdist nobody asks."""
+        watches = [one.watch for one in self._suites.values() if one.watch is not None]
+        return [outlook_of(one.opened) for one in watches if one.opened is not None]
 
     def leave(self) -> list[str]:
-        """A worker is done: the suites it met."""
-        for one in self._watches.values():
-            one.close()
-        return [str(one) for one in (*self._watches, *self._wrong)]
+        """A worker is done: the suites it met, as the controller knows them."""
+        self._close()
+        return [self.base(one.file) for one in self._suites.values()]
+
+    def _close(self) -> None:
+        for one in self._suites.values():
+            if one.watch is not None:
+                one.watch.close()
 
     # -- verdicts
 
+    def announce(self, session: pytest.Session) -> None:
+        """Count the gates to come, so that progress ends at 100 %."""
+        if self._is_off or self.config.option.collectonly or not session.testscollected:
+            return
+        self._announced = len(self._suites)
+        session.testscollected += self._announced
+
     def finish(self, session: pytest.Session) -> None:
         """On the controller, when all items are done: judge, report, and set the exit code."""
-        for one in self._watches.values():
-            one.close()
+        self._close()
         if self.config.option.collectonly:
             return
+        suites = [one for _, one in sorted(self._suites.items())]
+        if any(self._opened(one) is None for one in suites):
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            return
+        watches = [one.watch for one in suites if one.watch is not None]
         status = int(session.exitstatus)
-        if self._wrong:
-            session.exitstatus = 4
+        if status in _PYTESTS_OWN and not self._is_stopped_by_failures(session, status):
+            self._shown = [Shown(watch=one, skipped="interrupted: no verdict") for one in watches]
             return
-        if status in (2, 3, 4) or self._is_off:
-            why = "switched off" if self._is_off else "interrupted: no verdict"
-            self._shown = [Shown(watch=one, skipped=why) for one in self._watches.values()]
-            return
-        self._shown = [self._shown_gate(one, session) for _, one in sorted(self._watches.items())]
-        if not self._watches:
-            self._shown = [Shown(watch=None, skipped="VOID: a gate is required, and no suite was collected")]
-            session.exitstatus = EXIT_CODES[Verdict.VOID]
-            return
-        for shown in self._shown:
-            self._report(session, shown)
-        session.exitstatus = self._exit_code(status)
-        self._write()
+        if self._is_off:
+            self._shown = [Shown(watch=one, skipped="switched off") for one in watches]
+        elif watches:
+            self._shown = [self._judged(one, session) for one in watches]
+            for shown in self._shown:
+                self._report(session, shown)
+        elif self._is_required:
+            self._shown = [Shown(watch=None, void=_NO_SUITE)]
+        code = self._exit_code(status)
+        session.exitstatus = code
+        self._write(code)
 
-    def _shown_gate(self, watch: Watch, session: pytest.Session) -> Shown:
-        if watch.opened is None or watch.plan is None or watch.fault is not None:
-            err = watch.fault or EvidenceError("the suite could not be opened")
-            if watch.opened is None:
-                return Shown(watch=watch, void=str(err))
-            return Shown(watch=watch, record=void_gate(watch.opened, [str(err), *_drifts(err)]))
-        names = watch.names
-        base = _node_id(watch, self.config)
-        chosen = {
-            key for name, keys in names.items() if f"{base}::{name}" in (self._ids or ()) for key in keys
-        }
-        left_out = len(watch.opened.cases) - len(chosen)
+    def _is_stopped_by_failures(self, session: pytest.Session, status: int) -> bool:
+        """`-x` ends a session of xdist as if it were interrupted; pytest alone calls it failed."""
+        is_by_xdist = self.config.pluginmanager.has_plugin("dsession")
+        return is_by_xdist and status == pytest.ExitCode.INTERRUPTED and bool(session.shouldfail)
+
+    def _judged(self, watch: Watch, session: pytest.Session) -> Shown:
+        base = f"{self.base(watch.file)}::"
+        if not self._is_required and not any(one.startswith(base) for one in self._ids):
+            return Shown(watch=watch, skipped="none of its cases were selected: no verdict")
+        opened, fault = watch.opened, watch.fault
+        if opened is None:
+            return Shown(watch=watch, void=str(fault))
+        if fault is not None:
+            if isinstance(fault, OutOfReachError) and not self._is_required:
+                return Shown(watch=watch, skipped=str(fault))
+            return Shown(watch=watch, record=void_gate(opened, [str(fault), *_drifts(fault)]))
         try:
-            missing = watch.gather(watch.opened.cases)
-        except EvidenceError as err:
-            return Shown(watch=watch, record=void_gate(watch.opened, [str(err)]))
-        lost = [key for key in missing if key in chosen]
-        stopped = session.shouldfail or session.shouldstop
-        if left_out or (lost and stopped):
-            what = f"{left_out} of {len(watch.opened.cases)} cases were not selected"
-            why = what if left_out else f"stopped early with {len(lost)} cases to go"
-            if not self._is_required:
+            why = self._why_partial(watch, session)
+            if why and not self._is_required:
                 return Shown(watch=watch, skipped=f"{why}: no verdict on a part")
-            return Shown(watch=watch, record=void_gate(watch.opened, [f"{why}, and the gate is required"]))
-        if lost:
-            listed = ", ".join(quoted(key) for key in lost[:5]) + (", …" if len(lost) > 5 else "")
-            reason = f"{len(lost)} of {len(watch.opened.cases)} cases have no record: {listed}"
-            return Shown(watch=watch, record=void_gate(watch.opened, [reason]))
-        return Shown(watch=watch, record=self._judged(watch))
+            if why:
+                reasons = [f"{why}, and the gate is required"]
+            elif reasons := self._missing(watch):
+                pass
+            else:
+                return Shown(watch=watch, record=self._record(watch))
+        except StopshipError as err:
+            reasons = [str(err)]
+        return Shown(watch=watch, record=void_gate(opened, reasons))
 
-    def _judged(self, watch: Watch) -> Record:
+    def _why_partial(self, watch: Watch, session: pytest.Session) -> str:
         assert watch.opened is not None  # noqa: S101  # the caller looked
+        base, total = f"{self.base(watch.file)}::", len(watch.opened.cases)
+        chosen = [key for name, keys in watch.names.items() if base + name in self._ids for key in keys]
+        if len(chosen) < total:
+            return f"{total - len(chosen)} of {total} cases were not selected"
+        lost = watch.gather(watch.opened.cases)
+        if lost and (session.shouldfail or session.shouldstop):
+            return f"stopped early with {len(lost)} cases to go"
+        return ""
+
+    @staticmethod
+    def _missing(watch: Watch) -> list[str]:
+        """Why a session that ran to its end has no complete evidence."""
+        assert watch.opened is not None  # noqa: S101  # the caller looked
+        lost = watch.gather(watch.opened.cases)
+        if not lost:
+            return []
+        listed = ", ".join(quoted(key) for key in lost[:5]) + (", …" if len(lost) > 5 else "")
+        return [f"{len(lost)} of {len(watch.opened.cases)} cases have no record: {listed}"]
+
+    def _record(self, watch: Watch) -> Record:
+        assert watch.opened is not None  # noqa: S101  # ditto
         assert watch.place is not None  # noqa: S101  # ditto
-        try:
-            run = watch.run()
-            notes = (
-                [f"rules, labels, scorers and pointer are those of {watch.commit[:12]}"]
-                if watch.commit
-                else []
-            )
-            asked = Asked(
-                today=datetime.now(tz=UTC).date(),
-                is_new_suite=self.config.getoption("--stopship-new-suite")
-                and watch.place.pointer().baseline is None,
-                notes=tuple(notes),
-                arms=watch.arms(run),
-            )
-            record = gate(watch.opened, watch.place, run, asked)
-        except EvidenceError as err:
-            return void_gate(watch.opened, [str(err)])
-        _remember_worse(watch, record)
+        run, commit = watch.run(), watch.commit[:12]
+        asked = Asked(
+            today=datetime.now(tz=UTC).date(),
+            is_new_suite=self.config.getoption("--stopship-new-suite")
+            and watch.place.pointer().baseline is None,
+            notes=(f"rules, labels, scorers and pointer are those of {commit}",) if commit else (),
+            arms=watch.arms(run),
+        )
+        record = gate(watch.opened, watch.place, run, asked)
+        remember_worse(watch, record)
         return record
 
     def _exit_code(self, status: int) -> int:
         verdicts = [one.verdict for one in self._shown]
-        for verdict in _ORDER:
-            if verdict in verdicts:
-                return EXIT_CODES[verdict]
-        if status == 5 and any(one.record is not None for one in self._shown):
-            return 0
-        return status
+        return next((EXIT_CODES[one] for one in _ORDER if one in verdicts), status)
 
     def _report(self, session: pytest.Session, shown: Shown) -> None:
         """Send the gate's own report, as if it were an item that ran last."""
         assert shown.watch is not None  # noqa: S101  # only real suites are reported
-        report = gate_report(shown, _node_id(shown.watch, self.config), self._shows_outputs(shown))
-        session.testscollected += 1
-        if report.failed:
-            session.testsfailed += 1
-        self.config.hook.pytest_runtest_logreport(report=report)
+        if not self._announced:
+            session.testscollected += 1
+        node_id = f"{self.base(shown.watch.file)}::{GATE}"
+        for report in gate_reports(shown, node_id, show_outputs=_shows_outputs(shown.watch)):
+            self.config.hook.pytest_runtest_logreport(report=report)
 
-    def _shows_outputs(self, shown: Shown) -> bool:
-        opened = shown.watch.opened if shown.watch is not None else None
-        return not in_ci() or (opened is not None and opened.suite.is_redacted)
-
-    def _write(self) -> None:
+    def _write(self, exit_code: int) -> None:
         target = self.config.getoption("--stopship-json")
         if target:
-            write_atomically(Path(target), record_bytes(self._shown))
+            path = Path(self.config.invocation_params.dir, target)
+            write_atomically(path, record_bytes(self._shown, exit_code))
 
     def summarise(self, terminal: Any) -> None:
         """The gates in a few lines, below pytest's own."""
         if not self._shown:
             return
+        terminal.ensure_newline()
         terminal.section("stopship", sep="=")
         for one in self._shown:
             for line, markup in brief_lines(one):
                 terminal.write_line(line, **markup)
 
 
-def _node_id(watch: Watch, config: pytest.Config) -> str:
-    with suppress(ValueError):
-        return watch.file.relative_to(config.rootpath).as_posix()
-    return os.path.relpath(watch.file, config.rootpath).replace(os.sep, "/")
+def _watch_of(item: pytest.Item) -> Any:
+    watch = getattr(item, "watch", None)
+    return watch if isinstance(watch, Watch) else None
 
 
-def _drifts(err: EvidenceError) -> list[str]:
+def _real(file: Path) -> Path:
+    return Path(os.path.realpath(file))
+
+
+def _named(config: pytest.Config, worker: dict[str, Any]) -> frozenset[Path]:
+    """What the command line names; a worker's own is made up by xdist."""
+    args = worker.get("stopship_named")
+    if args is None:
+        args = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
+    base = config.invocation_params.dir
+    return frozenset(_real(base / str(one).split("::", maxsplit=1)[0]) for one in args)
+
+
+def _shows_outputs(watch: Watch) -> bool:
+    return not in_ci() or (watch.opened is not None and watch.opened.suite.is_redacted)
+
+
+def _drifts(err: StopshipError) -> list[str]:
     from stopship.gating.stacking import DriftError
     from stopship.report.pins import drift_lines
 
     return [line.strip() for line in drift_lines(err.drifts)] if isinstance(err, DriftError) else []
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise pytest.UsageError(f"stopship_items = {text}: expected a whole number above 0")
-    return int(text)
-
-
-def _last_worse(watch: Watch) -> frozenset[str]:
-    """Cases that got worse in the last gate of the suite; working state, so damage only means none."""
-    if watch.place is None:
-        return frozenset()
-    try:
-        known = json.loads((watch.place.folder / _LAST).read_text("utf-8"))
-    except (OSError, ValueError):
-        return frozenset()
-    return frozenset(one for one in known if isinstance(one, str)) if isinstance(known, list) else frozenset()
-
-
-def _remember_worse(watch: Watch, record: Record) -> None:
-    assert watch.place is not None  # noqa: S101  # the caller looked
-    compared = [one for one in record.findings if one.kind != "limit"]  # outside one is not worse than before
-    worse = sorted({key for one in compared for key in one.worse_keys})
-    write_atomically(watch.place.made() / _LAST, json.dumps(worse).encode())

@@ -64,31 +64,44 @@ class GateText:
             terminal.line(line)
 
 
-def gate_report(shown: Shown, node_id: str, show_outputs: bool) -> pytest.TestReport:
-    """The report of `SUITE::gate`: failed unless it ships, is allowed to, or was skipped."""
-    properties: list[tuple[str, object]] = []
+def gate_reports(shown: Shown, node_id: str, *, show_outputs: bool) -> Iterator[pytest.TestReport]:
+    """The reports of `SUITE::gate`: failed unless it ships, is allowed to, or was skipped; then its end."""
     outcome: Literal["passed", "failed", "skipped"] = "passed"
     longrepr: Any = None
     if shown.skipped:
-        outcome, longrepr = "skipped", (node_id, 0, f"Skipped: {shown.skipped}")
+        reason = " ".join(plain(line, 500) for line in shown.skipped.splitlines())
+        outcome, longrepr = "skipped", (node_id, 0, f"Skipped: {reason}")
     elif shown.verdict not in (None, Verdict.SHIP):
         outcome = "failed"
         longrepr = GateText(_text(shown, show_outputs=show_outputs), _headline(shown))
+    name = plain(shown.name)
+    yield _report(node_id, name, "call", outcome, longrepr)
+    ending = _report(node_id, name, "teardown", "passed", None)  # reporters take properties from it
     if shown.record is not None:
-        properties.append(("stopship.verdict", shown.record.verdict.value))
-        properties.append(("stopship.exit_code", str(shown.record.exit_code)))
+        ending.user_properties.append(("stopship.verdict", shown.record.verdict.value))
+        ending.user_properties.append(("stopship.exit_code", str(shown.record.exit_code)))
+    yield ending
+
+
+def _report(
+    node_id: str,
+    name: str,
+    when: Literal["call", "teardown"],
+    outcome: Literal["passed", "failed", "skipped"],
+    longrepr: Any,
+) -> pytest.TestReport:
     return pytest.TestReport(
-        nodeid=f"{node_id}::gate",
-        location=(node_id, None, f"{shown.name}::gate"),
+        nodeid=node_id,
+        location=(node_id.rpartition("::")[0], None, f"{name}::gate"),
         keywords={"gate": 1},
         outcome=outcome,
         longrepr=longrepr,
-        when="call",
+        when=when,
         sections=(),
         duration=0.0,
         start=0.0,
         stop=0.0,
-        user_properties=properties,
+        user_properties=[],
     )
 
 
@@ -118,25 +131,22 @@ def _next(shown: Shown) -> list[str]:
 def brief_lines(shown: Shown) -> Iterator[tuple[str, dict[str, bool]]]:
     """The lines of the terminal summary, with their markup."""
     if shown.skipped:
-        is_void = shown.watch is None
-        yield (
-            f"{plain(shown.name)}: gate {shown.skipped}",
-            {"red": True, "bold": True} if is_void else {"yellow": True},
-        )
-        return
-    if shown.record is None:
+        first, *rest = shown.skipped.splitlines()
+        yield f"{plain(shown.name)}: gate skipped: {plain(first, 500)}", {"yellow": True}
+    elif shown.record is None:
+        rest = shown.void.splitlines()
         yield _headline(shown), _COLOURS[Verdict.VOID]
-        for line in shown.void.splitlines():
-            yield f"  {plain(line, 500)}", {}
+    else:
+        markup = {"yellow": True} if shown.record.allowed else _COLOURS[shown.record.verdict]
+        first, *lines = text.brief(shown.record)
+        yield first, markup
+        yield from ((line, {}) for line in lines)
         return
-    markup = {"yellow": True} if shown.record.allowed else _COLOURS[shown.record.verdict]
-    first, *rest = text.brief(shown.record)
-    yield first, markup
     for line in rest:
-        yield line, {}
+        yield f"  {plain(line.strip(), 500)}", {}
 
 
-def record_bytes(shown: Sequence[Shown]) -> bytes:
+def record_bytes(shown: Sequence[Shown], exit_code: int) -> bytes:
     """All verdict records of a session as one JSON document."""
     suites: list[object] = []
     for one in shown:
@@ -146,5 +156,5 @@ def record_bytes(shown: Sequence[Shown]) -> bytes:
             suites.append({"suite": one.name, "void": one.void, "exit_code": EXIT_CODES[Verdict.VOID]})
         else:
             suites.append({"suite": one.name, "skipped": one.skipped})
-    document = {"format": FORMAT, "suites": suites}
+    document = {"format": FORMAT, "exit_code": exit_code, "suites": suites}
     return json.dumps(document, ensure_ascii=True, sort_keys=True, indent=1).encode("ascii") + b"\n"

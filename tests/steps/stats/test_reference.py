@@ -13,8 +13,9 @@ from stopship.model.rule import Limit
 from stopship.steps.limits import _rate
 from stopship.steps.stats.bounds import Z, _t_bound, normal_quantile
 from stopship.steps.stats.multiplicity import weighted_holm
-from stopship.steps.stats.pvalues import binomial_at_least, mcnemar_mid_p, sign_flip_p, t_p
+from stopship.steps.stats.pvalues import mcnemar_mid_p, sign_flip_p, t_p
 from stopship.steps.stats.sample import Codes, Floats, Sample
+from stopship.steps.stats.tails import binomial_at_least
 from stopship.steps.stats.tango import tango_lower, tango_upper
 
 COUNTS = st.integers(0, 400)

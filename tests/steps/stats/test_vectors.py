@@ -14,8 +14,9 @@ from stopship.steps.decide import absolute_numbers, decide, relative_numbers
 from stopship.steps.stats.bounds import Z, lower_bound, normal_quantile, smallest_n
 from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.planning import cases_to_decide, minimum_detectable_effect
-from stopship.steps.stats.pvalues import binomial_at_least, mcnemar_mid_p, sign_flip_p, t_p
+from stopship.steps.stats.pvalues import mcnemar_mid_p, sign_flip_p, t_p
 from stopship.steps.stats.sample import Sample
+from stopship.steps.stats.tails import binomial_at_least
 from stopship.steps.stats.tango import score_statistic, tango_lower, tango_upper
 
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads(

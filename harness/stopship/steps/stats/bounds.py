@@ -11,6 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from stopship.steps.stats import tails
 from stopship.steps.stats.sample import Floats, Sample
 from stopship.steps.stats.tango import tango_lower, tango_upper
 
@@ -39,9 +40,7 @@ Z = normal_quantile(LEVEL)
 @lru_cache(maxsize=4096)
 def t_quantile(level: float, df: int) -> float:
     """The quantile of Student's t with `df` >= 1 degrees of freedom."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(df, level))
+    return tails.t_quantile(level, df)
 
 
 def lower_bound(sample: Sample, *, level: float = LEVEL) -> Bound:

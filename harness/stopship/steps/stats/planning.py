@@ -6,10 +6,11 @@ Sources: Connor RJ. Sample size for testing differences in proportions for the p
 Biometrics 43 (1987) 207-211; Miller E. Adding error bars to evals. arXiv 2411.00640 (2024).
 """
 
-from math import ceil, comb, erf, sqrt
+from math import ceil, erf, sqrt
 
 from stopship.steps.stats.bounds import Z, normal_quantile, smallest_n
 from stopship.steps.stats.sample import Sample
+from stopship.steps.stats.tails import binomial_at_most, binomial_probability
 from stopship.steps.stats.tango import score_statistic
 
 POWER = 0.80
@@ -70,7 +71,7 @@ def chance_of_pass_at(flips: float, n: int, *, margin: float) -> float:
     for changed, weight in binomial_weights(n, flips):
         allowed = _most_worse(changed, n, margin)
         if allowed >= 0:
-            total += weight * _half_binomial_cdf(allowed, changed)
+            total += weight * binomial_at_most(allowed, changed, 0.5)
     return min(1.0, total)
 
 
@@ -88,25 +89,11 @@ def _most_worse(changed: int, n: int, margin: float) -> int:
 
 def binomial_weights(n: int, share: float) -> list[tuple[int, float]]:
     """(k, P(X = k)) for X ~ Binomial(n, share), leaving out tails of less than 1e-9."""
-    from scipy.special import bdtr
-
     if share <= 0:
         return [(0, 1.0)]
     spread = 7 * sqrt(n * share * (1 - share)) + 7
     first, last = max(0, int(n * share - spread)), min(n, int(n * share + spread))
-    cumulative = [float(bdtr(k, n, share)) for k in range(first, last + 1)]
-    before = float(bdtr(first - 1, n, share)) if first else 0.0
-    return [(first + i, one - (cumulative[i - 1] if i else before)) for i, one in enumerate(cumulative)]
-
-
-def _half_binomial_cdf(k: int, n: int) -> float:
-    if k >= n:
-        return 1.0
-    if n <= 60:
-        return float(sum(comb(n, i) for i in range(k + 1)) / 2**n)
-    from scipy.special import bdtr
-
-    return float(bdtr(k, n, 0.5))
+    return [(k, binomial_probability(k, n, share)) for k in range(first, last + 1)]
 
 
 def _connor(discordance: float, n: float, z: float) -> float:

@@ -11,6 +11,7 @@ from math import ceil, fsum
 import numpy as np
 
 from stopship.steps.stats.sample import Floats, Sample
+from stopship.steps.stats.tails import binomial_at_least, binomial_probability, t_below
 
 EXACT_UP_TO = 16  # non-zero differences whose 2^16 sign patterns are all counted
 T_ABOVE = 2_000  # non-zero differences from which the paired t is used
@@ -49,23 +50,15 @@ def p_worse(sample: Sample, *, alpha: float) -> Test:
 
 def mcnemar_mid_p(worse: int, better: int) -> float:
     """P(X > b) + P(X = b) / 2 for X ~ Binomial(b + c, 1/2): 1 where nothing changed."""
-    if worse + better == 0:
-        return 1.0
-    from scipy.special import bdtrc
-
     n = worse + better
-    at_least = 1.0 if worse == 0 else float(bdtrc(worse - 1, n, 0.5))
-    beyond = 0.0 if worse == n else float(bdtrc(worse, n, 0.5))
-    return (at_least + beyond) / 2
+    return binomial_at_least(worse, n, 0.5) - binomial_probability(worse, n, 0.5) / 2 if n else 1.0
 
 
 def t_p(sample: Sample) -> float:
     """The lower tail of Student's t for the mean over its (CR1) standard error; df = units - 1."""
-    from scipy.special import stdtr
-
     if sample.standard_error <= 1e-15 * sample.span:
         return 1.0 if sample.mean >= 0 else 2.0 ** -min(sample.n_clusters, 1000)
-    return float(stdtr(sample.n_clusters - 1, sample.mean / sample.standard_error))
+    return t_below(sample.n_clusters - 1, sample.mean / sample.standard_error)
 
 
 def sign_flip_p(values: Floats, *, seed: bytes, alpha: float) -> float:
@@ -124,12 +117,3 @@ def _drawn(
         flipped += bits * values[index]
     slack = 1e-9 * fsum(np.abs(values[changed]).tolist())
     return (1 + int(np.count_nonzero(flipped >= -slack))) / (1 + rounds)
-
-
-def binomial_at_least(successes: int, n: int, share: float) -> float:
-    """P(X >= successes) for X ~ Binomial(n, share)."""
-    if successes <= 0:
-        return 1.0
-    from scipy.special import bdtrc
-
-    return float(bdtrc(successes - 1, n, share))

@@ -1,0 +1,114 @@
+"""Cases and their labels, as the files of a suite tell them.
+
+Decides which row is which case, and which columns are labels. Never shows a label to a target.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from stopship.errors import EvidenceError, UsageError, nearest
+from stopship.model.case import Json
+from stopship.model.columns import cell_text
+from stopship.model.suite import Suite
+from stopship.store import tables
+from stopship.store.shown import at, quoted, shown
+
+Row = Mapping[str, Json]
+
+
+def cases_of(suite: Suite) -> tuple[dict[str, dict[str, Json]], dict[str, str]]:
+    cases: dict[str, dict[str, Json]] = {}
+    places: dict[str, str] = {}
+    for name in suite.cases:
+        for key, row, place in _keyed(suite, suite.folder / name):
+            if key in cases:
+                raise EvidenceError(
+                    f"the key {quoted(key)} stands twice, first at {places[key]}",
+                    where=place,
+                    do="every case of a suite has a key of its own",
+                )
+            cases[key], places[key] = row, place
+    gone = [key for key, _ in suite.removed if key in cases]
+    if gone:
+        raise UsageError(
+            f"[removed] names {quoted(gone[0])}, which is still a case",
+            where=shown(suite.path),
+            do=f"take it out of [removed], or out of {places[gone[0]]}",
+        )
+    return cases, places
+
+
+def _keyed(suite: Suite, path: Path) -> Iterator[tuple[str, dict[str, Json], str]]:
+    column, name = suite.columns.key, shown(path)
+    for row in tables.rows(path):
+        place = at(name, row.place)
+        cell = row.values.get(column)
+        key = cell_text(cell) if isinstance(cell, str | int | float) and not isinstance(cell, bool) else ""
+        if not key.strip():
+            found = "is missing" if column not in row.values else "holds no text"
+            raise EvidenceError(
+                f"the key column {quoted(column)} {found}",
+                where=place,
+                do=f"give every row a key, or name its column in [columns]: "
+                f"{nearest(column, sorted(row.values))}",
+            )
+        yield key, row.values, place
+
+
+def labels_of(
+    suite: Suite, cases: Mapping[str, Row], places: Mapping[str, str]
+) -> dict[str, dict[str, Json]]:
+    """Labels by key: of the labels file, or the label columns of the cases."""
+    labels: dict[str, dict[str, Json]] = {}
+    if suite.label_columns:
+        seen = {name for row in cases.values() for name in row}
+        for name in suite.label_columns:
+            if name not in seen:
+                raise UsageError(
+                    f"labels names the column {quoted(name)}, which no case has",
+                    where=shown(suite.path),
+                    do=nearest(name, sorted(seen)),
+                )
+        return {
+            key: {name: row[name] for name in suite.label_columns if name in row}
+            for key, row in cases.items()
+        }
+    if not suite.labels:
+        return labels
+    known = {key for key, _ in suite.removed}
+    first: dict[str, str] = {}
+    for key, row, place in _keyed(suite, suite.folder / suite.labels):
+        if key in first:
+            raise EvidenceError(
+                f"the key {quoted(key)} is labelled twice, first at {first[key]}",
+                where=place,
+                do="keep one line of labels for a case",
+            )
+        first[key] = place
+        if key in known:
+            continue
+        if key not in cases:
+            raise EvidenceError(
+                f"labels a case that is not there: {quoted(key)}", where=place, do=nearest(key, sorted(cases))
+            )
+        labels[key] = without(row, (suite.columns.key,))
+        shared = sorted(labels[key].keys() & cases[key].keys())
+        if shared:
+            raise EvidenceError(
+                f"{quoted(shared[0])} is a label here and a column of the case at {places[key]}",
+                where=place,
+                do="a label is no part of what was asked: keep it in one of the two files",
+            )
+    return labels
+
+
+def labels_at(judge: Suite, cases: Mapping[str, Row], own: Mapping[str, Row]) -> dict[str, Row]:
+    """The labels of another revision for every case that it has; those of new cases are their own."""
+    there, places = cases_of(judge)
+    found = labels_of(judge, there, places)
+    kept = {key: row for key, row in own.items() if key not in there}
+    return {**kept, **{key: row for key, row in found.items() if key in cases}}
+
+
+def without(row: Row, names: Sequence[str]) -> dict[str, Json]:
+    return {name: value for name, value in row.items() if name not in names} if names else dict(row)

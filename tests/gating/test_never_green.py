@@ -1,0 +1,157 @@
+"""Whatever piece of the evidence is gone or damaged: VOID or an error, never SHIP."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.gating.making import Made, make
+
+from stopship.errors import EvidenceError, StopshipError
+from stopship.gating.selection import Selection
+from stopship.model.verdict import Verdict
+from stopship.store.runs import merged
+
+
+@pytest.fixture(scope="module")
+def whole() -> Iterator[Made]:
+    """An accepted suite that ships; tests damage copies of it."""
+    with TemporaryDirectory() as folder:
+        made = make(Path(folder) / "s")
+        assert made.gate().verdict is Verdict.SHIP
+        yield made
+
+
+def evidence(made: Made) -> list[Path]:
+    """Every file that a verdict rests on."""
+    stored = sorted((made.folder / "store" / "runs").rglob("*.json*"))
+    names = ("cases.jsonl", "labels.jsonl", "stack.toml", "stack.lock.json", "stack.json", "app/answer.py")
+    return [*stored, *(made.folder / one for one in names), made.folder / "baseline.json"]
+
+
+def verdict(made: Made) -> Verdict | None:
+    """The gate's answer; None for an error that people are told of."""
+    try:
+        return made.gate().verdict
+    except StopshipError as err:
+        return None if err.exit_code in (2, 22) and str(err).strip() else Verdict.SHIP
+
+
+@settings(max_examples=40, deadline=None)
+@given(pick=st.randoms(use_true_random=False), how=st.sampled_from(["gone", "empty", "cut", "flip", "line"]))
+def test_damage_to_any_piece_of_evidence_never_ships(whole: Made, pick: object, how: str) -> None:
+    choose = pick
+    with TemporaryDirectory() as folder:
+        shutil.copytree(whole.folder, Path(folder) / "s")
+        made = Made(Path(folder) / "s")
+        shutil.rmtree(made.folder / ".stopship")
+        paths = evidence(made)
+        path = paths[choose.randrange(len(paths))]  # type: ignore[attr-defined]  # a random.Random
+        data = path.read_bytes()
+        if how == "gone":
+            path.unlink()
+        elif how == "empty":
+            path.write_bytes(b"")
+        elif how == "cut":
+            path.write_bytes(data[: choose.randrange(len(data))])  # type: ignore[attr-defined]
+        elif how == "flip":
+            at = choose.randrange(len(data))  # type: ignore[attr-defined]
+            path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        else:
+            lines = data.splitlines(keepends=True)
+            del lines[choose.randrange(len(lines))]  # type: ignore[attr-defined]
+            path.write_bytes(b"".join(lines))
+        found = verdict(made)
+        if found is Verdict.SHIP:
+            # What is left must be a suite of its own: one label or one blank less, nothing of the run.
+            assert path.name in ("labels.jsonl", "stack.toml", "stack.json", "app/answer.py", "baseline.json")
+            assert is_harmless(whole, made, path)
+
+
+def is_harmless(whole: Made, made: Made, path: Path) -> bool:
+    """Whether the change says the same, or is told with the verdict."""
+    if path.name == "labels.jsonl":
+        return any("labels have changed" in one for one in made.gate().notes)
+    if path.name == "baseline.json":
+        return made.place.pointer().baseline is not None
+    return made.gate().candidate == whole.gate().candidate
+
+
+@pytest.mark.parametrize(
+    "name", ["run.json", "cases.jsonl", "traces.jsonl", "timings.jsonl", "stack.lock.json"]
+)
+@pytest.mark.parametrize("where", ["store", ".stopship"])
+@pytest.mark.parametrize("how", ["gone", "flipped"])
+def test_each_file_of_the_stored_and_of_the_served_run_counts(
+    whole: Made, tmp_path: Path, where: str, name: str, how: str
+) -> None:
+    shutil.copytree(whole.folder, tmp_path / "s")
+    made = Made(tmp_path / "s")
+    (path,) = (made.folder / where / "runs").glob(f"*/{name}")
+    if how == "gone":
+        path.unlink()
+    else:
+        data = path.read_bytes()
+        path.write_bytes(data[:-3] + bytes([data[-3] ^ 1]) + data[-2:])
+    assert verdict(made) in (Verdict.VOID, None)
+
+
+def test_a_damaged_run_of_the_working_folder_is_mended_by_drawing_anew(whole: Made, tmp_path: Path) -> None:
+    shutil.copytree(whole.folder, tmp_path / "s")
+    made = Made(tmp_path / "s")
+    (path,) = (made.folder / ".stopship" / "runs").glob("*/traces.jsonl")
+    path.write_bytes(b"")
+    with pytest.raises(EvidenceError, match="--fresh"):
+        made.replay()
+    assert made.judge(made.replay(fresh=True)).verdict is Verdict.SHIP
+
+
+def test_a_whole_store_that_is_gone_is_void(whole: Made, tmp_path: Path) -> None:
+    shutil.copytree(whole.folder, tmp_path / "s")
+    made = Made(tmp_path / "s")
+    shutil.rmtree(made.folder / "store")
+    record = made.gate()
+    assert record.verdict is Verdict.VOID
+    assert "is not in the store" in record.reasons[0]
+    assert "stopship push" in record.reasons[0]
+
+
+@pytest.mark.parametrize("left", [[1], [2], [1, 2], [1, 3], [2, 3]])
+def test_a_missing_shard_is_void_and_names_cases(whole: Made, tmp_path: Path, left: list[int]) -> None:
+    shutil.copytree(whole.folder, tmp_path / "s")
+    made = Made(tmp_path / "s")
+    run = merged([made.shard(i, 3) for i in left], planned=made.open().case_digests)
+    record = made.judge(run)
+    assert record.verdict is Verdict.VOID
+    assert "not replayed ('c" in record.reasons[0]
+
+
+def test_a_run_of_some_cases_never_ships_though_they_are_all_well(whole: Made) -> None:
+    run = whole.replay(selection=Selection(keys=("c01", "c02")))
+    record = whole.judge(run)
+    assert record.verdict is Verdict.VOID
+    assert "58 cases not replayed" in record.reasons[0]
+
+
+def test_a_run_of_another_target_is_void(whole: Made, tmp_path: Path) -> None:
+    shutil.copytree(whole.folder, tmp_path / "s")
+    made = Made(tmp_path / "s")
+    run = made.replay()
+    made.edit("suite.toml", "app/answer.py:answer", "app/other.py:answer")
+    record = made.judge(run)
+    assert record.verdict is Verdict.VOID
+    assert "was answered by the target 'app/answer.py:answer'" in record.reasons[0]
+
+
+def test_a_target_that_no_pin_holds_may_not_answer(whole: Made, tmp_path: Path) -> None:
+    shutil.copytree(whole.folder, tmp_path / "s")
+    made = Made(tmp_path / "s")
+    made.edit("stack.toml", '[code]\npaths = ["app"]\n', "")
+    from stopship.pinning.lock import lock_stack
+
+    lock_stack(made.folder / "stack.toml")
+    with pytest.raises(EvidenceError, match="no pin of the stack holds the target"):
+        made.replay()

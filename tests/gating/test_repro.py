@@ -1,0 +1,103 @@
+"""One case on two stacks: who fails what, how likely that is chance, and where the traces part."""
+
+from math import comb
+from pathlib import Path
+
+import pytest
+from tests.gating.making import Made, make
+from tests.gating.test_digests import recorded
+
+from stopship.errors import UsageError
+from stopship.gating.repro import Repro, Tally, repro
+
+
+def of(made: Made, good: str, bad: str, times: int = 10, key: str = "c30") -> Repro:
+    return repro(made.open(), made.place, key, good=good, bad=bad, times=times)
+
+
+def tally(found: Repro, rule: str = "right") -> Tally:
+    return next(one for one in found.tallies if one.rule == rule)
+
+
+def test_two_stack_files_are_asked_and_chance_plays_no_part(tmp_path: Path) -> None:
+    made = make(tmp_path / "s")
+    bad = made.stack("bad", wrong=["c30"])
+    found = of(made, str(made.folder / "stack.toml"), str(bad))
+    one = tally(found)
+    assert (one.good, one.good_tries, one.bad, one.bad_tries, one.chance) == (0, 10, 10, 10, None)
+    assert found.is_reproduced
+    assert found.parting is not None
+    assert (found.parting.step, found.parting.what) == (1, "model m1: output")
+    assert [it.axis for it in found.changes if not it.is_same] == ["prompt"]
+
+
+def test_a_target_that_varies_has_the_chance_of_fisher(tmp_path: Path) -> None:
+    made = make(tmp_path / "s", replay="")
+    bad = made.stack("bad", draws=0, every=2)  # every second answer is wrong
+    found = of(made, "baseline", str(bad))
+    one = tally(found)
+    assert (one.good, one.bad) == (0, 5)
+    assert one.chance == pytest.approx(comb(10, 5) / comb(20, 5))
+    assert found.bad.distinct > 1
+    assert found.parting is not None
+    assert found.parting.bad == "no"  # an answer that fails, though others did not
+
+
+def test_equal_stacks_reproduce_nothing(tmp_path: Path) -> None:
+    made = make(tmp_path / "s")
+    found = of(made, "baseline", "anchor", times=2)
+    assert not found.is_reproduced
+    assert found.parting is None
+    assert not found.good.is_recorded
+
+
+def test_a_run_whose_stack_is_gone_speaks_for_itself(tmp_path: Path) -> None:
+    made = make(tmp_path / "s")
+    bad = made.stack("bad", wrong=["c30"])
+    run = made.replay("bad")
+    made.stack("bad", wrong=["c31"])
+    assert bad.exists()
+    found = of(made, "baseline", run.short, times=3)
+    assert found.bad.is_recorded
+    assert (tally(found).bad, tally(found).bad_tries, tally(found).good_tries) == (1, 1, 3)
+
+
+def test_recorded_outputs_are_read_once_from_stack_files_and_runs(tmp_path: Path) -> None:
+    made = recorded(tmp_path)
+    run = made.replay()
+    found = of(made, str(made.folder / "stack.toml"), run.id)
+    assert found.good.is_recorded
+    assert found.bad.is_recorded
+    assert len(found.good.outcomes) == 1
+    assert not found.is_reproduced
+
+
+def test_a_case_without_what_others_have_can_be_looked_at(tmp_path: Path) -> None:
+    made = make(tmp_path / "s", is_accepted=False, replay='cluster = "talk"')
+    rows = made.rows("cases.jsonl")
+    made.write_rows(
+        "cases.jsonl", [{**one, "talk": one["key"]} if one["key"] != "c30" else one for one in rows]
+    )
+    made.accept(made.replay())
+    assert not of(made, "baseline", "baseline").is_reproduced
+
+
+def test_an_output_that_failed_parts_with_its_reason(tmp_path: Path) -> None:
+    made = make(tmp_path / "s")
+    bad = made.stack("bad", **{"raise": ["c30"]})
+    found = of(made, "baseline", str(bad), times=1)
+    assert tally(found, "answered").bad == 1
+    assert "no answer for c30" in tally(found, "answered").why
+
+
+def test_an_unknown_case_or_run_is_a_usage_error(tmp_path: Path) -> None:
+    made = make(tmp_path / "s")
+    with pytest.raises(UsageError, match="no case is called 'c3'"):
+        of(made, "baseline", "baseline", key="c3")
+    with pytest.raises(UsageError, match="no run is called"):
+        of(made, "baseline", "nowhere")
+    part = made.shard(1, 60)
+    absent = next(one for one in made.open().cases if one not in part.head.planned)
+    made.stack("stack", wrong=["c59"])
+    with pytest.raises(UsageError, match="has no case"):
+        of(made, "baseline", part.id, key=absent)
