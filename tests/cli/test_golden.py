@@ -12,10 +12,11 @@ from tests.cli.test_compare import WRONG
 
 GOLDEN = Path(__file__).parent / "golden"
 BEFORE, BROKEN = (str(EXAMPLE / f"{name}.jsonl") for name in ("before", "broken"))
-CALLS = {
+CALLS: dict[str, list[tuple[str, ...]]] = {
     "help": [("--help",), ("compare", "--help"), ("score", "--help"), ("scorers",), ("--version",)],
     "help-suites": [
-        (one, "--help") for one in ("replay", "gate", "accept", "show", "diff", "repro", "push", "pull")
+        (one, "--help")
+        for one in ("init", "replay", "gate", "accept", "show", "diff", "repro", "push", "pull")
     ],
     "errors": [
         ("compare", BEFORE, "nowhere.jsonl", "--key", "id", "--rule", "refusal"),

@@ -57,7 +57,7 @@ def show(run: str, key: str | None, suite_path: Path | None) -> int:
 
 def _scores(at: Desk, run: "Run", key: str) -> "list[list[Said]]":
     """What each rule says of each output of a case, by today's labels and scorers."""
-    from stopship.gating.evidence import arm_of_one
+    from stopship.gating.evidence import arm_of_one, concerns
     from stopship.report.runs import Said
     from stopship.steps.scored import SCORED, STATE_LABELS
 
@@ -67,7 +67,7 @@ def _scores(at: Desk, run: "Run", key: str) -> "list[list[Said]]":
     for one in (one for one in run.outcomes if one.key == key):
         arm = arm_of_one(at.opened, one, run.place)
         said = []
-        for rule in at.opened.rules:
+        for rule in (it for it in at.opened.rules if concerns(it, at.opened.row(key))):
             column = arm.scores[rule.scorer.spec]
             state, label = column.states[0], column.labels[0]
             value = f"{column.values[0]:.6g}" if state == SCORED else STATE_LABELS[state] or "unscored"

@@ -3,10 +3,11 @@
 Decides what makes a comparison VOID. Never scores against the other arm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stopship.gating.opened import OpenSuite
 from stopship.model.case import Json, Lost, Trace
+from stopship.model.rule import Rule
 from stopship.model.run import Outcome, Run, Status
 from stopship.model.stack import Kind
 from stopship.steps.arm import Arm, Scoring, merged
@@ -39,6 +40,13 @@ def scored_row(opened: OpenSuite, outcome: Outcome) -> dict[str, Json]:
     """
     told = {name: outcome.trace[name] for name in opened.told_scores if name in outcome.trace}
     return {**told, **opened.row(outcome.key)}
+
+
+def concerns(rule: Rule, row: Mapping[str, Json]) -> bool:
+    """Whether a rule looks at a case at all."""
+    is_chosen = all(one.matches(row) for one in rule.where)
+    must_pass = rule.must_pass is not None and all(one.matches(row) for one in rule.must_pass)
+    return must_pass or (is_chosen and (rule.margin is not None or rule.limit is not None))
 
 
 def trace_of(outcome: Outcome) -> Trace | Lost:

@@ -27,7 +27,7 @@ def suite_at(place: Workplace, suite: Suite, ref: str) -> tuple[Path, str]:
     Raises UsageError outside a git repository or for an unknown revision, EvidenceError where the revision
     has no such suite.
     """
-    inside_git = "is in no git repository"
+    inside_git = "the suite is in no git repository"
     top = _git(suite.folder, ["rev-parse", "--show-toplevel"], inside_git, "run where the repository is")
     root = Path(top.decode().rstrip("\n"))
     asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]

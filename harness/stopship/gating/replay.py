@@ -6,7 +6,8 @@ Decides what a replay must hold and what may be served from an earlier one. Neve
 import platform
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from stopship import __version__
@@ -42,7 +43,7 @@ class Replayed:
     ignored: int = 0  # recorded rows of unknown cases
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Replay:
     """One replay, planned: everything that decides what its run must hold."""
 
@@ -50,13 +51,18 @@ class Replay:
     place: Workplace
     answering: Answering
     head: RunHead
-    target: PythonTarget | RecordedOutputs
+    target: PythonTarget | None  # None: recorded
+
+    @cached_property
+    def outputs(self) -> RecordedOutputs:
+        """What was recorded, read when it is first asked for: a served run needs none of it."""
+        return _recorded(self.opened, self.answering, tuple(self.head.planned))
 
     @property
     def identity(self) -> str:
         """A digest of all that is known to decide what comes out: plan, target's file, settings, versions."""
         suite = self.opened.suite
-        code = self.target.digest if isinstance(self.target, PythonTarget) else RECORDED
+        code = self.target.digest if self.target is not None else RECORDED
         columns = suite.columns
         read = [columns.input, columns.output, columns.latency, columns.cost]  # rules and labels are not here
         settings = [code, suite.replay.timeout_s, read, platform.python_version(), __version__]
@@ -79,9 +85,9 @@ class Replay:
     @property
     def recorded(self) -> "tuple[Outcome, ...] | None":
         """All outcomes where they are recorded already; None where a target must be asked."""
-        if isinstance(self.target, PythonTarget):
+        if self.target is not None:
             return None
-        return tuple(Outcome(key=key, trace=self.target.trace(key)) for key in self.head.planned)
+        return tuple(Outcome(key=key, trace=self.outputs.trace(key)) for key in self.head.planned)
 
     def job(self, key: str, sample: int) -> Job:
         """One output that is to be asked for."""
@@ -100,7 +106,7 @@ class Replay:
 
     def engine(self) -> Engine:
         """What asks the target. Only where nothing is recorded."""
-        assert isinstance(self.target, PythonTarget)  # noqa: S101  # the caller looked at `recorded` first
+        assert self.target is not None  # noqa: S101  # the caller looked at `recorded` first
         plan = self.opened.suite.replay
         return Engine(
             self.target, self.answering.stack, concurrency=plan.concurrency, timeout_s=plan.timeout_s
@@ -118,21 +124,27 @@ class Replay:
 
     @property
     def ignored(self) -> int:
-        return self.target.ignored if isinstance(self.target, RecordedOutputs) else 0
+        return self.outputs.ignored if self.target is None else 0
 
-    def served(self) -> Replayed | None:
-        """The sealed run of this very plan, where there is one: one sample, one draw."""
+    @property
+    def served_id(self) -> str | None:
+        """The run that is remembered for this very plan, unread."""
         try:
             run_id = self.served_path.read_text("ascii").strip()
         except (OSError, UnicodeDecodeError):
             return None
-        folder = self.place.runs / run_id
-        if not run_id.isalnum() or not folder.is_dir():
+        return run_id if run_id.isalnum() and (self.place.runs / run_id).is_dir() else None
+
+    def served(self) -> Replayed | None:
+        """The sealed run of this very plan, where there is one: one sample, one draw."""
+        run_id = self.served_id
+        if run_id is None:
             return None
+        folder = self.place.runs / run_id
         run = read_run(folder)
         if run.head.plan_digest != self.head.plan_digest or self._is_void(run):
             return None
-        return Replayed(run=run, folder=folder, is_served=True, ignored=self.ignored)
+        return Replayed(run=run, folder=folder, is_served=True)
 
     def _is_void(self, run: Run) -> bool:
         """Whether infrastructure lost so much that asking again is the remedy."""
@@ -157,7 +169,7 @@ def planned(
     repeats: int | None = None,
     epoch: int = 0,
 ) -> Replay:
-    """What a replay of the chosen cases must hold. Reads the target, or the outputs it recorded."""
+    """What a replay of the chosen cases must hold. Reads the target; recorded outputs, where no run serves."""
     plan = opened.suite.replay
     keys, named = (selection or Selection()).of(opened)
     said = [f"pins replaced by hand: {', '.join(answering.replaced)}"] if answering.replaced else []
@@ -174,8 +186,11 @@ def planned(
         selection="; ".join([*([named] if named else []), *said]),
         deterministic=plan.deterministic,
     )
-    target = _recorded(opened, answering, keys) if plan.target == RECORDED else _python(opened, answering)
-    return Replay(opened=opened, place=place, answering=answering, head=head, target=target)
+    target = None if plan.target == RECORDED else _python(opened, answering)
+    made = Replay(opened=opened, place=place, answering=answering, head=head, target=target)
+    if target is None and made.served_id is None:
+        made.outputs  # noqa: B018  # what is wrong with them is told now
+    return made
 
 
 def replay(
@@ -191,7 +206,7 @@ def replay(
     Raises UsageError where one is left over, EvidenceError for damaged working state; `fresh` clears it away.
     """
     if not fresh and (served := plan.served()) is not None:
-        return served
+        return replace(served, ignored=plan.ignored)
     recorded = plan.recorded
     if recorded is not None:
         if fresh:

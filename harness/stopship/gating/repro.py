@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stopship.errors import UsageError
-from stopship.gating.evidence import arm_of_one
+from stopship.gating.evidence import arm_of_one, concerns
 from stopship.gating.gate import kept_texts
 from stopship.gating.opened import OpenSuite
 from stopship.gating.replay import planned
@@ -145,7 +145,8 @@ def _tallies(opened: OpenSuite, good: Side, bad: Side) -> tuple[list[Tally], tup
     alike = opened.suite.replay.deterministic and good.distinct == bad.distinct == 1
     found: list[Tally] = []
     pair = (0, 0)
-    for rule in opened.rules:
+    row = opened.row(good.outcomes[0].key)
+    for rule in (one for one in opened.rules if concerns(one, row)):
         columns = [[one.scores[rule.scorer.spec] for one in side] for side in arms]
         tries = [[i for i, one in enumerate(side) if one.states[0] != UNSCORED] for side in columns]
         if not any(tries):

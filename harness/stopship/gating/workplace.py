@@ -4,7 +4,7 @@ Decides which run a name means. Never judges one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError
@@ -29,6 +29,7 @@ class Workplace:
     suite: Suite
     store: Store
     pointer_folder: Path | None = None  # of another revision, which says what is compared with
+    _read: dict[str, Run] = field(default_factory=dict, compare=False, repr=False)  # by id, verified once
 
     @property
     def folder(self) -> Path:
@@ -92,7 +93,9 @@ class Workplace:
 
     def kept(self, run_id: str) -> Run:
         """A run of the store by its whole id: what a pointer names."""
-        return read_run(self._kept(run_id))
+        if run_id not in self._read:
+            self._read[run_id] = read_run(self._kept(run_id))
+        return self._read[run_id]
 
     def _kept(self, run_id: str) -> Path:
         if not self._is_cached(run_id) and not self.store.has_run(run_id):

@@ -29,7 +29,7 @@ def run_lines(run: Run) -> list[str]:
     each = f", {head.repeats} outputs each" if head.repeats > 1 else ""
     lines = [
         (
-            f"run {run.short}  suite {plain(head.suite)}, {len(head.planned)} cases{each}, "
+            f"run {run.short}  suite {plain(head.suite)}, {_count(len(head.planned))}{each}, "
             f"stack {short(head.stack.stack_id)}"
         ),
         f"  id       {run.id}",
@@ -206,7 +206,7 @@ def outlook_line(
     name: str, cases: int, clusters: int, p_ship: Sequence[tuple[float, float]], *, deterministic: bool
 ) -> str:
     """What a suite can decide, said when it is loaded: `helpdesk: 451 cases in 233 clusters; …`."""
-    size = f"{cases} case{'s' if cases != 1 else ''}"
+    size = _count(cases)
     if clusters and clusters != cases:
         size += f" in {clusters} clusters"
     if not p_ship:
@@ -217,6 +217,10 @@ def outlook_line(
         chance = ", ".join(f"{_p(p)} where {flips * 100:g} % of cases flip" for flips, p in p_ship)
         chance = f"P(SHIP) {chance}"
     return f"{plain(name)}: {size}; a build that changed nothing: {chance}"
+
+
+def _count(cases: int) -> str:
+    return f"{cases} case{'s' if cases != 1 else ''}"
 
 
 def _p(chance: float) -> str:

@@ -200,7 +200,7 @@ class Watch:
         """Take in what other processes filed of these cases; the keys that nobody filed."""
         assert self.plan is not None  # noqa: S101  # the gate asks only where there is no fault
         self._begin()
-        if self.plan.recorded is None and self._served is None:
+        if self._served is None and self.plan.recorded is None:
             journal = Journal(self.plan.journal_folder, self.plan.identity)
             for one in journal.outcomes():
                 self._known.setdefault((one.key, one.sample), one)
