@@ -11,7 +11,7 @@ from typing import Any
 from stopship.gating.accepting import Accepting, Decision, accept
 from stopship.gating.gate import Asked, gate
 from stopship.gating.opened import OpenSuite, open_suite
-from stopship.gating.replay import planned, replay
+from stopship.gating.replay import Draw, planned, replay
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import Workplace, workplace
@@ -146,6 +146,8 @@ class Made:
     ) -> Run:
         """A sealed run; `how` goes to the plan, but for resume and fresh."""
         going = {name: how.pop(name) for name in ("resume", "fresh") if name in how}
+        if "epoch" in how or "fresh" in going:
+            how["draw"] = Draw(epoch=how.pop("epoch", None), is_new=going.get("fresh", False))
         opened = opened or self.open()
         plan = planned(opened, self.place, answering(self.folder / f"{stack}.toml", pins), **how)
         return replay(plan, **going).run
@@ -164,8 +166,9 @@ class Made:
     def accept(self, run: Run, *, stack: str = "stack", today: date = TODAY, **said: Any) -> Accepting:
         opened = self.open()
 
-        def redraw(epoch: int) -> Run:
-            return self.replay(stack, opened=opened, epoch=epoch, resume=True)
+        def redraw() -> Run:
+            draw = Draw(purpose=f"accept {run.id}")
+            return self.replay(stack, opened=opened, draw=draw, resume=True)
 
         decision = Decision(**{"because": "reviewed", "today": today, **said})
         return accept(opened, self.place, run, decision, redraw)

@@ -202,8 +202,8 @@ def test_a_deterministic_target_is_not_asked_again(tmp_path: Path) -> None:
     made = make(tmp_path / "s", is_accepted=False)
     run = made.replay()
 
-    def never(epoch: int) -> Run:
-        raise AssertionError(epoch)
+    def never() -> Run:
+        raise AssertionError("drawn anew")
 
     done = accept(made.open(), made.place, run, Decision(because="x", today=TODAY), never)
     assert (done.is_redrawn, done.run.id) == (False, run.id)
@@ -228,7 +228,7 @@ def test_a_fresh_draw_that_is_void_is_refused(tmp_path: Path) -> None:
     made = make(tmp_path / "s", replay="", draws=10_000)
     run = made.replay()
 
-    def partly(epoch: int) -> Run:
+    def partly() -> Run:
         return made.shard(1, 2)
 
     with pytest.raises(EvidenceError, match="VOID"):
@@ -240,7 +240,7 @@ def test_a_waived_loss_that_the_fresh_draw_does_not_show_is_waived_all_the_same(
     made.stack("bad", wrong=WRONG, draws=10_000)
     better = made.replay(epoch=7)
     done = accept(
-        made.open(), made.place, made.replay("bad"), Decision(today=TODAY, **WAIVED), lambda _: better
+        made.open(), made.place, made.replay("bad"), Decision(today=TODAY, **WAIVED), lambda: better
     )
     assert done.run.id == better.id
 
@@ -275,9 +275,9 @@ def test_an_accident_between_filing_and_pointing_loses_nothing(
 def within(made: Made, run: Run, do: Callable[[], object]) -> None:
     """Accept a run, and do something else while its fresh outputs are drawn."""
 
-    def redraw(epoch: int) -> Run:
+    def redraw() -> Run:
         do()
-        return made.replay(epoch=epoch)
+        return made.replay(epoch=1)
 
     accept(made.open(), made.place, run, Decision(because="x", today=TODAY), redraw)
 

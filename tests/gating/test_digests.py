@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.gating.making import LIMIT, MUST, Made, make
 
-from stopship.gating.replay import planned
+from stopship.gating.replay import Draw, planned
 from stopship.gating.stacking import answering
 
 COLUMN = """
@@ -35,7 +35,8 @@ def five(made: Made) -> dict[str, str]:
 
 
 def replay_key(made: Made, **how: Any) -> str:
-    return planned(made.open(), made.place, answering(made.folder / "stack.toml"), **how).identity
+    draw = Draw(epoch=how.pop("epoch", None))
+    return planned(made.open(), made.place, answering(made.folder / "stack.toml"), draw=draw, **how).identity
 
 
 def change_row(made: Made, name: str, row: int, column: str, value: object) -> None:

@@ -145,7 +145,7 @@ def accepted(folder: Path) -> None:
     place = workplace(read_suite(folder / "suite.toml"))
     run = replay(planned(opened, place, answering(folder / "stack.toml"))).run
     decision = Decision(because="the first", today=date(2026, 1, 1))
-    accept(opened, place, run, decision, lambda _epoch: run)
+    accept(opened, place, run, decision, lambda: run)
 
 
 def _put(path: Path, text: str) -> None:

@@ -58,7 +58,7 @@ def accept(
     """
     from stopship.gating.accepting import Decision
     from stopship.gating.accepting import accept as accepted
-    from stopship.gating.replay import planned, replay
+    from stopship.gating.replay import Draw, planned, replay
     from stopship.gating.repro import answering_of
     from stopship.report.runs import accepted_lines
     from stopship.store.runs import read_run
@@ -74,7 +74,7 @@ def accept(
         as_anchor=anchor,
     )
 
-    def redraw(epoch: int) -> "Run":
+    def redraw() -> "Run":
         answering = at.answering(stack_file) if stack_file else answering_of(at.opened, found)
         if answering is None:
             raise UsageError(
@@ -87,7 +87,13 @@ def accept(
                 where=shown(answering.path),
                 do="name another --stack",
             )
-        plan = planned(at.opened, at.place, answering, repeats=found.head.repeats, epoch=epoch)
+        plan = planned(
+            at.opened,
+            at.place,
+            answering,
+            repeats=found.head.repeats,
+            draw=Draw(purpose=f"accept {found.id}"),
+        )
         return replay(plan, resume=True, provenance={"started": int(time.time())}).run
 
     done = accepted(at.opened, at.place, found, decision, redraw, folder=folder)

@@ -170,7 +170,7 @@ def _candidate(
 ) -> "tuple[Run, list[str]]":
     """The run to judge, and what to say of it."""
     from stopship.gating.gate import stack_notes
-    from stopship.gating.replay import planned, replay
+    from stopship.gating.replay import Draw, planned, replay
     from stopship.store.runs import merged
 
     notes = [f"rules, labels, scorers and pointer are those of {at.commit[:12]}"] if at.commit else []
@@ -182,7 +182,7 @@ def _candidate(
         notes.append(f"{len(runs)} shards judged as one run")
         return merged(runs, planned=at.opened.case_digests), notes
     bar = Progress()
-    plan = planned(at.opened, at.place, at.answering(stack_file))
+    plan = planned(at.opened, at.place, at.answering(stack_file), draw=Draw(is_new=fresh))
     done = replay(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": int(time.time())})
     bar.end()
     if done.ignored:

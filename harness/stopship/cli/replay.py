@@ -53,7 +53,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
 
     A replay of the same cases by the same stack is served from the sealed run.
     """
-    from stopship.gating.replay import planned
+    from stopship.gating.replay import Draw, planned
     from stopship.gating.replay import replay as replayed
     from stopship.gating.selection import Selection, conditions
     from stopship.gating.selection import shard as shard_of
@@ -63,7 +63,8 @@ def replay(  # noqa: PLR0913  # one parameter an option
     tell_outlook(at.opened, allow_blind=allow_blind or bool(cases or where or pins))
     chosen = Selection(keys=cases, where=conditions_of(where), shard=shard_of(shard) if shard else None)
     conditions(at.opened, chosen.where)
-    plan = planned(at.opened, at.place, at.answering(stack_file, pins), selection=chosen, repeats=repeat)
+    answers, draw = at.answering(stack_file, pins), Draw(is_new=fresh)
+    plan = planned(at.opened, at.place, answers, selection=chosen, repeats=repeat, draw=draw)
     bar = Progress()
     done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": int(time.time())})
     bar.end()

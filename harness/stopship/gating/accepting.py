@@ -21,8 +21,8 @@ from stopship.store.shown import quoted, shown
 
 NEW = "NEW"  # the verdict of a first baseline
 _NOTHING_TO_JUDGE = "nothing here can be judged without a baseline"  # as `conclude` says it
-Redrawn = Callable[[int], Run]
-"""Fresh outputs of the accepted stack, in the epoch given."""
+Redrawn = Callable[[], Run]
+"""Fresh outputs of the accepted stack, in an epoch of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def _accepted_alone(
     _check_waiver(decision, opened, broken)
     _refuse_unwaived(broken, decision, "this run")
     is_redrawn = not run.head.deterministic
-    kept = redraw(run.head.epoch + 1) if is_redrawn else run
+    kept = redraw() if is_redrawn else run
     if is_redrawn:
         again = _broken(gate(opened, place, kept, asked), is_first=pointer.baseline is None)
         _refuse_unwaived(again, decision, "a fresh draw of the accepted stack")

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from errno import EEXIST
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 from stopship.errors import UsageError
 from stopship.gating.accepting import Decision, accept
 from stopship.gating.opened import WORK, open_suite
-from stopship.gating.replay import planned, replay
+from stopship.gating.replay import CURRENT, Draw, planned, replay
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import SUITE_FILE, workplace
 from stopship.model.run import Run
@@ -148,10 +149,12 @@ def _first_baseline(folder: Path, today: date, store: str | None) -> Begun:
     place = workplace(suite, store=store)
     answers = answering(folder / suite.stack)
 
-    def drawn(epoch: int = 0) -> Run:
-        return replay(planned(opened, place, answers, epoch=epoch)).run
+    def drawn(draw: Draw = CURRENT) -> Run:
+        return replay(planned(opened, place, answers, draw=draw)).run
 
-    done = accept(opened, place, drawn(), Decision(because=BECAUSE, today=today), drawn)
+    first = drawn()
+    anew = partial(drawn, Draw(purpose=f"accept {first.id}"))
+    done = accept(opened, place, first, Decision(because=BECAUSE, today=today), anew)
     shutil.rmtree(place.folder)  # working state: the first gate shows that the suite needs none
     return Begun(name=suite.name, run=done.run.short, cases=len(opened.cases), stacks=len(stacks))
 

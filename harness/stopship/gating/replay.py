@@ -5,13 +5,14 @@ Decides what a replay must hold and what may be served from an earlier one. Neve
 
 import platform
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from stopship import __version__
 from stopship.errors import EvidenceError, UsageError
+from stopship.gating.draws import Drawn, Draws, held_by
 from stopship.gating.engine import Engine, Job
 from stopship.gating.opened import OpenSuite
 from stopship.gating.selection import Selection
@@ -34,6 +35,18 @@ Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """Which draw of a stack: the current one, a new one, one with a purpose, or an epoch by number."""
+
+    is_new: bool = False
+    purpose: str = ""  # "": candidates
+    epoch: int | None = None
+
+
+CURRENT = Draw()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
     """A run, and where it came from."""
 
@@ -52,6 +65,7 @@ class Replay:
     answering: Answering
     head: RunHead
     target: PythonTarget | None  # None: recorded
+    known: tuple[Run, ...] = ()  # approved runs whose draws this one goes on from
 
     @cached_property
     def outputs(self) -> RecordedOutputs:
@@ -61,12 +75,18 @@ class Replay:
     @property
     def identity(self) -> str:
         """A digest of all that is known to decide what comes out: plan, target's file, settings, versions."""
-        suite = self.opened.suite
-        code = self.target.digest if self.target is not None else RECORDED
-        columns = suite.columns
-        read = [columns.input, columns.output, columns.latency, columns.cost]  # rules and labels are not here
-        settings = [code, suite.replay.timeout_s, read, platform.python_version(), __version__]
-        return digest([self.head.plan_digest, settings])
+        return digest([self.head.plan_digest, _settings(self.opened, self.target)])
+
+    @property
+    def drawn(self) -> Drawn:
+        """What earlier runs drew of what is planned. Empty where the target gives the same every time."""
+        if self.target is None or self.head.deterministic:
+            return {}
+        found = _draws(self.opened, self.place, self.answering, self.target)
+        drawn = found.of(self.head.epoch, self.head.planned, self.head.repeats)
+        for run in self.known:
+            drawn |= held_by(run, self.head.epoch, self.head.planned, self.head.repeats)
+        return drawn
 
     @property
     def journal_folder(self) -> Path:
@@ -120,6 +140,8 @@ class Replay:
         run = seal_run(self.place.runs, self.head, rows, outcomes, provenance=said)
         self.served_path.parent.mkdir(exist_ok=True)
         write_atomically(self.served_path, run.id.encode("ascii"))
+        if self.target is not None and not self.head.deterministic:
+            _draws(self.opened, self.place, self.answering, self.target).add(run)
         return Replayed(run=run, folder=self.place.runs / run.id, is_served=False, ignored=self.ignored)
 
     @property
@@ -167,14 +189,20 @@ def planned(
     *,
     selection: Selection | None = None,
     repeats: int | None = None,
-    epoch: int = 0,
+    draw: Draw = CURRENT,
+    known: Sequence[Run] = (),
 ) -> Replay:
-    """What a replay of the chosen cases must hold. Reads the target; recorded outputs, where no run serves."""
+    """What a replay of the chosen cases must hold. Reads the target; recorded outputs, where no run serves.
+
+    `draw` says which epoch; a target that gives the same every time has but one. `known`: approved runs whose
+    draws of that epoch are taken over.
+    """
     plan = opened.suite.replay
     keys, named = (selection or Selection()).of(opened)
     said = [f"pins replaced by hand: {', '.join(answering.replaced)}"] if answering.replaced else []
     if plan.target == RECORDED and (repeats or 1) > 1:
         raise UsageError("a recorded output is one draw, however often it is read", do="leave --repeat out")
+    target = None if plan.target == RECORDED else _python(opened, answering)
     head = RunHead(
         suite=opened.suite.name,
         target=plan.target,
@@ -182,12 +210,13 @@ def planned(
         planned={key: opened.case_digests[key] for key in keys},
         stack=answering.stack.stack,
         repeats=repeats or plan.repeats,
-        epoch=epoch,
+        epoch=_epoch(opened, place, answering, target, draw),
         selection="; ".join([*([named] if named else []), *said]),
         deterministic=plan.deterministic,
     )
-    target = None if plan.target == RECORDED else _python(opened, answering)
-    made = Replay(opened=opened, place=place, answering=answering, head=head, target=target)
+    made = Replay(
+        opened=opened, place=place, answering=answering, head=head, target=target, known=tuple(known)
+    )
     if target is None and made.served_id is None:
         made.outputs  # noqa: B018  # what is wrong with them is told now
     return made
@@ -224,6 +253,7 @@ def replay(
                 where=shown(plan.journal_folder),
                 do="go on with --resume, or start over with --fresh",
             )
+        done = {**plan.drawn, **done}
         with plan.engine() as engine:
             for outcome in engine.outcomes(plan.jobs(frozenset(done))):
                 journal.add(outcome)
@@ -234,6 +264,44 @@ def replay(
         journal.drop()
         shutil.rmtree(plan.journal_folder, ignore_errors=True)  # empty but for its lock, which is held
     return sealed
+
+
+def _settings(opened: OpenSuite, target: PythonTarget | None) -> list[Json]:
+    """What decides an output beside case, stack and draw; rules and labels do not."""
+    columns = opened.suite.columns
+    read: list[Json] = [columns.input, columns.output, columns.latency, columns.cost]
+    code = target.digest if target is not None else RECORDED
+    return [code, opened.suite.replay.timeout_s, read, platform.python_version(), __version__]
+
+
+def _draws(opened: OpenSuite, place: Workplace, answering: Answering, target: PythonTarget) -> Draws:
+    plan = opened.suite.replay
+    stream = digest(
+        [opened.suite.name, plan.target, answering.stack.stack.stack_id, _settings(opened, target)]
+    )
+    return Draws(folder=place.folder / "draws" / stream[:16], runs=place.runs)
+
+
+def _epoch(
+    opened: OpenSuite, place: Workplace, answering: Answering, target: PythonTarget | None, draw: Draw
+) -> int:
+    if draw.epoch is not None:
+        return draw.epoch
+    if target is None or opened.suite.replay.deterministic:
+        return 0
+    draws = _draws(opened, place, answering, target)
+    if not draw.purpose and not draw.is_new:
+        return draws.epoch
+    place.made()
+    taken = _approved_epochs(place, answering.stack.stack.stack_id)
+    return draws.epoch_for(draw.purpose, taken) if draw.purpose else draws.begin_anew(taken)
+
+
+def _approved_epochs(place: Workplace, stack_id: str) -> list[int]:
+    """Epochs of approved runs of a stack: their outputs must never come back as somebody else's."""
+    pointer = place.pointer()
+    approved = {one.run for one in (pointer.baseline, pointer.anchor) if one and one.stack == stack_id}
+    return [place.kept(one).head.epoch for one in sorted(approved)]
 
 
 def _python(opened: OpenSuite, answering: Answering) -> PythonTarget:

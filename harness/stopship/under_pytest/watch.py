@@ -136,7 +136,8 @@ class Watch:
         else:
             self.plan.place.made()
             journal = Journal(self.plan.journal_folder, self.plan.identity)
-            self._known = {(one.key, one.sample): one for one in journal.outcomes()}
+            filed = {(one.key, one.sample): one for one in journal.outcomes()}
+            self._known = {**self.plan.drawn, **filed}
             self._engine = self.plan.engine()
         self._has_begun = True
 

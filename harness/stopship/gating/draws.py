@@ -1,0 +1,117 @@
+"""What was drawn already from one stack: one sample, one draw.
+
+Decides which epoch a replay draws in, and which outputs of earlier runs are its own. Never asks a target, and
+never takes what infrastructure lost for an output.
+"""
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stopship.errors import EvidenceError
+from stopship.model.run import Outcome, Run, Status
+from stopship.store.atomic import write_atomically
+from stopship.store.runs import read_run
+from stopship.store.shown import shown
+
+Drawn = dict[tuple[str, int], Outcome]
+"""Outputs by key and sample."""
+_STATE = "epochs.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """The draws of one stack by one target, as far as the working folder knows them."""
+
+    folder: Path  # of this stack and target alone
+    runs: Path
+
+    @property
+    def epoch(self) -> int:
+        """The epoch in which a candidate is drawn: 0 until somebody asks for fresh outputs."""
+        return int(self._state()["epoch"])
+
+    def begin_anew(self, taken: Sequence[int]) -> int:
+        """Open a new epoch for candidates. `taken`: epochs of approved runs, which never serve as one."""
+        with self._alone():
+            state = self._state()
+            state["epoch"] = self._free(state, taken)
+            self._write(state)
+            return int(state["epoch"])
+
+    def epoch_for(self, purpose: str, taken: Sequence[int]) -> int:
+        """The epoch of draws that have a purpose of their own; the same one whenever it is asked for."""
+        with self._alone():
+            state = self._state()
+            purposes: dict[str, int] = state["purposes"]
+            if purpose not in purposes:
+                purposes[purpose] = self._free(state, taken)
+                self._write(state)
+            return purposes[purpose]
+
+    def add(self, run: Run) -> None:
+        """Remember that this run holds draws of this stack."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / run.id).touch()
+
+    def of(self, epoch: int, planned: Mapping[str, str], repeats: int) -> Drawn:
+        """What sealed runs hold of these cases (key -> digest) in an epoch, the first `repeats` samples."""
+        found: Drawn = {}
+        for one in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+            if not one.name.isalnum() or not (self.runs / one.name).is_dir():
+                continue
+            try:
+                run = read_run(self.runs / one.name)
+            except EvidenceError:
+                continue  # damaged: nothing is taken from it
+            found.update(held_by(run, epoch, planned, repeats))
+        return found
+
+    def _free(self, state: dict[str, Any], taken: Sequence[int]) -> int:
+        return 1 + max(map(int, [state["epoch"], *state["purposes"].values(), *taken]))
+
+    def _state(self) -> dict[str, Any]:
+        path = self.folder / _STATE
+        try:
+            state = json.loads(path.read_bytes())
+            numbers = [state["epoch"], *state["purposes"].values()]
+        except FileNotFoundError:
+            return {"epoch": 0, "purposes": {}}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
+            raise EvidenceError(
+                "does not say which draws are whose",
+                where=shown(path),
+                do="delete it; outputs are drawn anew",
+            ) from err
+        if not all(type(one) is int and one >= 0 for one in numbers):
+            raise EvidenceError(
+                "holds an epoch that is no number", where=shown(path), do="delete it; outputs are drawn anew"
+            )
+        return dict(state)
+
+    def _write(self, state: dict[str, Any]) -> None:
+        write_atomically(self.folder / _STATE, json.dumps(state, sort_keys=True).encode())
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def held_by(run: Run, epoch: int, planned: Mapping[str, str], repeats: int) -> Drawn:
+    """What a run holds of these cases in an epoch; lost outputs are none."""
+    if run.head.epoch != epoch:
+        return {}
+    return {
+        (one.key, one.sample): one
+        for one in run.outcomes
+        if one.sample < repeats
+        and one.status is not Status.LOST
+        and planned.get(one.key) == run.head.planned[one.key]
+    }
