@@ -94,6 +94,10 @@ judge() {
   [ -z "${STOPSHIP_BASELINE_REF:-}" ] || set -- --baseline-ref "$STOPSHIP_BASELINE_REF" "$@"
   stopship gate "$suite" --json "$to/verdict.json" --markdown "$to/verdict.md" --junit "$to/junit.xml" "$@"
   code=$?
+  if [ "$code" -eq 0 ] && ! grep -q '^ "exit_code": 0,$' "$to/verdict.json" 2>/dev/null; then
+    say "the gate ended without a verdict: there is no green record in '$to'"
+    code=22
+  fi
   if [ -n "${GITHUB_STEP_SUMMARY:-}" ] && [ -f "$to/verdict.md" ]; then
     { cat -- "$to/verdict.md" && echo; } >>"$GITHUB_STEP_SUMMARY" || say 'the job summary cannot be written'
   fi

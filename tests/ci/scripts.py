@@ -26,7 +26,8 @@ if words[0] == "replay" and code == 0:
     print("run abababababab  suite x\\n  id       {RUN}\\n  target   x")
 for option in ("--json", "--markdown", "--junit"):
     if option in words and code in (0, 20, 21, 22):
-        pathlib.Path(words[words.index(option) + 1]).write_text("# " + option[2:] + " " + suite + "\\n")
+        verdict = f' "exit_code": {{code}},\\n' if option == "--json" and not os.environ.get("SILENT") else ""
+        pathlib.Path(words[words.index(option) + 1]).write_text(f"# {{option[2:]}} {{suite}}\\n{{verdict}}")
 print("verdict of", suite)
 sys.exit(code)
 """

@@ -39,6 +39,13 @@ def test_the_exit_code_of_the_gate_is_passed_on(tmp_path: Path, name: str, code:
     assert "verdict of desk" in done.stdout
 
 
+def test_a_green_code_without_a_green_record_is_void(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, env={"SILENT": "1"})
+    done = shell.run(shell.suite("desk"))
+    assert done.returncode == 22
+    assert "the gate ended without a verdict" in done.stderr
+
+
 @pytest.mark.parametrize(("one", "two"), list(itertools.product(WORST_FIRST, repeat=2)))
 def test_of_two_suites_the_worse_counts_in_any_order(tmp_path: Path, one: int, two: int) -> None:
     shell = Shell(tmp_path, codes={"a": one, "b": two})

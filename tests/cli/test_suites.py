@@ -153,11 +153,21 @@ def test_shards_are_judged_together(stopship: Command, made: Made) -> None:
     assert "name each shard once" in stopship.said
 
 
-def test_a_candidate_of_another_stack_is_told(stopship: Command, made: Made) -> None:
+def test_a_candidate_of_another_stack_never_ships_as_the_suites_own(stopship: Command, made: Made) -> None:
     made.stack("other", extra={"citations": []})
     run = run_of(stopship, "--stack", "suites/small/other.toml")
+    assert stopship("gate", "suites/small", "--candidate", run) == 22
+    assert "answered with another stack than suites/small/stack.toml" in stopship.said
+    assert "name its stack file with --stack" in stopship.said
+    assert stopship("gate", "suites/small", "--candidate", run, "--stack", "suites/small/other.toml") == 0
+
+
+def test_a_candidate_ships_only_while_its_stack_is_what_lies_there(stopship: Command, made: Made) -> None:
+    run = run_of(stopship)
     assert stopship("gate", "suites/small", "--candidate", run) == 0
-    assert "the candidate's stack is not the one that stack.toml is locked as" in stopship.said
+    made.edit("app/answer.py", "import json", "import  json")
+    assert stopship("gate", "suites/small", "--candidate", run) == 22
+    assert "has drifted from its lock in code" in stopship.said
 
 
 def test_an_experiment_is_void_and_a_bad_one_stops(stopship: Command, made: Made) -> None:

@@ -277,7 +277,7 @@ def within(made: Made, run: Run, do: Callable[[], object]) -> None:
 
     def redraw() -> Run:
         do()
-        return made.replay(epoch=1)
+        return made.replay(epoch=9)
 
     accept(made.open(), made.place, run, Decision(because="x", today=TODAY), redraw)
 

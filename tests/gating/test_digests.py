@@ -34,6 +34,11 @@ def five(made: Made) -> dict[str, str]:
     }
 
 
+def one_more(made: Made) -> None:
+    made.write_rows("cases.jsonl", [*made.rows("cases.jsonl"), {"key": "new", "asked": "n"}])
+    made.write_rows("labels.jsonl", [*made.rows("labels.jsonl"), {"key": "new"}])
+
+
 def replay_key(made: Made, **how: Any) -> str:
     draw = Draw(epoch=how.pop("epoch", None))
     return planned(made.open(), made.place, answering(made.folder / "stack.toml"), draw=draw, **how).identity
@@ -68,7 +73,7 @@ CHANGES: list[tuple[str, str, Callable[[Made], None]]] = [
     (
         "cases",
         "a case more",
-        lambda m: m.write_rows("cases.jsonl", [*m.rows("cases.jsonl"), {"key": "new", "asked": "n"}]),
+        one_more,
     ),
     ("labels", "a label", lambda m: change_row(m, "labels.jsonl", 7, "wanted", "other")),
     ("labels", "a label more", lambda m: change_row(m, "labels.jsonl", 7, "more", 1)),
@@ -238,7 +243,10 @@ def recorded(folder: Path, **more: object) -> Made:
 def test_a_target_cannot_write_a_label_that_a_case_lacks(tmp_path: Path) -> None:
     extra = {"wanted": "no", "lang": "xx", "key": "c00", "tag": "", "expected": "no", "score": 1}
     made = make(tmp_path / "s", is_accepted=False, wrong=["c09"], extra=extra)
-    made.write_rows("labels.jsonl", made.rows("labels.jsonl")[10:])  # c09 has no label now
+    change_row(made, "labels.jsonl", 9, "wanted", None)
+    made.write_rows(
+        "labels.jsonl", [{k: v for k, v in row.items() if v} for row in made.rows("labels.jsonl")]
+    )
     opened = made.open()
     run = made.replay(opened=opened)
     from stopship.gating.evidence import arm_of, scored_row

@@ -95,11 +95,11 @@ def test_new_cases_keep_their_own_labels(made: Made) -> None:
 def test_a_label_for_an_old_case_that_had_none_counts_for_nothing(tmp_path: Path) -> None:
     made = make(tmp_path / "repo" / "suites" / "s", is_accepted=False)
     labels = made.rows("labels.jsonl")
-    made.write_rows("labels.jsonl", labels[:50])
+    made.write_rows("labels.jsonl", [*labels[:50], *({"key": one["key"]} for one in labels[50:])])
     commit(made)
     made.write_rows("labels.jsonl", labels)
     opened = desk(made.file, baseline_ref="main").opened
-    assert "c55" not in opened.labels
+    assert opened.labels["c55"] == {}
 
 
 def test_what_a_change_put_where_the_revision_is_laid_out_is_not_read(made: Made) -> None:
@@ -167,3 +167,41 @@ def test_rules_that_are_added_wait_for_the_revision(made: Made) -> None:
     made.stack("stack")
     made.edit("suite.toml", MUST, MUST.replace("tag=incident", "key=*").replace("incidents", "all") + MUST)
     assert {one.rule for one in judged(made).findings} == {"right", "incidents", "mostly-right", "answered"}
+
+
+def test_the_words_of_gitattributes_take_nothing_out_of_the_revision(made: Made) -> None:
+    root = made.folder.parents[1]
+    (root / ".gitattributes").write_text("suites export-ignore\nbaseline.json export-ignore\n", "utf-8")
+    assert judged(made).verdict is Verdict.STOP
+    commit(made)
+    made.stack("stack")
+    assert judged(made).verdict is Verdict.SHIP
+
+
+def test_links_are_followed_inside_the_repository_and_left_out_where_they_lead_elsewhere(
+    tmp_path: Path,
+) -> None:
+    made = make(tmp_path / "repo" / "suites" / "s")
+    shared = tmp_path / "repo" / "shared"
+    shared.mkdir()
+    (made.folder / "cases.jsonl").rename(shared / "cases.jsonl")
+    (made.folder / "cases.jsonl").symlink_to("../../shared/cases.jsonl")
+    (made.folder / "elsewhere").symlink_to("/etc/hostname")
+    (made.folder / "above").symlink_to("../../../../x")
+    (made.folder / "nowhere").symlink_to("gone")
+    commit(made)
+    assert judged(made).verdict is Verdict.SHIP
+    made.stack("stack", wrong=WRONG)
+    assert judged(made).verdict is Verdict.STOP
+
+
+def test_a_reason_for_removed_cases_comes_from_the_revision_too(made: Made) -> None:
+    kept = [row for row in made.rows("cases.jsonl") if row["key"] not in WRONG]
+    made.write_rows("cases.jsonl", kept)
+    made.write_rows("labels.jsonl", [row for row in made.rows("labels.jsonl") if row["key"] not in WRONG])
+    reasons = "".join(f'{one} = "a duplicate"\n' for one in WRONG)
+    made.file.write_text(made.file.read_text("utf-8") + f"\n[removed]\n{reasons}", "utf-8")
+    assert judged(made, ref=None).verdict is Verdict.SHIP
+    record = judged(made)
+    assert record.verdict is Verdict.VOID
+    assert "with --baseline-ref it has to stand in that revision" in record.reasons[0]

@@ -1,7 +1,9 @@
 """Whatever piece of the evidence is gone or damaged: VOID or an error, never SHIP."""
 
+import json
 import shutil
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.gating.making import Made, make
+from tests.gating.test_digests import recorded
 
 from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.selection import Selection
 from stopship.model.verdict import Verdict
+from stopship.pinning.lock import lock_stack
 from stopship.store.runs import merged
 
 
@@ -150,8 +154,122 @@ def test_a_target_that_no_pin_holds_may_not_answer(whole: Made, tmp_path: Path) 
     shutil.copytree(whole.folder, tmp_path / "s")
     made = Made(tmp_path / "s")
     made.edit("stack.toml", '[code]\npaths = ["app"]\n', "")
-    from stopship.pinning.lock import lock_stack
-
     lock_stack(made.folder / "stack.toml")
     with pytest.raises(EvidenceError, match="no pin of the stack holds the target"):
         made.replay()
+
+
+def copied(whole: Made, folder: Path) -> Made:
+    shutil.copytree(whole.folder, folder / "s")
+    return Made(folder / "s")
+
+
+def test_a_lost_row_of_labels_is_void_and_an_empty_one_is_said_on_purpose(
+    whole: Made, tmp_path: Path
+) -> None:
+    made = copied(whole, tmp_path)
+    rows = made.rows("labels.jsonl")
+    made.write_rows("labels.jsonl", [*rows[:7], *rows[8:]])
+    with pytest.raises(EvidenceError, match=r"1 of 60 cases have no row of labels: 'c07'"):
+        made.open()
+    made.write_rows("labels.jsonl", [*rows[:7], {"key": "c07"}, *rows[8:]])
+    assert made.open().labels["c07"] == {}
+
+
+@pytest.mark.parametrize("field", ["stack", "cases"])
+@pytest.mark.parametrize("whose", ["baseline", "anchor"])
+def test_a_pointer_that_says_of_its_run_what_is_not_so_is_void(
+    tmp_path: Path, whose: str, field: str
+) -> None:
+    made = make(tmp_path / "s", anchor=', anchor_margin = "25pt"')
+    made.stack("next", wrong=["c30"])
+    made.accept(made.replay("next"), stack="next")
+    path = made.folder / "baseline.json"
+    document = json.loads(path.read_bytes())
+    document[whose][field] = "0" * 64
+    path.write_text(json.dumps(document), "utf-8")
+    record = made.gate("next")
+    assert record.verdict is Verdict.VOID
+    assert f"baseline.json was changed by hand: it says {field}" in record.reasons[0]
+
+
+@pytest.mark.parametrize("gone", ["baseline", "anchor"])
+def test_a_pointer_that_lacks_what_was_accepted_is_void(whole: Made, tmp_path: Path, gone: str) -> None:
+    made = copied(whole, tmp_path)
+    path = made.folder / "baseline.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), gone: None}), "utf-8")
+    assert made.judge(made.replay(), is_new_suite=True).verdict is Verdict.VOID
+    assert made.gate().verdict is Verdict.VOID
+
+
+@pytest.mark.parametrize(
+    "told", ["m1", ["m1"], {"model": None}, {"model": 7}, {"model": {"name": "m1"}}, 1, True]
+)
+def test_what_was_observed_must_be_told_so_that_it_can_be_checked(tmp_path: Path, told: object) -> None:
+    made = recorded_with(tmp_path, observed=told)
+    record = made.gate()
+    assert record.verdict is Verdict.VOID
+    assert "`observed` is no object of axes and versions in 60 cases" in record.reasons[0]
+
+
+def test_what_was_observed_and_agrees_ships(tmp_path: Path) -> None:
+    assert recorded_with(tmp_path, observed={"outputs": "2"}).gate().verdict is Verdict.SHIP
+
+
+def recorded_with(folder: Path, **fields: object) -> Made:
+    """An accepted suite of recorded outputs whose next recording tells more."""
+    made = recorded(folder)
+    made.accept(made.replay())
+    made.write_rows("outputs.jsonl", [{**row, **fields} for row in made.rows("outputs.jsonl")])
+    made.edit("stack.toml", 'version = "1"', 'version = "2"')
+    lock_stack(made.folder / "stack.toml")
+    return made
+
+
+def test_a_run_with_fewer_outputs_or_another_kind_of_target_than_the_suite_says_is_void(
+    whole: Made, tmp_path: Path
+) -> None:
+    made = copied(whole, tmp_path)
+    run = made.replay()
+    made.edit("suite.toml", "deterministic = true", "repeats = 3")
+    record = made.judge(run)
+    assert record.verdict is Verdict.VOID
+    assert "the suite says that its target is not deterministic" in record.reasons[0]
+    assert "holds 1 of 3 outputs a case" in record.reasons[1]
+
+
+def test_the_baseline_is_no_candidate_of_a_target_that_may_vary(tmp_path: Path) -> None:
+    made = make(tmp_path / "s", replay="", draws=10_000)
+    pointer = made.place.pointer()
+    assert pointer.baseline is not None
+    record = made.judge(made.place.kept(pointer.baseline.run))
+    assert record.verdict is Verdict.VOID
+    assert "the candidate is the baseline itself" in record.reasons[0]
+
+
+def test_a_cohort_that_infrastructure_lost_is_void_though_few_cases_are(tmp_path: Path) -> None:
+    made = make(tmp_path / "s", replay="deterministic = true\nlimits = { errors = 0.3 }")
+    german = [f"c{i:02d}" for i in range(3, 60, 2)]
+    made.stack("lost", lost=german[:3])
+    assert made.gate("lost").verdict is Verdict.SHIP  # 3 of 30 are no more than a tenth
+    made.stack("more", lost=german[:4])
+    record = made.gate("more")
+    assert record.verdict is Verdict.VOID  # `answered` has the least cohort margin
+    assert "answered: infrastructure lost 4 of 30 cases in lang=de" in record.reasons[0]
+
+
+def test_a_waived_limit_may_be_no_worse_than_the_run_that_was_accepted(tmp_path: Path) -> None:
+    limit = (
+        '[[rule]]\nid = "held"\nscore = "scorers.py:right"\nlimit = { better = "higher", at_least = 0.9 }\n'
+    )
+    made = make(tmp_path / "s", rules=limit)
+    made.edit("suite.toml", "20pt", "60pt")
+    made.edit("suite.toml", "40pt", "65pt")
+    bad = [f"c{i:02d}" for i in range(20, 40)]
+    made.stack("bad", wrong=bad)
+    made.accept(made.replay("bad"), stack="bad", waived=("held",), until=date(2030, 1, 1))
+    assert made.gate("bad").verdict is Verdict.SHIP
+    made.stack("worse", wrong=[f"c{i:02d}" for i in range(10, 45)])
+    record = made.gate("worse")
+    assert record.verdict is Verdict.STOP
+    assert any("held in all: 15 of 60 cases got worse" in one for one in record.reasons)

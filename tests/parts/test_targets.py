@@ -64,6 +64,7 @@ def test_a_target_takes_a_case_a_stack_and_a_sample_if_it_likes(
         ("import nothing_of_the_kind", "cannot be loaded"),
         ("def answer(", "SyntaxError"),
         ("raise SystemExit(0)", "SystemExit"),
+        ("__import__('os')._exit(0)", "EndedError: os._exit(0)"),
     ],
 )
 def test_a_file_that_offers_no_target_is_a_usage_error(tmp_path: Path, source: str, says: str) -> None:

@@ -124,6 +124,7 @@ def test_a_score_outside_its_bounds_is_damaged_evidence(tmp_path: Path) -> None:
         ("raise ValueError('no\\n such')", "ValueError: no such (checks.py line 2)"),
         ("return {}['a']", "KeyError: 'a' (checks.py line 2)"),
         ("raise SystemExit(3)", "SystemExit: 3 (checks.py line 2)"),
+        ("__import__('os')._exit(0)", "EndedError: os._exit(0) (checks.py line 2)"),
         ("import json; json.loads('{')", "JSONDecodeError: "),
         ("return f(case, trace)", "RecursionError: "),
         ("raise MemoryError", "MemoryError (checks.py line 2)"),

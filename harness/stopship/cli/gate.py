@@ -77,10 +77,8 @@ def gate(  # noqa: PLR0913  # one parameter an option
 
     Exits 0 SHIP, 20 STOP, 21 UNDECIDED, 22 VOID.
     """
-    if candidates and (stack_file or fresh or resume):
-        raise UsageError(
-            "--candidate with --stack, --fresh or --resume: nothing is replayed", do="give one of them"
-        )
+    if candidates and (fresh or resume):
+        raise UsageError("--candidate with --fresh or --resume: nothing is replayed", do="give one of them")
     if baseline and baseline_ref:
         raise UsageError(
             "--baseline with --baseline-ref", do="the pointer of the revision names the baseline"
@@ -93,7 +91,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
         no_examples=no_examples,
     )
     written = _make_way(suite, stack_file, reports)
-    from stopship.gating.gate import Asked, void_gate, void_unopened
+    from stopship.gating.gate import Asked, other_stack, void_gate, void_unopened
     from stopship.gating.gate import gate as judged
     from stopship.gating.nextsteps import next_steps
 
@@ -109,6 +107,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
     reports = _as_the_suite_says(reports, at)
     try:
         run, notes = _candidate(at, stack_file, candidates, resume=resume, fresh=fresh)
+        other = other_stack(at.stack_path(stack_file), run) if candidates else ""
         against = at.place.run(baseline) if baseline else None
         if against is not None:
             notes.append(f"compared with {against.short} as asked: anchor and waivers play no part")
@@ -123,6 +122,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
         examples=reports.wanted,
         allow_undecided=None if undecided is None else undecided == "allow",
         notes=tuple(notes),
+        never_ships=other and f"{other}: name its stack file with --stack",
     )
     record = judged(at.opened, at.place, run, asked)
     steps = next_steps(at.place, record, suite, baseline, stack=stack_file, allow_blind=allow_blind)
@@ -169,14 +169,12 @@ def _candidate(
     at: Desk, stack_file: Path | None, candidates: tuple[str, ...], *, resume: bool, fresh: bool
 ) -> "tuple[Run, list[str]]":
     """The run to judge, and what to say of it."""
-    from stopship.gating.gate import stack_notes
     from stopship.gating.replay import Draw, planned, replay
     from stopship.store.runs import merged
 
     notes = [f"rules, labels, scorers and pointer are those of {at.commit[:12]}"] if at.commit else []
     if candidates:
         runs = [at.place.run(one) for one in candidates]
-        notes += stack_notes(at.opened, runs[0])
         if len(runs) == 1:
             return runs[0], notes
         notes.append(f"{len(runs)} shards judged as one run")

@@ -110,5 +110,17 @@ def labels_at(judge: Suite, cases: Mapping[str, Row], own: Mapping[str, Row]) ->
     return {**kept, **{key: row for key, row in found.items() if key in cases}}
 
 
+def refuse_unlabelled(suite: Suite, cases: Mapping[str, Row], labels: Mapping[str, Row]) -> None:
+    """EvidenceError where a labels file says nothing of a case: a lost row must not pass for an empty one."""
+    bare = [key for key in cases if key not in labels] if suite.labels else []
+    if bare:
+        listed = ", ".join(quoted(key) for key in bare[:3]) + (", …" if len(bare) > 3 else "")
+        raise EvidenceError(
+            f"{len(bare)} of {len(cases)} cases have no row of labels: {listed}",
+            where=shown(suite.folder / suite.labels),
+            do="write a row for each; where nothing is expected, with its key alone",
+        )
+
+
 def without(row: Row, names: Sequence[str]) -> dict[str, Json]:
     return {name: value for name, value in row.items() if name not in names} if names else dict(row)

@@ -73,6 +73,17 @@ def candidate_faults(opened: OpenSuite, run: Run) -> list[str]:
             f"{run.place} was answered by the target {quoted(head.target)}, and the suite says "
             f"{quoted(opened.suite.replay.target)}; replay again"
         )
+    plan = opened.suite.replay
+    if head.deterministic != plan.deterministic:
+        said = "deterministic" if plan.deterministic else "not deterministic"
+        faults.append(
+            f"the suite says that its target is {said}, and {run.place} was drawn otherwise; replay again"
+        )
+    if head.repeats < plan.repeats:
+        faults.append(
+            f"{run.place} holds {head.repeats} of {plan.repeats} outputs a case that the suite "
+            "asks for; replay again"
+        )
     odd = [key for key, one in head.planned.items() if opened.case_digests.get(key) != one]
     if head.cases != opened.cases_digest or odd:
         new = [] if head.selection else [key for key in opened.cases if key not in head.planned]
@@ -98,7 +109,7 @@ def baseline_faults(opened: OpenSuite, run: Run, name: str) -> list[str]:
     if gone:
         faults.append(
             f"{_some(gone, 'removed')} since the {name} without a reason: give one under [removed], or put "
-            "the cases back"
+            "the cases back; with --baseline-ref it has to stand in that revision"
         )
     changed = [
         key for key, one in head.planned.items() if key in opened.cases and opened.case_digests[key] != one
@@ -114,14 +125,23 @@ def baseline_faults(opened: OpenSuite, run: Run, name: str) -> list[str]:
 def observed_faults(run: Run, name: str) -> list[str]:
     """Pins that the traces contradict: what answered was not what was locked."""
     seen: dict[tuple[str, str], list[str]] = {}
+    unreadable = []
     for one in run.outcomes:
         told = one.trace.get("observed")
-        if not isinstance(told, dict):
+        if told is None:
+            continue
+        if not isinstance(told, dict) or not all(isinstance(it, str) for it in told.values()):
+            unreadable.append(one.key)
             continue
         for axis, version in told.items():
             if not _agrees(run, axis, version):
                 seen.setdefault((axis, str(version)), []).append(one.key)
     faults = []
+    if unreadable:
+        some = _some(sorted(set(unreadable)), f"of {name}")
+        faults.append(
+            f"`observed` is no object of axes and versions in {some}: what answered cannot be checked"
+        )
     for (axis, version), keys in sorted(seen.items()):
         pin = run.head.stack.get(axis)
         locked = (pin.served if pin.kind is Kind.OBSERVE else pin.version) if pin else "not pinned at all"
@@ -134,8 +154,8 @@ def observed_faults(run: Run, name: str) -> list[str]:
 
 def _agrees(run: Run, axis: str, version: object) -> bool:
     pin = run.head.stack.get(axis)
-    if pin is None or version is None:
-        return version is None
+    if pin is None:
+        return False
     return version in (pin.version, pin.content, *([pin.served] if pin.kind is Kind.OBSERVE else []))
 
 

@@ -6,10 +6,12 @@ Decides what is compared with what. Never reads a number of evidence that is mis
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 
-from stopship.errors import EvidenceError, UsageError
+from stopship.errors import EvidenceError
 from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults
-from stopship.gating.opened import OpenSuite
+from stopship.gating.opened import POINTER, OpenSuite
+from stopship.gating.stacking import answering
 from stopship.gating.workplace import ANCHOR, BASELINE, CACHE, Workplace
 from stopship.model.change import PinChange
 from stopship.model.columns import Columns
@@ -24,8 +26,7 @@ from stopship.steps.judge import Reference
 from stopship.steps.pair import pair
 from stopship.steps.pindiff import Read, compare
 from stopship.store.contents import Contents
-from stopship.store.lockfile import lock_path, read_lock
-from stopship.store.shown import quoted
+from stopship.store.shown import quoted, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Asked:
     examples: int | None = None
     allow_undecided: bool | None = None  # None: as the suite says
     notes: tuple[str, ...] = ()
+    never_ships: str = ""  # why the candidate may stop a build and never ship one
     arms: Mapping[str, Arm] = field(default_factory=dict)  # run id -> all of its cases, where scored already
 
 
@@ -72,6 +74,10 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
     pointer = place.pointer()
     accepted = pointer.baseline if asked.baseline is None else None
     baseline = asked.baseline or (place.kept(accepted.run) if accepted else None)
+    if baseline is not None and accepted is not None:
+        faults += pointer_faults(accepted, baseline)
+        if candidate.id == baseline.id and not opened.suite.replay.deterministic:
+            faults.append("the candidate is the baseline itself: one draw says nothing about another")
     if baseline is not None and asked.is_new_suite:
         faults.append("--new-suite with a baseline: it would not be compared with")
     if baseline is not None:
@@ -118,7 +124,22 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
             ),
             references=references,
         )
-    return _never_green(replace(record, rules_digest=opened.rules_digest), candidate)
+    record = replace(record, rules_digest=opened.rules_digest)
+    if candidate.head.selection:
+        why = f"{candidate.head.selection}: an experiment never ships; lock a stack file that says so"
+        record = _never_green(record, why)
+    return _never_green(record, asked.never_ships)
+
+
+def pointer_faults(accepted: Accepted, run: Run) -> list[str]:
+    """What the pointer says of a run that the run itself does not."""
+    told = {"stack": (accepted.stack, run.head.stack.stack_id), "cases": (accepted.cases, run.head.cases)}
+    return [
+        f"{POINTER} was changed by hand: it says {name} {quoted(said[:12])} of the run {run.short}, "
+        f"which has {quoted(found[:12])}; accept a run anew, or bring the pointer back"
+        for name, (said, found) in told.items()
+        if said != found
+    ]
 
 
 def _arm(opened: OpenSuite, run: Run, asked: Asked, name: str) -> Arm:
@@ -130,11 +151,10 @@ def _allows(opened: OpenSuite, asked: Asked) -> bool:
     return own if asked.allow_undecided is None else asked.allow_undecided
 
 
-def _never_green(record: Record, candidate: Run) -> Record:
-    """A stack with pins replaced by hand may be seen to fail; it can never ship."""
-    if not candidate.head.selection or record.verdict in (Verdict.STOP, Verdict.VOID):
+def _never_green(record: Record, reason: str) -> Record:
+    """What is not the stack that would ship may be seen to fail; it can never ship."""
+    if not reason or record.verdict in (Verdict.STOP, Verdict.VOID):
         return record
-    reason = f"{candidate.head.selection}: an experiment never ships; lock a stack file that says so"
     return replace(
         record,
         verdict=Verdict.VOID,
@@ -159,6 +179,8 @@ def _references(
     cumulative = [_anchored(one) for one in measured]
     if anchor is not None and cumulative and anchor.run != baseline.id:
         run = place.kept(anchor.run)
+        if wrong := pointer_faults(anchor, run):
+            raise EvidenceError(wrong[0])
         found.append(_reference(opened, "anchor", run, after, cumulative))
         said.append(f"anchor {run.short}, accepted {anchor.accepted}")
     for waiver in accepted.waivers:
@@ -229,14 +251,14 @@ def _removed(opened: OpenSuite, baseline: Run) -> list[str]:
     return [f"removed since the baseline: {quoted(key)}: {why}" for key, why in gone]
 
 
-def stack_notes(opened: OpenSuite, candidate: Run) -> list[str]:
-    """Said where the candidate answered with another stack than the suite's own."""
-    path = opened.folder / opened.suite.stack
-    try:
-        is_own = read_lock(lock_path(path)).stack_id == candidate.head.stack.stack_id
-    except (EvidenceError, UsageError):
-        is_own = False
-    return [] if is_own else [f"the candidate's stack is not the one that {opened.suite.stack} is locked as"]
+def other_stack(path: Path, candidate: Run) -> str:
+    """Why a run that was handed in is no run of the stack that is to ship; "" where it is.
+
+    Raises EvidenceError where that stack is not locked or has drifted.
+    """
+    if answering(path).stack.stack_id == candidate.head.stack.stack_id:
+        return ""
+    return f"{candidate.short} answered with another stack than {shown(path)}, and speaks for that one alone"
 
 
 def _difference(old: str, new: str) -> str:

@@ -3,10 +3,11 @@
 Decides which files come from there: the suite's folder, its cases, labels and scorers. Never writes to git.
 """
 
+import os
 import shutil
 import subprocess
-import tarfile
 from atexit import register
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from tempfile import mkdtemp
@@ -18,6 +19,7 @@ from stopship.model.suite import Suite
 from stopship.store.shown import quoted, shown
 from stopship.store.suitefile import read_suite
 
+_LINK = "120000"  # the mode of a symbolic link in a tree
 _FETCH = "name a branch, tag or commit that is here; a shallow clone needs: git fetch origin BRANCH"
 
 
@@ -65,17 +67,60 @@ def _check_there(root: Path, commit: str, inside: Path, ref: str, suite: Suite) 
 
 
 def _lay_out(root: Path, commit: str, paths: list[Path], folder: Path, ref: str) -> None:
-    if not paths:
-        return
-    names = [one.as_posix() for one in paths]
-    data = _git(
-        root,
-        ["archive", "--format=tar", commit, "--", *names],
-        f"the revision {quoted(ref)} lacks one of {', '.join(map(quoted, names))}",
-        _FETCH,
-    )
-    with tarfile.open(fileobj=BytesIO(data)) as archive:
-        archive.extractall(folder, filter="data")
+    """Write the files of the revision below these paths, links inside the repository followed.
+
+    Read object by object: an archive would leave out what `.gitattributes` says, which a change may edit.
+    """
+    waiting, done = list(paths), set[Path]()
+    while waiting:
+        path = waiting.pop()
+        if path in done:
+            continue
+        done.add(path)
+        listed = _listed(root, commit, path)
+        if not listed and path in paths:
+            name = quoted(path.as_posix())
+            raise UsageError(f"the revision {quoted(ref)} lacks {name}", where="--baseline-ref", do=_FETCH)
+        blobs = _blobs(root, [one for _, _, one in listed])
+        for (mode, file, _), data in zip(listed, blobs, strict=True):
+            waiting += _written(folder, file, data, is_link=mode == _LINK)
+
+
+def _listed(root: Path, commit: str, path: Path) -> list[tuple[str, Path, str]]:
+    """The files at or below a path of the revision: mode, name and object of each."""
+    words = ["ls-tree", "-r", "-z", "--full-tree", commit, "--", path.as_posix()]
+    found = []
+    for line in _git(root, words, "the revision cannot be read", _FETCH).split(b"\0")[:-1]:
+        head, _, name = line.partition(b"\t")
+        mode, kind, blob = head.decode("ascii").split(" ")
+        if kind == "blob":  # a submodule is another repository's
+            found.append((mode, Path(os.fsdecode(name)), blob))
+    return found
+
+
+def _blobs(root: Path, names: list[str]) -> Iterator[bytes]:
+    """The bytes of these objects, in their order."""
+    asked = "".join(f"{one}\n" for one in names).encode("ascii")
+    told = BytesIO(_git(root, ["cat-file", "--batch"], "the revision cannot be read", _FETCH, asked))
+    for _ in names:
+        size = int(told.readline().split(b" ")[2])
+        yield told.read(size)
+        told.read(1)
+
+
+def _written(folder: Path, name: Path, data: bytes, *, is_link: bool) -> list[Path]:
+    """Put a file in its place; say where a link leads, and leave out one that leads out of the repository."""
+    place = folder / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not is_link:
+        place.write_bytes(data)
+        return []
+    leads_to = Path(os.fsdecode(data))
+    target = Path(os.path.normpath(name.parent / leads_to))
+    if leads_to.is_absolute() or target.parts[:1] == ("..",):
+        return []
+    place.symlink_to(leads_to)
+    return [target]
 
 
 def _inside(path: Path) -> Path:
@@ -93,12 +138,13 @@ def _inside(path: Path) -> Path:
     return Path(*parts)
 
 
-def _git(folder: Path, words: list[str], what: str, do: str) -> bytes:
+def _git(folder: Path, words: list[str], what: str, do: str, told: bytes | None = None) -> bytes:
     try:
         done = subprocess.run(  # noqa: S603  # fixed words; the revision stands behind --end-of-options
             ["git", "--literal-pathspecs", "-C", str(folder), *words],  # noqa: S607  # the git of the person's own path
             capture_output=True,
             check=False,
+            input=told or b"",
         )
     except FileNotFoundError as err:
         raise UsageError("git is not installed", do="--baseline-ref reads from a git repository") from err

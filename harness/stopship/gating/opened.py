@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stopship.errors import UsageError, nearest
-from stopship.gating.casefiles import Row, cases_of, labels_at, labels_of, without
+from stopship.gating.casefiles import Row, cases_of, labels_at, labels_of, refuse_unlabelled, without
 from stopship.model.canonical import digest, digest_of_set
 from stopship.model.case import Json
 from stopship.model.columns import Columns, Group
@@ -135,6 +135,7 @@ def open_suite(
     labels: dict[str, Row] = {**labels_of(own, cases, places)}
     if judged_by is not None:
         labels = labels_at(judge, cases, labels)
+    refuse_unlabelled(judge, cases, labels)
     bare = {key: without(row, own.label_columns) for key, row in cases.items()}
     scorers = scorers_of(judge)
     rules = (*_expecting(rules_of_suite(judge, scorers), expect), answered_rule())
@@ -219,6 +220,7 @@ def _judged(own: Suite, judge: Suite) -> Suite:
         named=judge.named,
         rules=judge.rules,
         columns=judge.columns,
+        removed=judge.removed,
         replay=replace(own.replay, lost_limit=judge.replay.lost_limit, cluster=judge.replay.cluster),
     )
 

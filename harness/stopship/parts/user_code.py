@@ -5,15 +5,16 @@ Decides how an exception reads and where printed text goes. Never ends a run for
 
 import inspect
 import io
+import os
 import re
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable, Callable
-from contextlib import redirect_stdout
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, NoReturn, TextIO, cast
 
 from stopship.errors import UsageError, nearest
 from stopship.model.case import Case, Json
@@ -33,21 +34,57 @@ def caught(function: Callable[..., Any], *arguments: object) -> Any:
     """Call the user's code; what it raises becomes data.
 
     A user's function may raise anything, and one case it cannot read must not end the run of the
-    others. SystemExit and its like are caught too: no function of theirs ends the gate.
-    KeyboardInterrupt is the person's own where Python delivers it: in the main thread.
+    others. SystemExit and its like are caught too, and `os._exit` is one of them: no function of theirs
+    ends the gate. KeyboardInterrupt is the person's own where Python delivers it: in the main thread.
     """
     try:
-        return function(*arguments)
+        with _no_way_out():
+            return function(*arguments)
     except BaseException as err:  # see above
         if isinstance(err, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
             raise
         return Raised(err)
 
 
+_real_exit = os._exit
+_inside = 0  # calls of user code under way in this process
+
+
+class EndedError(SystemExit):
+    """User code called `os._exit`, which would have ended the process without a verdict."""
+
+
+def _exit(status: int = 0) -> NoReturn:
+    if _inside and os.getpid() == _home:
+        raise EndedError(f"os._exit({status})")
+    _real_exit(status)
+
+
+@contextmanager
+def _no_way_out() -> Iterator[None]:
+    """Meanwhile `os._exit` raises in this process. A child that was forked may end as it likes."""
+    global _inside, _home  # noqa: PLW0603  # `os._exit` is one for the whole process
+    with _counting:
+        _inside, _home = _inside + 1, os.getpid()
+        os._exit = _exit
+    try:
+        yield
+    finally:
+        with _counting:
+            _inside -= 1
+            if not _inside:
+                os._exit = _real_exit
+
+
+_home = 0
+_counting = threading.Lock()
+
+
 async def caught_async(awaitable: Awaitable[Any]) -> Any:
     """Wait for the user's coroutine; what it raises becomes data, a cancellation included."""
     try:
-        return await awaitable
+        with _no_way_out():
+            return await awaitable
     except BaseException as err:  # noqa: BLE001  # as above; the event loop never runs in the main thread
         return Raised(err)
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from stopship.model.rule import ALPHA, Margin, Mode, Rule, Severity
+from stopship.model.rule import ALPHA, DEFAULT_COHORT_MARGIN, DEFAULT_MARGIN, Margin, Mode, Rule, Severity
 from stopship.model.score import Direction, Kind
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.decide import Numbers, absolute_numbers, decide, explain, relative_numbers
@@ -54,7 +54,8 @@ def judge(
     for rule, share in zip(rules, shares, strict=True):
         group = f"{SELECTION}{rule.id}" if rule.where else ""
         held_to = [(one, own) for one in references for own in one.rules if own.id == rule.id]
-        part = share / max(1, (rule.margin is not None) + (rule.limit is not None) + len(held_to))
+        is_held = rule.is_waived and rule.limit is not None and rule.margin is None
+        part = share / max(1, (rule.margin is not None) + (rule.limit is not None) + len(held_to) + is_held)
         if rule.margin is not None:
             own_pairs = chosen(pairing, group) if group else pairing
             findings += [_expecting(rule, one) for one in _compare(own_pairs, rule, part, alpha)]
@@ -65,6 +66,9 @@ def judge(
             )
             limited = replace(rule, severity=Severity.WARN) if rule.is_waived else rule
             findings.append(limit_finding(limited, candidate, weight=part, alpha=alpha))
+        if is_held:
+            own_pairs = chosen(pairing, group) if group else pairing
+            findings += _compare(own_pairs, _no_further(rule), part, alpha)
         for reference, adapted in held_to:
             findings += _against(reference, adapted, group, part, alpha)
         if rule.must_pass is not None:
@@ -93,6 +97,14 @@ def _against(reference: Reference, rule: Rule, group: str, weight: float, alpha:
         pairing = replace(pairing, scopes=pairing.scopes[:1])
     for one in _compare(pairing, rule, weight, alpha):
         yield replace(one, kind=reference.kind)
+
+
+def _no_further(rule: Rule) -> Rule:
+    """The rule whose limit is waived, as a comparison with the accepted run: it may be no worse than that."""
+    is_bounded = rule.scorer.scale.is_bounded
+    margin = Margin(DEFAULT_MARGIN) if is_bounded else Margin(DEFAULT_COHORT_MARGIN, relative=True)
+    cohort = Margin(max(DEFAULT_COHORT_MARGIN, margin.share), relative=not is_bounded)
+    return replace(rule, margin=margin, cohort_margin=cohort, limit=None)
 
 
 def _expecting(rule: Rule, finding: Finding) -> Finding:
@@ -125,6 +137,8 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[
     if measured.fault or not measured.kept.any():
         why = measured.fault or _nothing(rule, measured)
         return [_error(rule, measured, why)]
+    if why := _lost_too_much(pairing, rule, measured):
+        return [_error(rule, measured, why)]
     tested, untested = [], []
     gating = sum(1 for one in pairing.scopes if one.mode is not Mode.WATCH and one.name != "all")
     for scope in pairing.scopes:
@@ -151,6 +165,20 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[
     for scope, kept in untested:
         findings[scope.name] = _counted(pairing, rule, measured, scope, kept)
     return [findings[scope.name] for scope in pairing.scopes]
+
+
+def _lost_too_much(pairing: Pairing, rule: Rule, measured: Measured) -> str:
+    """Why losses, few among all cases, are too many in a cohort: they could hide more than its margin."""
+    for scope in pairing.scopes[1:]:  # of all cases the pairing allows a share
+        lost = int(measured.lost[scope.members].sum())
+        margin = margin_of(rule, scope)
+        allowed = max(DEFAULT_COHORT_MARGIN, 0.0 if margin.relative else margin.share)
+        if scope.mode is not Mode.WATCH and lost > 1 and lost > allowed * len(scope.members):
+            return (
+                f"infrastructure lost {lost} of {len(scope.members)} cases in {scope.name}, which could hide "
+                "more than is allowed there: ask for them again"
+            )
+    return ""
 
 
 def _nothing(rule: Rule, measured: Measured) -> str:

@@ -119,9 +119,17 @@ class _Reading:
             first = self.faults[0]
             many = f"{len(self.faults)} faults\n  " + "\n  ".join(self.faults)
             raise EvidenceError(first if len(self.faults) == 1 else many, where=self.name, do=_MEND)
+        if baseline is None and (anchor or earlier):
+            self._lacks("baseline", "and runs were accepted before")
+        if baseline is not None and anchor is None:
+            self._lacks("anchor", "and there is a baseline: the first one accepted is an anchor too")
         return Pointer(
             baseline=baseline, anchor=anchor, history=tuple(one for one in earlier if one is not None)
         )
+
+    def _lacks(self, what: str, why: str) -> None:
+        do = "take the file from version control; it is written by stopship accept alone"
+        raise EvidenceError(f"{what} is null, {why}", where=self.name, do=do)
 
     def _accepted(self, value: object, where: str, *, may_be_null: bool = True) -> Accepted | None:
         if value is None and may_be_null:
