@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.gating.making import LIMIT, MUST, TODAY, Made, make
@@ -69,7 +70,7 @@ def test_an_anchor_or_a_run_before_a_waiver_that_is_none(
 ) -> None:
     made = make(tmp_path / "s", anchor=ANCHOR)
     made.stack("next", wrong=["c30"] if whose == "anchor" else BAD)
-    waived = {} if whose == "anchor" else {"waived": ("right",), "until": TODAY}
+    waived: dict[str, Any] = {} if whose == "anchor" else {"waived": ("right",), "until": TODAY}
     made.accept(made.replay("next"), stack="next", **waived)
     run = made.replay()
     if what == "suite":
@@ -81,13 +82,14 @@ def test_an_anchor_or_a_run_before_a_waiver_that_is_none(
         odd = made.replay("down")
         made.place.store.put_run(made.place.find(odd.id))
     pointer = read_pointer(made.place.pointer_path)
-    assert pointer.baseline is not None
+    accepted = pointer.baseline
+    assert accepted is not None
     if whose == "anchor":
-        anchor = replace(pointer.baseline, run=odd.id, stack=odd.head.stack.stack_id)
+        anchor = replace(accepted, run=odd.id, stack=odd.head.stack.stack_id)
         pointer = replace(pointer, anchor=anchor)
     else:
-        waivers = tuple(replace(one, before=odd.id) for one in pointer.baseline.waivers)
-        pointer = replace(pointer, baseline=replace(pointer.baseline, waivers=waivers))
+        waivers = tuple(replace(one, before=odd.id) for one in accepted.waivers)
+        pointer = replace(pointer, baseline=replace(accepted, waivers=waivers))
     write_pointer(made.place.pointer_path, pointer)
     refused(made.gate("next", today=TODAY + timedelta(days=1)), why)
 
