@@ -217,7 +217,7 @@ BAD_RULE = '[[rule]]\nid = "x"\nclass = "safety"\nscore = "exact"\n'
         ),
         (FULL.replace("errors = 0", "errors = 1"), "suite.toml:18 [replay]: errors = 1 is out of range"),
         (FULL.replace("{ errors = 0 }", "{ usd = 2 }"), "suite.toml:18 [replay]: unknown key 'usd'"),
-        (FULL.replace('"traffic"', '"suite"'), 'suite.toml:21 [decide]: estimand = "suite" needs repeats as'),
+        (FULL.replace('"traffic"', '"suite"'), "suite.toml:21 [decide]: with estimand suite, chance is"),
         (FULL.replace("0.1", "0.3"), "suite.toml:22 [decide]: alpha = 0.3 is out of range"),
         (FULL.replace('"allow"', '"alow"'), "undecided 'alow' is not known\n  did you mean 'allow'?"),
         (FULL.replace('["eo"]', '["en"]'), "suite.toml:31 [cohorts.lang]: 'en' stands in prove and in watch"),

@@ -5,6 +5,7 @@ Data alone. `store/suitefile` reads it, with every fault; `ruling` makes its rul
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from stopship.model.columns import Condition
@@ -26,7 +27,28 @@ class ReplayPlan:
     timeout_s: float | None = None  # for one output; None: no limit
     deterministic: bool = False  # the same stack gives the same output
     network: bool = False  # runs only where its suite is named
+    fresh_s: float | None = None  # how old evidence of a network target may be; None: any age
     lost_limit: float = LOST_LIMIT  # `limits = { errors = 0.02 }`
+
+
+class Estimand(Enum):
+    """What a verdict speaks of, and so where chance comes in."""
+
+    TRAFFIC = "traffic"  # the cases are a sample of production: chance is which cases there are
+    SUITE = "suite"  # the cases are all that there is: chance is what each of them is answered this time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalate:
+    """`[escalate]`: what may be drawn where one look does not decide; nothing, unless it says so."""
+
+    rounds: tuple[int, ...] = ()  # outputs a case and arm at each look, rising; (): one look
+    discordant: int = 0  # further outputs, in both arms, of cases whose outcomes differ; towards STOP only
+    cohorts: int = 0  # fresh outputs, in both arms, of cohorts that drop by 20 points or more; ditto
+    confirm: int | None = None  # fresh outputs, in both arms, that must show a STOP too; None: the default
+    triage: int = 0  # fresh outputs, in both arms, of the worst cases that are shown
+    calls: int | None = None  # outputs that all of this may draw; None: no limit
+    usd: float | None = None  # and what they may cost, by what the target tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +56,7 @@ class Decide:
     """`[decide]`: how findings become a verdict."""
 
     alpha: float = ALPHA
+    estimand: Estimand = Estimand.TRAFFIC
     allow_undecided: bool = False  # `undecided = "allow"`
 
 
@@ -102,6 +125,7 @@ class Suite:
     labels: str = ""  # a file; "": none
     label_columns: tuple[str, ...] = ()  # columns of the cases that are labels; the target never sees them
     decide: Decide = Decide()
+    escalate: Escalate = Escalate()
     columns: SuiteColumns = SuiteColumns()
     cohorts: tuple[Cohort, ...] = ()
     named: tuple[NamedCohort, ...] = ()

@@ -18,11 +18,13 @@ from stopship.model.suite import (
     Cohort,
     Decide,
     DeclaredRule,
+    Estimand,
     NamedCohort,
     ReplayPlan,
     Suite,
     SuiteColumns,
 )
+from stopship.store.escalatewords import age_of, escalate_of
 from stopship.store.shown import quoted, shown
 from stopship.store.stackfile import together
 from stopship.store.stackwords import toml_kind
@@ -34,7 +36,7 @@ LONGEST_ID = 80  # characters of a rule's id
 LONGEST_NAME = 200
 _TOP = (
     *("format", "suite", "owner", "cases", "labels", "stack", "store", "redacted", "replay", "decide"),
-    *("columns", "cohorts", "rule", "removed"),
+    *("escalate", "columns", "cohorts", "rule", "removed"),
 )
 _RULE = (
     *("id", "class", "owner", "severity", "note", "score", "where", "expect", "compare", "limit"),
@@ -100,6 +102,7 @@ class _Reading:
         top.only(*_TOP)
         self._format(top)
         labels, label_columns = self._labels(top)
+        replay = self._replay(top)
         return Suite(
             path=self.path,
             name=self._name(top),
@@ -107,10 +110,11 @@ class _Reading:
             cases=self._cases(top),
             stack=self._path(top, "stack", "stack.toml"),
             store=self._store(top),
-            replay=self._replay(top),
+            replay=replay,
             labels=labels,
             label_columns=label_columns,
-            decide=self._decide(top.table("decide", "[decide]")),
+            decide=self._decide(top.table("decide", "[decide]"), replay),
+            escalate=escalate_of(top.table("escalate", "[escalate]"), replay),
             columns=self._columns(top.table("columns", "[columns]")),
             cohorts=tuple(self._cohorts(top)),
             named=tuple(self._named(top)),
@@ -172,7 +176,8 @@ class _Reading:
                 )
             return ReplayPlan(target="")
         table.only(
-            *("target", "cluster", "repeats", "concurrency", "timeout", "deterministic", "network", "limits")
+            *("target", "cluster", "repeats", "concurrency", "timeout", "deterministic", "network", "fresh"),
+            "limits",
         )
         target = self._target(table)
         deterministic = table.flag("deterministic")
@@ -188,6 +193,10 @@ class _Reading:
             limits.only("errors")
             told = "a share from 0 up to, but not, 1"
             lost = float(limits.number("errors", lost, lambda one: 0 <= one < 1, told))
+        fresh_s = age_of(table, "fresh")
+        if fresh_s is not None and not table.flag("network"):
+            what = "fresh says how old evidence of a network target may be, and this one is none"
+            table.fault("fresh", what, "write network = true, or leave fresh out")
         return ReplayPlan(
             target=target,
             cluster=table.text("cluster") or None,
@@ -196,6 +205,7 @@ class _Reading:
             timeout_s=float(timeout) or None,
             deterministic=deterministic,
             network=table.flag("network"),
+            fresh_s=fresh_s,
             lost_limit=lost,
         )
 
@@ -211,18 +221,18 @@ class _Reading:
             table.check_path("target", found["file"])
         return target
 
-    def _decide(self, table: Table | None) -> Decide:
+    def _decide(self, table: Table | None, replay: ReplayPlan) -> Decide:
         if table is None:
             return Decide()
         table.only("estimand", "alpha", "undecided")
-        if table.values.get("estimand") == "suite":
-            what = 'estimand = "suite" needs repeats as the unit of chance, and is not offered'
-            table.fault("estimand", what, 'write estimand = "traffic": the cases stand for what users ask')
-        else:
-            table.choice("estimand", ("traffic",), "traffic")
+        estimand = Estimand(table.choice("estimand", [one.value for one in Estimand], "traffic"))
+        if estimand is Estimand.SUITE and (replay.repeats < 2 or replay.deterministic):
+            what = "with estimand suite, chance is what a case is answered each time: one output shows none"
+            do = "write repeats = 2 or more under [replay]"
+            table.fault("estimand", what, do if not replay.deterministic else 'write estimand = "traffic"')
         alpha = table.number("alpha", ALPHA, lambda one: 0 < one <= 0.2, "a share above 0, at most 0.2")
         undecided = table.choice("undecided", ("hold", "allow"), "hold")
-        return Decide(alpha=float(alpha), allow_undecided=undecided == "allow")
+        return Decide(alpha=float(alpha), estimand=estimand, allow_undecided=undecided == "allow")
 
     def _columns(self, table: Table | None) -> SuiteColumns:
         if table is None:

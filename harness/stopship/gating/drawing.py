@@ -1,0 +1,140 @@
+"""Draw further outputs of both arms of a comparison, within a budget, each under a purpose that is filed.
+
+Decides whether something can be drawn at all. Never draws one arm where a comparison needs both, and never
+judges what it drew.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from stopship.errors import StopshipError
+from stopship.gating.opened import OpenSuite
+from stopship.gating.replay import Draw, Replay, Told, planned, replay
+from stopship.gating.selection import Selection
+from stopship.gating.stacking import Answering
+from stopship.gating.workplace import Workplace
+from stopship.model.case import Json
+from stopship.model.run import Outcome, Run
+from stopship.model.verdict import Escalated
+
+
+class NotDrawnError(StopshipError):
+    """Why nothing more could be drawn, in words for the report."""
+
+
+@dataclass(kw_only=True)
+class Arm:
+    """One side of a comparison, and the stack that can be asked for more of it."""
+
+    name: str
+    run: Run
+    answering: Answering | None
+    why_not: str = ""  # it cannot be asked
+
+
+@dataclass(kw_only=True)
+class Drawer:
+    """What one gate has drawn beyond its first look. `told` is the ledger that the record shows."""
+
+    opened: OpenSuite
+    place: Workplace
+    candidate: Arm
+    baseline: Arm | None
+    tell: Told | None = None
+    provenance: Mapping[str, Json] = field(default_factory=dict)
+    told: list[Escalated] = field(default_factory=list)
+
+    def further(self, outputs: int) -> tuple[Run, Run]:
+        """Both runs with more outputs a case, of the draws that they are: baseline, candidate."""
+        arms = self._both()
+        wanted = [max(0, outputs - one.run.head.repeats) * len(one.run.head.planned) for one in arms]
+        self._afford(sum(wanted))
+        old, new = (self._extended(one, outputs) for one in arms)
+        return old, new
+
+    def fresh(self, keys: Iterable[str], outputs: int, purpose: str) -> tuple[Run, Run]:
+        """Outputs of the same cases in both arms, in epochs of their own: baseline, candidate."""
+        arms = self._both()
+        chosen = tuple(sorted(set(keys) & self.opened.cases.keys()))
+        self._afford(2 * outputs * len(chosen))
+        about = f"{purpose} of {arms[1].run.id} against {arms[0].run.id}: {', '.join(chosen)}"
+        old, new = (
+            self._replayed(self._planned(one, chosen, outputs, Draw(purpose=f"{one.name}: {about}")))
+            for one in arms
+        )
+        return old, new
+
+    def more_of_candidate(self, keys: Iterable[str], outputs: int) -> Run:
+        """The candidate's draws of some cases, brought to so many outputs. For rules, never for tests."""
+        chosen = tuple(sorted(set(keys)))
+        self._afford((outputs - self.candidate.run.head.repeats) * len(chosen))
+        return self._replayed(self._planned(self.candidate, chosen, outputs, _same(self.candidate.run)))
+
+    def note(self, kind: str, what: str, *, cases: int, outputs: int, runs: Sequence[Run]) -> None:
+        """Put a step into the ledger."""
+        costs = [cost for run in runs for cost in _costs(run.outcomes)]
+        usd = outputs * sum(costs) / len(costs) if costs else None
+        ids = tuple(run.id for run in runs)
+        self.told.append(Escalated(kind=kind, what=what, cases=cases, outputs=outputs, usd=usd, runs=ids))
+
+    def _both(self) -> tuple[Arm, Arm]:
+        if self.baseline is None:
+            raise NotDrawnError("there is no baseline to draw for")
+        for arm in (self.baseline, self.candidate):
+            if arm.answering is None:
+                raise NotDrawnError(f"the {arm.name}'s stack cannot be asked: {arm.why_not}")
+        return self.baseline, self.candidate
+
+    def _extended(self, arm: Arm, outputs: int) -> Run:
+        if arm.run.head.repeats >= outputs:
+            return arm.run
+        return self._replayed(self._planned(arm, (), outputs, _same(arm.run)))
+
+    def _planned(self, arm: Arm, keys: tuple[str, ...], outputs: int, draw: Draw) -> Replay:
+        if arm.answering is None:
+            raise NotDrawnError(f"the {arm.name}'s stack cannot be asked: {arm.why_not}")
+        return planned(
+            self.opened,
+            self.place,
+            arm.answering,
+            selection=Selection(keys=keys),
+            repeats=outputs,
+            draw=draw,
+            known=(arm.run,),
+        )
+
+    def _replayed(self, plan: Replay) -> Run:
+        return replay(plan, resume=True, tell=self.tell, provenance=dict(self.provenance)).run
+
+    def _afford(self, outputs: int) -> None:
+        """Raises NotDrawnError where the budget of `[escalate]` does not reach."""
+        budget = self.opened.suite.escalate
+        left = None if budget.calls is None else budget.calls - sum(one.outputs for one in self.told)
+        if left is not None and outputs > left:
+            raise NotDrawnError(f"it takes {outputs} outputs, and the budget has {left} left")
+        if budget.usd is None:
+            return
+        costs = _costs(self.candidate.run.outcomes)
+        if not costs:
+            raise NotDrawnError("the budget is in dollars, and the target tells no cost_usd")
+        likely = outputs * sum(costs) / len(costs)
+        rest = budget.usd - sum(one.usd or 0.0 for one in self.told)
+        if likely > rest:
+            raise NotDrawnError(f"it takes about ${likely:.2f}, and the budget has ${rest:.2f} left")
+
+
+def _same(run: Run) -> Draw:
+    return Draw(epoch=run.head.epoch)
+
+
+def _costs(outcomes: Iterable[Outcome]) -> list[float]:
+    told = [one.trace.get("cost_usd") for one in outcomes]
+    return [float(one) for one in told if isinstance(one, int | float) and not isinstance(one, bool)]
+
+
+def joined(run: Run, further: Run) -> Run:
+    """A run with further outputs of some of its cases behind its own. In memory alone: it has no seal."""
+    own = run.head.repeats
+    later = tuple(replace(one, sample=one.sample + own) for one in further.outcomes)
+    head = replace(run.head, repeats=own + further.head.repeats)
+    return replace(run, head=head, outcomes=(*run.outcomes, *later))

@@ -1,0 +1,244 @@
+"""Judge, and where one look does not decide draw more in both arms and judge again.
+
+Decides what is drawn next. Never asks again what only the candidate failed, but for must-pass cases, where a
+rule says so; and never lets a part of the cases turn a verdict into SHIP.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from stopship.errors import EvidenceError, StopshipError
+from stopship.gating.drawing import Arm, Drawer, joined
+from stopship.gating.evidence import arm_of, arm_of_one
+from stopship.gating.gate import Asked, allows, gate
+from stopship.model.rule import IncidentClass, Rule
+from stopship.model.run import Run
+from stopship.model.suite import Escalate
+from stopship.model.verdict import Finding, Record, Verdict
+from stopship.steps import again
+from stopship.steps.conclude import concluded_again
+from stopship.steps.looks import ONE_LOOK, Look, Looks, looks_of
+from stopship.steps.pair import Pairing, pair
+
+OF_THREE = 3  # outputs of a must-pass case that failed, of which two decide
+TRIAGED = 20  # cases whose flips are asked again, the worst first
+
+
+def escalated(drawer: Drawer, asked: Asked) -> Record:
+    """The verdict after all that the suite lets be drawn, and that was needed."""
+    return _Escalation(drawer=drawer, asked=asked).record()
+
+
+@dataclass(kw_only=True)
+class _Escalation:
+    drawer: Drawer
+    asked: Asked
+    notes: list[str] = field(default_factory=list)
+    excused: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> Escalate:
+        return self.drawer.opened.suite.escalate
+
+    @property
+    def candidate(self) -> Run:
+        return self.drawer.candidate.run
+
+    @property
+    def confirms(self) -> int:
+        """Fresh outputs in both arms that a STOP must show in, too; the default is for network targets."""
+        if self.plan.confirm is not None:
+            return self.plan.confirm
+        return self.candidate.head.repeats if self.drawer.opened.suite.replay.network else 0
+
+    def record(self) -> Record:
+        looks = self._looks()
+        record = self._look(looks.rounds[0])
+        if self._must_pass_again(record):
+            record = self._look(looks.rounds[0])
+        for look in looks.rounds[1:]:
+            if record.verdict is not Verdict.UNDECIDED or not self._round(look):
+                break
+            record = self._look(look)
+        steps: list[tuple[int, Verdict, Callable[[Record], Record]]] = [
+            (self.plan.discordant, Verdict.UNDECIDED, lambda one: self._discordant(one, looks)),
+            (self.plan.cohorts, Verdict.UNDECIDED, lambda one: self._cohorts(one, looks)),
+            (self.confirms, Verdict.STOP, self._confirm),
+            (self.plan.triage, Verdict.STOP, self._triaged),
+        ]
+        for outputs, verdict, step in steps:
+            if outputs and record.verdict is verdict:
+                record = self._tried(step, record)
+        ledger = tuple(self.drawer.told)
+        return replace(record, escalation=ledger, notes=(*record.notes, *self.notes))
+
+    def _tried(self, step: Callable[[Record], Record], record: Record) -> Record:
+        """The record after a step; what cannot be drawn leaves it as it was, and is said."""
+        try:
+            return step(record)
+        except StopshipError as err:
+            self.notes.append(f"nothing more was drawn: {err.what}")
+            return record
+
+    def _looks(self) -> Looks:
+        """The looks from the one on whose outputs the candidate has."""
+        suite = self.drawer.opened.suite
+        found = looks_of(suite.escalate, repeats=suite.replay.repeats, alpha=suite.decide.alpha)
+        drawn = self.candidate.head.repeats
+        left = tuple(one for one in found.rounds if one.outputs >= drawn)
+        if left and left[0].outputs == drawn:
+            return replace(found, rounds=left)
+        alone = replace(ONE_LOOK, outputs=drawn, alpha_share=1 - found.cohorts_share - found.discordant_share)
+        return replace(found, rounds=(alone,))
+
+    def _look(self, look: Look) -> Record:
+        baseline = self.drawer.baseline
+        asked = replace(
+            self.asked,
+            look=look,
+            extended=baseline.run if baseline is not None else None,
+            excused=dict(self.excused),
+        )
+        return gate(self.drawer.opened, self.drawer.place, self.candidate, asked)
+
+    def _round(self, look: Look) -> bool:
+        """Bring both arms to the outputs of a look; whether that could be done."""
+        drawer, baseline = self.drawer, self.drawer.baseline
+        try:
+            old, new = drawer.further(look.outputs)
+        except StopshipError as err:
+            self.notes.append(f"no further round: {err.what}")
+            return False
+        assert baseline is not None  # noqa: S101  # or there were nothing to draw
+        outputs = sum(
+            len(run.outcomes) - len(arm.run.outcomes)
+            for run, arm in ((old, baseline), (new, drawer.candidate))
+        )
+        baseline.run, drawer.candidate.run = old, new
+        what = f"look {look.number} of {look.of}: {look.outputs} outputs a case"
+        drawer.note("round", what, cases=len(new.head.planned), outputs=outputs, runs=[old, new])
+        return True
+
+    def _must_pass_again(self, record: Record) -> bool:
+        """Ask failed must-pass cases again, up to three outputs; whether some failed only once of three.
+
+        The safety class blocks on the first failure, and so does a target that gives the same every time.
+        """
+        rules = {one.id: one for one in self.drawer.opened.rules if self._may_confirm(one)}
+        failed = {
+            one.rule: one.worse_keys
+            for one in record.findings
+            if one.kind == "must_pass" and one.is_broken and one.rule in rules
+        }
+        keys = sorted({key for found in failed.values() for key in found})
+        if not keys or self.candidate.head.repeats >= OF_THREE:
+            return False
+        try:
+            run = self.drawer.more_of_candidate(keys, OF_THREE)
+        except StopshipError as err:
+            self.notes.append(f"failed must-pass cases were not asked again: {err.what}")
+            return False
+        for name, found in failed.items():
+            tries = [
+                (one.key, arm_of_one(self.drawer.opened, one, run.place))
+                for one in run.outcomes
+                if one.key in found
+            ]
+            passed = again.passes(rules[name], tries)
+            self.excused[name] = frozenset(key for key in found if passed[key] >= OF_THREE - 1)
+        once = sorted({key for found in self.excused.values() for key in found})
+        outputs = (OF_THREE - self.candidate.head.repeats) * len(keys)
+        what = f"failed must-pass cases asked until three outputs: {len(once)} of {len(keys)} failed only once"
+        self.drawer.note("must_pass", what, cases=len(keys), outputs=outputs, runs=[run])
+        return bool(once)
+
+    def _may_confirm(self, rule: Rule) -> bool:
+        is_safety = rule.incident_class is IncidentClass.SAFETY
+        return not self.drawer.opened.suite.replay.deterministic and not is_safety
+
+    def _discordant(self, record: Record, looks: Looks) -> Record:
+        """Cases whose outcomes differ, asked again in both arms and put to their own: a STOP or nothing."""
+        findings = [one for one in record.findings if one.kind == "compare" and one.stops]
+        keys = {key for one in findings for key in (*one.worse_keys, *one.better_keys)}
+        if not keys:
+            return record
+        old, new = self.drawer.fresh(keys, self.plan.discordant, "discordant")
+        whole = self._runs()
+        pairing = self._paired(joined(whole[0], old), joined(whole[1], new))
+        alpha = record.suite_alpha * looks.discordant_share
+        judged = again.broken_too(record.findings, pairing, self.drawer.opened.rules, alpha=alpha)
+        outputs = 2 * self.plan.discordant * len(keys)
+        what = f"cases that differ asked again in both arms: {again.broken_count(judged)} checks broken"
+        self.drawer.note("discordant", what, cases=len(keys), outputs=outputs, runs=[old, new])
+        return self._concluded(record, judged)
+
+    def _cohorts(self, record: Record, looks: Looks) -> Record:
+        """Cohorts that lost 20 points or more, judged on fresh outputs alone."""
+        found = again.screened(record.findings)
+        members = self._members() if found else {}
+        keys = {key for one in found for key in members.get(one.scope, ())}
+        if not keys:
+            return record
+        old, new = self.drawer.fresh(keys, self.plan.cohorts, "cohorts")
+        alpha = record.suite_alpha * looks.cohorts_share
+        pairing = self._paired(old, new)
+        judged = again.cohorts_confirmed(
+            record.findings, found, pairing, self.drawer.opened.rules, alpha=alpha
+        )
+        outputs = 2 * self.plan.cohorts * len(keys)
+        what = f"cohorts that lost 20 points asked afresh: {again.broken_count(judged)} of {len(found)} confirmed"
+        self.drawer.note("cohorts", what, cases=len(keys), outputs=outputs, runs=[old, new])
+        return self._concluded(record, judged)
+
+    def _confirm(self, record: Record) -> Record:
+        """Fresh outputs of all that is broken, in both arms: a STOP that they do not show is none yet."""
+        broken = again.confirmable(record.findings)
+        if not broken:
+            return record
+        members = self._members()
+        keys = {key for one in broken for key in members.get(one.scope, ())}
+        old, new = self.drawer.fresh(keys, self.confirms, "confirm")
+        judged, count = again.stop_confirmed(
+            record.findings, broken, self._paired(old, new), self.drawer.opened.rules, alpha=record.suite_alpha
+        )
+        outputs = 2 * self.confirms * len(keys)
+        what = f"what is broken asked afresh in both arms: {count} of {len(broken)} checks confirmed"
+        self.drawer.note("confirm", what, cases=len(keys), outputs=outputs, runs=[old, new])
+        return self._concluded(record, judged)
+
+    def _triaged(self, record: Record) -> Record:
+        """Label the worst cases by fresh outputs of both arms; changes no decision."""
+        keys = again.to_triage(record.findings, TRIAGED)
+        if not keys:
+            return record
+        old, new = self.drawer.fresh(keys, self.plan.triage, "triage")
+        opened = self.drawer.opened
+        tries = [
+            [(one.key, arm_of_one(opened, one, run.place)) for one in run.outcomes] for run in (old, new)
+        ]
+        labels = again.labels(opened.rules, tries[0], tries[1])
+        outputs = 2 * self.plan.triage * len(keys)
+        what = f"the worst cases asked afresh in both arms: {again.told(labels)}"
+        self.drawer.note("triage", what, cases=len(keys), outputs=outputs, runs=[old, new])
+        return again.with_labels(record, labels)
+
+    def _runs(self) -> tuple[Run, Run]:
+        assert self.drawer.baseline is not None  # noqa: S101  # or nothing was drawn
+        return self.drawer.baseline.run, self.candidate
+
+    def _members(self) -> Mapping[str, frozenset[str]]:
+        """The keys of each scope."""
+        pairing = self._paired(*self._runs())
+        return {one.name: frozenset(pairing.keys[i] for i in one.members) for one in pairing.scopes}
+
+    def _paired(self, old: Run, new: Run) -> Pairing:
+        opened = self.drawer.opened
+        before = arm_of(opened, old, f"baseline {old.short}")
+        after = arm_of(opened, new, f"candidate {new.short}")
+        found = pair(before, after, opened.columns, lost_limit=opened.suite.replay.lost_limit)
+        if found.faults:
+            raise EvidenceError(found.faults[0])
+        return found
+
+    def _concluded(self, record: Record, findings: tuple[Finding, ...]) -> Record:
+        return concluded_again(record, findings, allow=allows(self.drawer.opened, self.asked))
