@@ -127,17 +127,19 @@ def ever_stopped(*, kept_baseline: bool, rng: np.random.Generator, drop: float =
 
 @pytest.mark.slow
 def test_an_unchanged_system_is_ever_stopped_in_at_most_five_of_a_hundred_monitors() -> None:
-    assert ever_stopped(kept_baseline=False, rng=np.random.default_rng(1)) <= 0.05  # measured .02
+    assert ever_stopped(kept_baseline=False, rng=np.random.default_rng(1)) <= 0.05  # measured .0025
 
 
 @pytest.mark.slow
 def test_a_kept_baseline_would_break_the_promise() -> None:
-    assert ever_stopped(kept_baseline=True, rng=np.random.default_rng(1)) > 0.10  # why both arms are drawn
+    assert (
+        ever_stopped(kept_baseline=True, rng=np.random.default_rng(1)) > 0.10
+    )  # measured .29: why both arms are drawn
 
 
 @pytest.mark.slow
 def test_a_drop_of_a_tenth_is_found_within_two_months_of_nights() -> None:
-    assert ever_stopped(kept_baseline=False, rng=np.random.default_rng(1), drop=0.1) > 0.95
+    assert ever_stopped(kept_baseline=False, rng=np.random.default_rng(1), drop=0.1) > 0.95  # measured .98
 
 
 @pytest.mark.slow

@@ -117,7 +117,7 @@ def _lower_tail(one: _Sum) -> float:
     if points > _MOST_POINTS:
         raise ValueError("the numbers of outputs are too unequal between cases for an exact p")
     shares = _convolved(one, weights, points)
-    down = np.arange(min(one.observed, points // 2 - 1) + 1)
+    down = np.arange((one.observed if points > one.most else min(one.observed, points // 2 - 1)) + 1)
     near = np.maximum(shares[(one.observed - down) % points], 0.0) * np.exp(theta * down)
     return exp(log_mass) * (float(near.sum()) - float(near[0]) / 2)
 
