@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from stopship.model.rule import Limit
 from stopship.steps.limits import _rate
 from stopship.steps.stats.bounds import Z, _t_bound, normal_quantile
-from stopship.steps.stats.multiplicity import weighted_holm
+from stopship.steps.stats.multiplicity import benjamini_hochberg, weighted_holm
 from stopship.steps.stats.pvalues import mcnemar_mid_p, sign_flip_p, t_p
 from stopship.steps.stats.sample import Codes, Floats, Sample
 from stopship.steps.stats.tails import binomial_at_least
@@ -194,3 +194,14 @@ def _constrained(worse: int, better: int, n: int, difference: float) -> float:
 @pytest.mark.parametrize("n", [1, 2, 7, 52, 133, 5000, 10**6])
 def test_the_score_bound_of_no_change_is_the_floor(n: int) -> None:
     assert tango_lower(0, 0, n, z=Z) == pytest.approx(-Z * Z / (n + Z * Z), rel=1e-9)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_the_false_discovery_rate_is_that_of_statsmodels_in_any_order(p_values: list[float]) -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    expected = multipletests(p_values, method="fdr_bh")[1].tolist()
+    assert benjamini_hochberg(p_values) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+    backwards = benjamini_hochberg(p_values[::-1])[::-1]
+    assert backwards == benjamini_hochberg(p_values)

@@ -12,12 +12,16 @@ from stopship.model.score import Direction
 from stopship.model.verdict import Decision, Finding, Verdict, compose
 from stopship.steps.decide import absolute_numbers, decide, relative_numbers
 from stopship.steps.stats.bounds import Z, lower_bound, normal_quantile, smallest_n
-from stopship.steps.stats.multiplicity import weighted_holm
+from stopship.steps.stats.evalues import e_value
+from stopship.steps.stats.multiplicity import benjamini_hochberg, weighted_holm
+from stopship.steps.stats.noise import Noise, cases_needed, detectable_drop
 from stopship.steps.stats.planning import cases_to_decide, minimum_detectable_effect
 from stopship.steps.stats.pvalues import mcnemar_mid_p, sign_flip_p, t_p
 from stopship.steps.stats.sample import Sample
 from stopship.steps.stats.tails import binomial_at_least
 from stopship.steps.stats.tango import score_statistic, tango_lower, tango_upper
+from stopship.steps.stats.within import within_case_exact
+from stopship.steps.triage import Fresh, triage
 
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
     Path(__file__).with_name("vectors.json").read_text(encoding="utf-8")
@@ -103,6 +107,42 @@ def test_the_detectable_effect_is_the_published_one(row: dict[str, Any]) -> None
         alike = with_variance(2 * noise / repeats, n)
         assert minimum_detectable_effect(alike, alpha=row["alpha"]) == near(published, digits=5)
     assert cases_to_decide(with_variance(2 * noise / 3, n), margin=0.05) == row["n_for_5pt_R3"]
+
+
+@pytest.mark.parametrize("row", VECTORS["benjamini_hochberg"])
+def test_the_false_discovery_rate_gives_the_published_adjusted_p(row: dict[str, Any]) -> None:
+    assert benjamini_hochberg(row["p"]) == [near(one, digits=6) for one in row["bh"]]
+
+
+@pytest.mark.parametrize("row", VECTORS["e_value"], ids=lambda row: f"{row['b']}-{row['c']}")
+def test_the_e_value_is_the_published_one(row: dict[str, Any]) -> None:
+    assert e_value(row["b"], row["c"]) == near(row["e"], digits=6)
+
+
+@pytest.mark.parametrize("row", VECTORS["within_case_exact"])
+def test_repeats_inside_cases_give_the_published_mid_p(row: dict[str, Any]) -> None:
+    p = within_case_exact(row["kb"], row["Rb"], row["kc"], row["Rc"])
+    assert p == near(row["midp"], digits=10)
+
+
+@pytest.mark.parametrize("row", VECTORS["triage"])
+def test_fresh_outputs_of_one_case_give_the_published_p(row: dict[str, Any]) -> None:
+    fresh = Fresh(
+        baseline_passed=row["kb"],
+        baseline_tries=row["Rb"],
+        candidate_passed=row["kc"],
+        candidate_tries=row["Rc"],
+    )
+    assert triage(fresh).p == near(row["p"], digits=8)
+
+
+@pytest.mark.parametrize("row", VECTORS["mde"])
+def test_planning_by_noise_gives_the_published_drop_and_number_of_cases(row: dict[str, Any]) -> None:
+    noise = Noise(baseline=0.1464, candidate=0.1464, is_binary=True)  # mean p (1 - p) of one output
+    for repeats, published in ((1, row["mde_mean_R1"]), (5, row["mde_mean_R5"])):
+        drop = detectable_drop(noise, row["n"], repeats, repeats, alpha=row["alpha"], power=row["power"])
+        assert drop == near(published, digits=5)
+    assert cases_needed(noise, 0.05, 3, 3, alpha=row["alpha"], power=row["power"]) == row["n_for_5pt_R3"]
 
 
 def with_variance(variance: float, n: int) -> Sample:
