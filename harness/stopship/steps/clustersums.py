@@ -4,6 +4,7 @@ A cluster may straddle batches: its sums are added by its id. Decides nothing.
 """
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +16,18 @@ _DENSE = 8  # cells a row up to which (cohort, cluster) pairs are counted in a t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cells:
-    """Which (cohort, cluster) pair each row of a batch belongs to, in one dimension."""
-
-    of_row: Codes  # shape (rows,), in the order of `ClusterOrder.order`
-    scope: Codes  # shape (cells,), ascending; within one scope clusters ascend
-    cluster: Codes  # shape (cells,)
-    size: Codes  # shape (cells,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterOrder:
-    """The rows of a batch in order of cluster, and their cells in every dimension."""
+    """The rows of a batch in order of cluster, and the (scope, cluster) cells that they belong to.
 
-    order: Codes | None  # None: they stand so already
-    dimensions: tuple[Cells, ...]
+    Cells ascend by scope and within it by cluster; `scope`, `cluster` and `size` have shape (cells,).
+    """
+
+    order: Codes | None  # None: the rows stand so already
+    of_row: tuple[Codes, ...]  # the cell of each row among those of a dimension, of each dimension
+    scope: Codes
+    cluster: Codes
+    size: Codes
+    starts: tuple[int, ...]  # the first cell of each dimension, and the number of all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,48 +55,47 @@ def cluster_order(cluster: Codes, codes: "list[Codes]", widths: "list[int]") -> 
     is_first = np.ones(len(ordered), dtype=np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
     names, rank = ordered[is_first], np.cumsum(is_first) - 1
-    dimensions, offset = [], 0
+    found, offset = [], 0
     for code, width in zip(codes, widths, strict=True):
         own = code if order is None else code[order]
-        dimensions.append(_cells(own * len(names) + rank, len(names), width, names, offset))
+        held, of_row, size = _cells(own * len(names) + rank, len(names) * width)
+        found.append((of_row, held // len(names) + offset, names[held % len(names)], size))
         offset += width
-    return ClusterOrder(order=order, dimensions=tuple(dimensions))
+    of_rows, scopes, clusters, sizes = zip(*found, strict=True)
+    return ClusterOrder(
+        order=order,
+        of_row=of_rows,
+        scope=np.concatenate(scopes),
+        cluster=np.concatenate(clusters),
+        size=np.concatenate(sizes),
+        starts=tuple(accumulate(map(len, sizes), initial=0)),
+    )
 
 
-def _cells(pair: Codes, groups: int, width: int, names: Codes, offset: int) -> Cells:
-    if groups * width <= _DENSE * len(pair):
-        counts = np.bincount(pair, minlength=groups * width)
-        held = np.flatnonzero(counts)
-        place = np.cumsum(counts > 0) - 1
-        of_row, size = place[pair], counts[held]
-    else:
+def _cells(pair: Codes, most: int) -> tuple[Codes, Codes, Codes]:
+    """The pairs that some row has, the place of each row's among them, and how many rows have it."""
+    if most > _DENSE * len(pair):
         held, of_row, size = np.unique(pair, return_inverse=True, return_counts=True)
-    return Cells(of_row=of_row, scope=held // groups + offset, cluster=names[held % groups], size=size)
+        return held, of_row, size
+    counts = np.bincount(pair, minlength=most)
+    held = np.flatnonzero(counts)
+    place = np.cumsum(counts > 0) - 1
+    return held, place[pair], counts[held]
 
 
 def cluster_sums(order: ClusterOrder, differences: Floats, valid: "NDArray[np.bool_] | None") -> ClusterSums:
     """One metric of a batch; `differences` is 0 where `valid` is not, both in the batch's own order."""
     ordered = differences if order.order is None else differences[order.order]
     gains = np.maximum(ordered, 0.0)
+    total, gain = np.empty(len(order.scope)), np.empty(len(order.scope))
+    size = order.size if valid is None else np.empty_like(order.size)
     chosen = valid if valid is None or order.order is None else valid[order.order]
-    parts = []
-    for cells in order.dimensions:
-        count = len(cells.scope)
-        total, gain = (
-            np.asarray(np.bincount(cells.of_row, weights=one, minlength=count), dtype=np.float64)
-            for one in (ordered, gains)
-        )
-        size = cells.size if chosen is None else np.bincount(cells.of_row[chosen], minlength=count)
-        parts.append((cells.scope, cells.cluster, size, total, gain))
-    scopes, clusters, sizes, totals, all_gains = zip(*parts, strict=True)
-    size = np.concatenate(sizes)
-    found = ClusterSums(
-        scope=np.concatenate(scopes),
-        cluster=np.concatenate(clusters),
-        size=size,
-        total=np.concatenate(totals),
-        gain=np.concatenate(all_gains),
-    )
+    for cells, first, last in zip(order.of_row, order.starts, order.starts[1:], strict=False):
+        total[first:last] = np.bincount(cells, weights=ordered, minlength=last - first)
+        gain[first:last] = np.bincount(cells, weights=gains, minlength=last - first)
+        if chosen is not None:
+            size[first:last] = np.bincount(cells[chosen], minlength=last - first)
+    found = ClusterSums(scope=order.scope, cluster=order.cluster, size=size, total=total, gain=gain)
     return found if chosen is None else _chosen(found, size > 0)
 
 

@@ -4,6 +4,7 @@ Decides which pairs count. Never holds a row, and never guesses: a value that is
 caller, and a number that is none, or lies outside the metric's range, is an error.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import fsum
@@ -23,7 +24,7 @@ Numbers = NDArray[np.floating] | NDArray[np.integer] | Flags
 _BLOCK = 4_096  # rows added up in plain floats; whole blocks are added exactly
 _MOST_CELLS = 1 << 18  # block x cohort value
 _KINDS = 8  # states of a row, padded to a power of two
-_WORSE, _SAME, _BETTER, _UNSCORED, _ONE_ARMED = 0, 1, 2, 4, 5
+_WORSE, _SAME, _BETTER, _BOTH, _UNSCORED, _ONE_ARMED = range(6)  # _BOTH: 1 before and after
 _MOST_ROWS = 1 << 24  # of a batch
 
 
@@ -200,7 +201,11 @@ def metric_sums(
     kind = np.sign(differences).astype(np.int64) + _SAME
     if state is not None:
         kind[state > 0] = state[state > 0]
-    counts, sums = _added_up(batch, kind, differences, olds, is_binary=is_binary, sign=sign)
+    counts, sums = (
+        _binary_counts_and_sums(batch, kind, olds, sign)
+        if is_binary
+        else _counts_and_sums(batch, kind, (differences, differences * differences, olds))
+    )
     changed = counts[_WORSE] + counts[_BETTER]
     losses, gains = largest_of(differences, batch.codes, batch.book.widths, skip=is_binary)
     clusters = None if batch.order is None else cluster_sums(batch.order, differences, valid)
@@ -246,7 +251,7 @@ def _checked(values: Values, rows: int, scale: Scale, name: str) -> tuple[Floats
             f"{name} holds {wrong}, outside {scale}",
             do="mask values that are not there; declare the bounds that the scores really have",
         )
-    if scale.kind is Kind.BINARY and not bool(((told == 0) | (told == 1)).all()):
+    if scale.kind is Kind.BINARY and np.count_nonzero(told) != np.count_nonzero(told == 1):
         raise EvidenceError(
             f"{name} holds numbers that are neither 0 nor 1", do="declare its range: bounds=LO..HI"
         )
@@ -265,36 +270,58 @@ def _states(old: Flags | None, new: Flags | None, rows: int) -> tuple[Codes | No
     return state, old & new
 
 
-def _added_up(
-    batch: Batch, kind: Codes, differences: Floats, before: Floats, *, is_binary: bool, sign: float
-) -> tuple[Codes, Floats]:
-    """Counts, shape (kinds, scopes), and the sums of d, d^2 and the baseline, shape (3, scopes, 2)."""
-    counts, sums = [], []
-    squares = np.empty(0) if is_binary else differences * differences
-    if is_binary:  # what a binary baseline adds up to follows from the pairs that did not change
-        kind = np.where((kind == _SAME) & (before > 0), _BETTER + 1, kind)
-    for cells, width in zip(batch.cells, batch.book.widths, strict=True):
+def _dimensions(batch: Batch) -> list[tuple[Codes, int, int]]:
+    """Cells, number of values and number of cells of each dimension; of `all` where there is no other.
+
+    A dimension holds every row once, so that what it adds up to over all its values is the scope `all`.
+    """
+    told = list(zip(batch.cells, batch.book.widths, strict=True))
+    return [
+        (cells, width, (int(cells[-1]) // _KINDS // width + 1) * width * _KINDS)
+        for cells, width in told[1:] or told
+    ]
+
+
+def _counts(batch: Batch, kind: Codes) -> Codes:
+    """How many rows of each kind every scope holds, shape (kinds, scopes)."""
+    counts = [
+        np.bincount(cells + kind, minlength=length).reshape(-1, width, _KINDS).sum(axis=0).T
+        for cells, width, length in _dimensions(batch)
+    ]
+    if batch.book.dimensions:
+        counts.insert(0, counts[0].sum(axis=1, keepdims=True))
+    return np.concatenate(counts, axis=1)
+
+
+def _counts_and_sums(batch: Batch, kind: Codes, weights: Sequence[Floats]) -> tuple[Codes, Floats]:
+    """`_counts`, and the sum of each weight, shape (weights, scopes, 2)."""
+    counts: list[Codes] = []
+    sums: list[Floats] = []
+    for cells, width, length in _dimensions(batch):
         index = cells + kind
-        length = (int(cells[-1]) // _KINDS // width + 1) * width * _KINDS
-        found = np.bincount(index, minlength=length).reshape(-1, width, _KINDS).sum(axis=0)
-        if is_binary:
-            ones = found[:, _BETTER + 1].copy()
-            found[:, _SAME] += ones
-            found[:, _BETTER + 1] = 0
-            changed = found[:, _WORSE], found[:, _BETTER]
-            started = ones + (changed[0] if sign > 0 else changed[1])
-            exact = np.stack([changed[1] - changed[0], changed[0] + changed[1], started])
-            sums.append(np.stack([exact, np.zeros_like(exact)], axis=-1).astype(np.float64))
-        else:
-            weighed = [
-                np.asarray(np.bincount(index, weights=one, minlength=length), dtype=np.float64).reshape(
-                    -1, width, _KINDS
-                )
-                for one in (differences, squares, before)
-            ]
-            sums.append(np.array([[_exact(one[:, i, :3]) for i in range(width)] for one in weighed]))
-        counts.append(found.T)
+        counts.append(np.bincount(index, minlength=length).reshape(-1, width, _KINDS).sum(axis=0).T)
+        blocks = [
+            np.asarray(np.bincount(index, weights=one, minlength=length), dtype=np.float64).reshape(
+                -1, width, _KINDS
+            )[:, :, : _BETTER + 1]
+            for one in weights
+        ]
+        if not sums and batch.book.dimensions:
+            counts.insert(0, counts[0].sum(axis=1, keepdims=True))
+            sums.append(np.array([[_exact(one)] for one in blocks]))
+        sums.append(np.array([[_exact(one[:, i]) for i in range(width)] for one in blocks]))
     return np.concatenate(counts, axis=1), np.concatenate(sums, axis=1)
+
+
+def _binary_counts_and_sums(batch: Batch, kind: Codes, before: Floats, sign: float) -> tuple[Codes, Floats]:
+    """The same for 0 and 1, where every sum follows from counts."""
+    counts = _counts(batch, np.where((kind == _SAME) & (before > 0), _BOTH, kind))
+    both = counts[_BOTH].copy()
+    counts[_SAME] += both
+    counts[_BOTH] = 0
+    worse, better = counts[_WORSE], counts[_BETTER]
+    told = np.stack([better - worse, worse + better, both + (worse if sign > 0 else better)])
+    return counts, np.stack([told, np.zeros_like(told)], axis=-1).astype(np.float64)
 
 
 def _exact(parts: Floats) -> tuple[float, float]:

@@ -100,11 +100,11 @@ def _monotone_t_bound(sample: Moments, level: float) -> float:
     groups = sample.n_clusters
     if groups < 2 or (not sample.is_clustered and groups >= _T_IS_MONOTONE_FROM):
         return bound
-    sizes, sums, gains = sample.cluster_sizes, sample.cluster_sums.copy(), sample.cluster_gains
     width = t_quantile(level, groups - 1) * sqrt(groups / (groups - 1))
-    squared_sizes = float(sizes @ sizes)
-    if _stands_out_nowhere(sample, width, squared_sizes):
+    if _stands_out_nowhere(sample, width):
         return bound
+    sizes, sums, gains = sample.cluster_sizes, sample.cluster_sums.copy(), sample.cluster_gains
+    squared_sizes = float(sizes @ sizes)
     lossy = np.flatnonzero(gains > sums)  # the others stay as they are
     own_sizes, own_gains = sizes[lossy], gains[lossy]
     for _ in range(_MOST_ROUNDS if len(lossy) else 0):
@@ -124,19 +124,20 @@ def _monotone_t_bound(sample: Moments, level: float) -> float:
     return bound
 
 
-def _stands_out_nowhere(sample: Moments, width: float, squared_sizes: float) -> bool:
+def _stands_out_nowhere(sample: Moments, width: float) -> bool:
     """Whether taking no unit's losses as zero can lower the t bound: then the search need not begin.
 
     With r the residuals, m the sizes and a loss of l taken as zero, the bound falls only where
     2 r_g - 2 r.m / n + l (1 + m.m / n^2) > 2 |r| / width; and 2 r_g + l <= 2 (gains_g - m_g mean).
     """
     sizes, sums, gains, n = sample.cluster_sizes, sample.cluster_sums, sample.cluster_gains, sample.n
-    residuals = sums - sizes * sample.mean
-    norm = sqrt(float(residuals @ residuals))
+    squared_sizes = n * n / sample.n_effective
+    norm = sample.standard_error * n * sqrt((sample.n_clusters - 1) / sample.n_clusters)
+    shared = (float((sums * sizes).sum()) - sample.mean * squared_sizes) / n
     largest_loss = float((gains - sums).max())
     highest = float((gains - sizes * sample.mean).max())
-    reach = highest - float(residuals @ sizes) / n + largest_loss * squared_sizes / (2 * n * n)
-    return reach * (1 + 1e-9) < norm / width * (1 - 1e-9)
+    reach = highest - shared + largest_loss * squared_sizes / (2 * n * n)
+    return reach + 1e-9 * (abs(highest) + abs(shared) + largest_loss) < norm / width * (1 - 1e-9)
 
 
 def _agresti_min(sample: Moments, z: float) -> float:

@@ -14,7 +14,7 @@ from stopship.steps.stats.tails import binomial_at_most, binomial_probability
 from stopship.steps.stats.tango import score_statistic
 
 POWER = 0.80
-_NORMAL_FROM = 1_000  # of the variance of the number of changed cases
+_NORMAL_FROM = 250  # of the variance of the number of changed cases
 Z_POWER = normal_quantile(POWER)
 
 
@@ -64,21 +64,34 @@ def chance_of_pass(sample: Moments, *, margin: float) -> float:
 def chance_of_pass_at(flips: float, n: int, *, margin: float) -> float:
     """P(Tango's bound clears -margin) for n cases of which each flips with probability `flips`, evenly.
 
-    Exact sums over the number of changed cases up to where their probability is below 1e-9; from a
-    thousand changed cases on, the normal limit at the expected number of them, which is within .003.
+    Exact sums over the number of changed cases up to where their probability is below 1e-9; where
+    hundreds change, the normal limit at the expected number of them, which is within .002.
     """
     if n < smallest_n(margin):
         return 0.0
     if n * flips * (1 - flips) > _NORMAL_FROM:
-        changed = round(n * flips)
-        allowed = _most_worse(changed, n, margin)
-        return _normal_cdf((2 * allowed + 1 - changed) / sqrt(changed))
+        return _limit_of_pass(n * flips, n, margin)
     total = 0.0
-    for changed, weight in binomial_weights(n, flips):
-        allowed = _most_worse(changed, n, margin)
+    weights = binomial_weights(n, flips)
+    allowed = _most_worse(weights[0][0], n, margin)
+    for place, (changed, weight) in enumerate(weights):
+        if place and score_statistic(allowed + 1, changed - allowed - 1, n, -margin) > Z:
+            allowed += 1  # one more change lifts it by 0 or 1
         if allowed >= 0:
             total += weight * binomial_at_most(allowed, changed, 0.5)
     return min(1.0, total)
+
+
+def _limit_of_pass(changed: float, n: int, margin: float) -> float:
+    """The normal limit of `chance_of_pass_at`: better less worse has the variance `changed`."""
+    low, high = -changed, changed
+    for _ in range(60):
+        middle = (low + high) / 2
+        if score_statistic((changed - middle) / 2, (changed + middle) / 2, n, -margin) > Z:
+            high = middle
+        else:
+            low = middle
+    return _normal_cdf(-high / sqrt(changed))
 
 
 def _most_worse(changed: int, n: int, margin: float) -> int:

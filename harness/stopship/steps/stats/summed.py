@@ -79,7 +79,7 @@ class Summed:
         if self.units is None:
             return float(self.n)
         sizes = self.units.sizes
-        return float(sizes.sum() ** 2 / (sizes @ sizes))
+        return float(sizes.sum() ** 2 / (sizes * sizes).sum())  # no `@`: it would start threads
 
     @cached_property
     def standard_error(self) -> float:
@@ -90,7 +90,7 @@ class Summed:
             squares = max(self.sum_of_squares - self.total * self.mean, 0.0)
         else:
             residuals = self.units.sums - self.units.sizes * self.mean
-            squares = float(residuals @ residuals)
+            squares = float((residuals * residuals).sum())
         return sqrt(groups / (groups - 1) * squares) / self.n
 
     @property
