@@ -123,7 +123,7 @@ class Values:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSums:
-    """One metric over pairs, oriented (negative is worse), in the unit of its span; arrays of shape (scopes,).
+    """One metric over pairs, oriented (negative is worse), in the unit of its span; shape (scopes,).
 
     Sums are pairs of floats of which the second is what the first rounds away; shape (scopes, 2).
     """
