@@ -360,8 +360,19 @@ def test_no_score_at_all_is_void_and_so_is_a_cohort_without_a_case() -> None:
         lambda: Batch(book=BOOK, ids=np.arange(4), cohorts=np.full((4, 2), 3)),
         lambda: Batch(book=BOOK, ids=np.arange(4), cohorts=np.full((4, 2), -1)),
         lambda: Batch(book=CodeBook(), ids=np.arange(4), clusters=np.arange(5)),
+        lambda: Batch(book=CodeBook(), ids=np.arange(4) / 2),
+        lambda: Batch(book=CodeBook(), ids=np.arange(4), clusters=np.arange(4) / 2),
     ],
-    ids=["no rows", "no codes", "short codes", "code too large", "code below zero", "long clusters"],
+    ids=[
+        "no rows",
+        "no codes",
+        "short codes",
+        "code too large",
+        "code below zero",
+        "long clusters",
+        "ids are floats",
+        "clusters are floats",
+    ],
 )
 def test_arrays_that_do_not_fit_are_an_error(made: "object") -> None:
     assert callable(made)
@@ -410,6 +421,17 @@ def test_a_mode_of_an_unknown_cohort_is_refused_and_a_known_one_holds() -> None:
         judge_sums([one.rule], lambda _: sums, modes={"lang=xx": Mode.PROVE})
     found = {f.scope: f for f in judge_sums([one.rule], lambda _: sums, modes={"lang=de": Mode.PROVE})}
     assert found["lang=de"].mode is Mode.PROVE
+
+
+@pytest.mark.parametrize("first", [-1000, 2**63 - 1000, 2**64 - 2000], ids=["negative", "high", "highest"])
+def test_any_64_bit_number_names_a_case_or_a_cluster(first: int) -> None:
+    one = world(np.random.default_rng(8), 800, scorer=SHARE)
+    ids = np.array([first + i for i in range(800)], dtype=np.int64 if first < 0 else np.uint64)
+    for clusters in (None, ids[np.arange(800) // 4]):
+        batch = Batch(book=BOOK, ids=ids, cohorts=one.cohorts, clusters=clusters)
+        before, after = Values(one.before), Values(one.after)
+        sums = metric_sums(batch, before, after, scale=SHARE.scale, better=Direction.HIGHER)
+        assert len(judge_sums([rule(SHARE)], lambda _, held=sums: held)) == 6  # type: ignore[misc]
 
 
 @given(worlds(most=200), st.data())

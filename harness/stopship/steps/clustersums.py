@@ -79,7 +79,8 @@ def _cells(pair: Codes, most: int) -> tuple[Codes, Codes, Codes]:
         return held, of_row, size
     counts = np.bincount(pair, minlength=most)
     held = np.flatnonzero(counts)
-    place = np.cumsum(counts > 0) - 1
+    place = np.empty(most, dtype=np.int64)
+    place[held] = np.arange(len(held))
     return held, place[pair], counts[held]
 
 

@@ -27,6 +27,7 @@ Table = Mapping[str, Column]
 """Columns by name, each a numpy array of shape (rows,); a masked array where cells are missing."""
 
 MOST_COHORTS = 5_000  # values of one cohort column
+_FEW_VALUES = 1 << 16  # whole numbers that lie this near each other are counted rather than sorted
 _BATCH = 1 << 20  # rows added up at once
 _DO_KEY = "every case needs a key of its own, text or a whole number, that both tables share"
 
@@ -232,7 +233,7 @@ def _cohorts(
         mine, theirs = _labels(baseline, name, old), _labels(candidate, name, new)
         if mine.dtype.kind != theirs.dtype.kind:
             mine, theirs = mine.astype(np.str_), theirs.astype(np.str_)
-        values, code = np.unique(mine, return_inverse=True)
+        values, code = _coded(mine)
         if len(values) > MOST_COHORTS:
             raise UsageError(
                 f"the cohort column {name!r} has {len(values)} values, at most {MOST_COHORTS} make sense",
@@ -245,7 +246,20 @@ def _cohorts(
         dimensions.append((name, tuple(names)))
         codes.append(place[code])
     book = CodeBook(tuple(dimensions))
-    return book, np.stack(codes, axis=1) if codes else None, differing
+    return book, np.stack(codes).T if codes else None, differing
+
+
+def _coded(column: Column) -> tuple[Column, Codes]:
+    """The distinct values, ascending, and the place of each row's among them."""
+    if column.dtype.kind in "iu":
+        low, high = int(column.min()), int(column.max())
+        if high - low < _FEW_VALUES and high < 1 << 63:
+            shifted = column.astype(np.int64) - low
+            held = np.flatnonzero(np.bincount(shifted))
+            place = np.zeros(high - low + 1, dtype=np.int64)
+            place[held] = np.arange(len(held))
+            return held + low, place[shifted]
+    return np.unique(column, return_inverse=True)
 
 
 def _labels(side: _Side, name: str, rows: Codes | None) -> Column:

@@ -49,15 +49,15 @@ class CodeBook:
 class Batch:
     """What all metrics of some paired cases share.
 
-    `ids` names each case (any 64-bit number, once over all batches), shape (rows,). `cohorts` holds the code
-    of each case in each dimension of the book, shape (rows, dimensions). `clusters`: 64-bit ids that mean the
-    same in every batch, shape (rows,); None: every case is its own.
+    `ids` names each case (a whole number of up to 64 bits, once over all batches), shape (rows,). `cohorts`
+    holds the code of each case in each dimension of the book, shape (rows, dimensions). `clusters`: ids that
+    mean the same in every batch, shape (rows,); None: every case is its own.
     """
 
     book: CodeBook
-    ids: Codes
+    ids: NDArray[np.integer]
     cohorts: NDArray[np.integer] | None = None
-    clusters: Codes | None = None
+    clusters: NDArray[np.integer] | None = None
 
     def __post_init__(self) -> None:
         rows, wanted = len(self.ids), len(self.book.dimensions)
@@ -65,6 +65,9 @@ class Batch:
             raise EvidenceError(
                 f"a batch of {rows} rows", do=f"give 1 to {_MOST_ROWS} rows at once, and merge their sums"
             )
+        for name, told in (("ids", self.ids), ("clusters", self.clusters), ("cohorts", self.cohorts)):
+            if told is not None and told.dtype.kind not in "iu":
+                raise EvidenceError(f"{name} of type {told.dtype}", do="give whole numbers")
         shape = (rows, wanted)
         if (self.cohorts is None) is not (wanted == 0) or (
             self.cohorts is not None and self.cohorts.shape != shape
@@ -87,6 +90,11 @@ class Batch:
         return len(self.ids)
 
     @cached_property
+    def cases(self) -> Codes:
+        """The ids, those beyond 2^63 as the negative numbers of the same bits."""
+        return self.ids.astype(np.int64)
+
+    @cached_property
     def codes(self) -> list[Codes]:
         """The code of every row in `all` and in each dimension."""
         nothing = np.zeros(self.rows, dtype=np.int64)
@@ -99,15 +107,17 @@ class Batch:
         found = []
         for code, width in zip(self.codes, self.book.widths, strict=True):
             length = max(_BLOCK, -(-self.rows * width // _MOST_CELLS))
-            block = np.arange(self.rows) // length
-            found.append((block * width + code) * _KINDS)
+            first = np.arange(-(-self.rows // length)) * (width * _KINDS)  # of each block
+            cells = code * _KINDS
+            cells += np.repeat(first, length)[: self.rows]
+            found.append(cells)
         return found
 
     @cached_property
     def order(self) -> ClusterOrder | None:
         if self.clusters is None:
             return None
-        return cluster_order(self.clusters, self.codes, self.book.widths)
+        return cluster_order(self.clusters.astype(np.int64), self.codes, self.book.widths)
 
 
 _SHAPES = "every array has one entry a case, in the same order of cases"
@@ -193,12 +203,15 @@ def metric_sums(
     news, new_valid = _checked(after, batch.rows, scale, f"{name} after")
     state, valid = _states(old_valid, new_valid, batch.rows)
     sign = 1.0 if better is Direction.HIGHER else -1.0
-    differences = sign * (news - olds) / scale.span
+    differences = np.subtract(news, olds, out=news)
+    differences *= sign
+    differences /= scale.span
     if valid is not None:
         differences[~valid] = 0.0
         olds = np.where(valid, olds, 0.0)
     is_binary = scale.kind is Kind.BINARY
-    kind = np.sign(differences).astype(np.int64) + _SAME
+    kind = np.sign(differences).astype(np.int64)
+    kind += _SAME
     if state is not None:
         kind[state > 0] = state[state > 0]
     counts, sums = (
@@ -223,7 +236,7 @@ def metric_sums(
         before=sums[2],
         losses=losses,
         gains=gains,
-        kept=kept_of(differences, batch.ids, batch.codes, batch.book.widths, changed, skip=is_binary),
+        kept=kept_of(differences, batch.cases, batch.codes, batch.book.widths, changed, skip=is_binary),
         clusters=clusters,
     )
 
@@ -315,7 +328,8 @@ def _counts_and_sums(batch: Batch, kind: Codes, weights: Sequence[Floats]) -> tu
 
 def _binary_counts_and_sums(batch: Batch, kind: Codes, before: Floats, sign: float) -> tuple[Codes, Floats]:
     """The same for 0 and 1, where every sum follows from counts."""
-    counts = _counts(batch, np.where((kind == _SAME) & (before > 0), _BOTH, kind))
+    kind[(kind == _SAME) & (before > 0)] = _BOTH
+    counts = _counts(batch, kind)
     both = counts[_BOTH].copy()
     counts[_SAME] += both
     counts[_BOTH] = 0
