@@ -4,7 +4,8 @@
 
 Makes two tables of 20 scores (10 of 0 and 1, 10 between) with 5 cohort columns of 10 values, and judges
 them in a process of its own: without clusters, with clusters of about ten cases whose cohorts are those of
-the cluster, and with as many whose cohorts vary from case to case. Making and reading the data do not count. Fixed work of the same sitting is one pass over all scores: the
+the cluster, and with as many whose cohorts vary from case to case. Making and reading the data does not
+count. Fixed work of the same sitting is one pass over all scores: the
 sum of every difference in float64.
 """
 

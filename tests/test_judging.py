@@ -1,6 +1,7 @@
 """`judge_columns`: the verdict of `compare` from arrays, and never a green one on missing evidence."""
 
 import doctest
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from stopship.model.columns import Columns
 from stopship.model.verdict import Decision, Record, Verdict
 from stopship.report.text import render
 
+ROOT = Path(__file__).parents[1]
 GOOD = "column(good) better=higher margin=5pt"
 SHARE = "column(share, bounds=0..1) better=higher margin=5pt"
 Table = dict[str, Any]
@@ -276,3 +278,43 @@ def test_the_digest_of_a_table_covers_what_was_read_and_nothing_under_a_mask() -
 def test_the_example_in_the_docstring_runs() -> None:
     assert doctest.testmod(judging).attempted
     assert not doctest.testmod(judging).failed
+
+
+BLOCKS = re.findall(
+    r"^```python\n(.*?)^```$", (ROOT / "docs" / "scale.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
+)
+
+
+def test_the_page_judges_two_parquet_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    told = {"case": OLD["id"], "helpful": OLD["good"], "lang": OLD["lang"], "user": OLD["user"]}
+    nulls = pa.array(OLD["share"], mask=OLD["id"] % 50 == 0)
+    file = pa.table(told | {"grounded": nulls, "tier": OLD["lang"]})
+    for name in ("before", "after"):
+        pq.write_table(file, tmp_path / f"{name}.parquet")
+    monkeypatch.chdir(tmp_path)
+    held: dict[str, Any] = {}
+    with pytest.raises(SystemExit):
+        exec(BLOCKS[0], held)  # noqa: S102  # the page's own words
+    assert held["record"].findings
+    assert held["record"].verdict is not Verdict.VOID
+    grounded = [one for one in held["record"].findings if "grounded" in one.rule]
+    assert grounded[0].unscored == 12
+
+
+def test_the_page_adds_up_batches() -> None:
+    rng = np.random.default_rng(2)
+    held: dict[str, Any] = {
+        "ids": np.arange(100),
+        "codes": rng.integers(0, 2, (100, 1)),
+        "users": np.arange(100) // 2,
+        "old": rng.random(100),
+        "new": rng.random(100),
+        "valid": None,
+    }
+    exec(BLOCKS[1].rpartition("whole =")[0], held)  # noqa: S102
+    held["sums_of_another_machine"] = held["sums"]
+    exec(BLOCKS[1], held)  # noqa: S102
+    assert held["whole"].n[0] == 200

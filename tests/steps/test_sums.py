@@ -1,9 +1,12 @@
 """Sums and rows say the same of the same evidence; where they do not, sums are the more cautious."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from math import sqrt
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -229,6 +232,31 @@ def same(one: MetricSums, other: MetricSums) -> None:
             np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12, err_msg=field.name)
 
 
+VECTORS = json.loads((Path(__file__).parent / "stats" / "vectors.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("row", VECTORS["lower_bound"], ids=lambda row: f"{row['binding']}{row['lower']}")
+def test_the_published_bounds_come_out_of_sums(row: dict[str, Any]) -> None:
+    differences = np.array(row["d"] + [0.0] * row["zeros"])
+    batch = Batch(book=CodeBook(), ids=np.arange(len(differences)))
+    before, after = Values(np.maximum(-differences, 0)), Values(np.maximum(differences, 0))
+    sums = metric_sums(batch, before, after, scale=SHARE.scale, better=Direction.HIGHER)
+    (finding,) = judge_sums([rule(SHARE)], lambda _: sums)
+    assert finding.lower == pytest.approx(row["lower"], abs=0.501e-6)
+    assert finding.bound == row["binding"]
+
+
+@pytest.mark.parametrize("row", VECTORS["decision"], ids=lambda row: f"{row['b']}-{row['c']}-{row['n']}")
+def test_the_published_decisions_come_out_of_sums(row: dict[str, Any]) -> None:
+    before = np.repeat([1.0, 0.0, 1.0], [row["b"], row["c"], row["n"] - row["b"] - row["c"]])
+    after = np.repeat([0.0, 1.0, 1.0], [row["b"], row["c"], row["n"] - row["b"] - row["c"]])
+    batch = Batch(book=CodeBook(), ids=np.arange(row["n"]))
+    sums = metric_sums(batch, Values(before), Values(after), scale=BIT.scale, better=Direction.HIGHER)
+    (finding,) = judge_sums([rule(margin=row["margin"])], lambda _: sums)
+    assert finding.decision is Decision(row["decision"])
+    assert finding.lower == pytest.approx(row["lower"], abs=0.501e-5)
+
+
 @given(worlds(), st.data())
 @settings(max_examples=100, deadline=None)
 def test_any_split_into_batches_merged_in_any_order_gives_the_same_sums(
@@ -360,8 +388,8 @@ def test_no_score_at_all_is_void_and_so_is_a_cohort_without_a_case() -> None:
         lambda: Batch(book=BOOK, ids=np.arange(4), cohorts=np.full((4, 2), 3)),
         lambda: Batch(book=BOOK, ids=np.arange(4), cohorts=np.full((4, 2), -1)),
         lambda: Batch(book=CodeBook(), ids=np.arange(4), clusters=np.arange(5)),
-        lambda: Batch(book=CodeBook(), ids=np.arange(4) / 2),
-        lambda: Batch(book=CodeBook(), ids=np.arange(4), clusters=np.arange(4) / 2),
+        lambda: Batch(book=CodeBook(), ids=np.arange(4) / 2),  # type: ignore[arg-type]
+        lambda: Batch(book=CodeBook(), ids=np.arange(4), clusters=np.arange(4) / 2),  # type: ignore[arg-type]
     ],
     ids=[
         "no rows",
@@ -432,6 +460,20 @@ def test_any_64_bit_number_names_a_case_or_a_cluster(first: int) -> None:
         before, after = Values(one.before), Values(one.after)
         sums = metric_sums(batch, before, after, scale=SHARE.scale, better=Direction.HIGHER)
         assert len(judge_sums([rule(SHARE)], lambda _, held=sums: held)) == 6  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("scorer", [BIT, SHARE], ids=lambda one: one.spec)
+def test_cases_and_clusters_far_apart_have_signs_of_their_own(scorer: Scorer) -> None:
+    one = world(np.random.default_rng(8), 300, scorer=scorer, flips=1.0)
+    found: list[Finding] = []
+    for first in (0, 2**62):  # neighbours that a float cannot tell apart
+        ids = np.arange(300) + first
+        batch = Batch(book=CodeBook(), ids=ids, clusters=ids // 2)
+        before, after = Values(one.before), Values(one.after)
+        sums = metric_sums(batch, before, after, scale=scorer.scale, better=Direction.HIGHER)
+        found += judge_sums([rule(scorer)], lambda _, held=sums: held)  # type: ignore[misc]
+    assert found[0].test == "cluster-sign-flip"
+    assert found[1].p == pytest.approx(found[0].p, abs=apart(found[0].p or 0))
 
 
 @given(worlds(most=200), st.data())

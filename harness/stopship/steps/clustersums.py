@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stopship.steps.stats.arrays import Codes, Floats
 from stopship.steps.stats.summed import Units
 
+_SPARSE = 4  # differences are zero in all but one of so many rows: then only the others are looked at
 _DENSE = 8  # cells a row up to which (cohort, cluster) pairs are counted in a table rather than sorted
 
 
@@ -87,15 +88,19 @@ def _cells(pair: Codes, most: int) -> tuple[Codes, Codes, Codes]:
 def cluster_sums(order: ClusterOrder, differences: Floats, valid: "NDArray[np.bool_] | None") -> ClusterSums:
     """One metric of a batch; `differences` is 0 where `valid` is not, both in the batch's own order."""
     ordered = differences if order.order is None else differences[order.order]
-    gains = np.maximum(ordered, 0.0)
-    total, gain = np.empty(len(order.scope)), np.empty(len(order.scope))
-    size = order.size if valid is None else np.empty_like(order.size)
     chosen = valid if valid is None or order.order is None else valid[order.order]
+    is_sparse = np.count_nonzero(ordered) <= len(ordered) // _SPARSE
+    changed: Codes | slice = np.flatnonzero(ordered) if is_sparse else slice(None)
+    weights = ordered[changed]
+    gains = np.maximum(weights, 0.0)
+    total, gain = np.empty(len(order.scope)), np.empty(len(order.scope))
+    size = order.size if chosen is None else np.empty_like(order.size)
     for cells, first, last in zip(order.of_row, order.starts, order.starts[1:], strict=False):
-        total[first:last] = np.bincount(cells, weights=ordered, minlength=last - first)
-        gain[first:last] = np.bincount(cells, weights=gains, minlength=last - first)
+        held, count = cells[changed], last - first
+        total[first:last] = np.bincount(held, weights=weights, minlength=count)
+        gain[first:last] = np.bincount(held, weights=gains, minlength=count)
         if chosen is not None:
-            size[first:last] = np.bincount(cells[chosen], minlength=last - first)
+            size[first:last] = np.bincount(cells[chosen], minlength=count)
     found = ClusterSums(scope=order.scope, cluster=order.cluster, size=size, total=total, gain=gain)
     return found if chosen is None else _chosen(found, size > 0)
 

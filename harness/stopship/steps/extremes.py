@@ -36,33 +36,37 @@ def largest_of(
     shape = (sum(widths), LARGEST)
     if skip:
         return np.zeros(shape), np.zeros(shape)
-    count = len(differences)
-    if count > 4 * _FIRST_LOOK:
-        order = np.argpartition(differences, [_FIRST_LOOK, count - _FIRST_LOOK])
-        first, last = order[:_FIRST_LOOK], order[-_FIRST_LOOK:]
-    else:
-        first = last = np.arange(count)
-    losses, gains = (
-        np.concatenate(
-            [_largest(values, rows, code, width) for code, width in zip(codes, widths, strict=True)]
-        )
-        for values, rows in ((-differences, first), (differences, last))
-    )
-    return -losses, gains
+    found = []
+    for values in (-differences, differences):
+        rows, is_all = _first_look(values)
+        parts = [
+            _largest(values, rows, code, width, is_all=is_all)
+            for code, width in zip(codes, widths, strict=True)
+        ]
+        found.append(np.concatenate(parts))
+    return -found[0], found[1]
 
 
-def _largest(values: Floats, rows: Codes, code: Codes, width: int) -> Floats:
+def _first_look(values: Floats) -> tuple[Codes, bool]:
+    """Rows with the largest positive values of all, and whether they are all that are positive."""
+    count = len(values)
+    cut = 0.0
+    if count > _FIRST_LOOK:
+        cut = float(np.partition(values, count - _FIRST_LOOK)[count - _FIRST_LOOK])
+    return (np.flatnonzero(values >= cut), False) if cut > 0 else (np.flatnonzero(values > 0), True)
+
+
+def _largest(values: Floats, rows: Codes, code: Codes, width: int, *, is_all: bool) -> Floats:
     """The 19 largest positive values of every code, looked for in some rows that hold the largest of all.
 
     A code with 19 among them has its largest there; rows of the others are all looked at.
     """
-    chosen = rows[values[rows] > 0]
-    if len(chosen) == len(rows) < len(values):  # else every positive value is among them
-        sparse = np.bincount(code[chosen], minlength=width) < LARGEST
+    if not is_all:
+        sparse = np.bincount(code[rows], minlength=width) < LARGEST
         if sparse.any():
             others = np.flatnonzero(sparse[code])
-            chosen = np.union1d(chosen, others[values[others] > 0])
-    return _ranked(values[chosen], code[chosen], width)
+            rows = np.union1d(rows, others[values[others] > 0])
+    return _ranked(values[rows], code[rows], width)
 
 
 def _ranked(values: Floats, code: Codes, width: int) -> Floats:

@@ -115,7 +115,8 @@ def _drawn(values: Floats, streams: Sequence[int], *, seed: bytes, rounds: int) 
     words = (rounds + 63) // 64
     key = int.from_bytes(sha256(b"signs" + seed).digest()[:16], "big")
     for value, index in zip(values, streams, strict=True):
-        stream = np.random.Philox(key=key, counter=[0, index % 2**64, 0, 0]).random_raw(words)
+        counter = np.array([0, index % 2**64, 0, 0], dtype=np.uint64)
+        stream = np.random.Philox(key=key, counter=counter).random_raw(words)
         bits = np.unpackbits(stream.view(np.uint8), count=rounds)
         flipped += bits * value
     slack = 1e-9 * fsum(np.abs(values).tolist())
