@@ -26,6 +26,7 @@ FLOORS = {  # a module may import its own part and lower floors; parts of one fl
     "ruling": 3,
     "gating": 4,
     "cli": 5,
+    "judging": 6,
     "under_pytest": 6,  # and pytest_plugin, its front, which loads it when the first suite is met
     "__main__": 7,
     "__init__": 7,

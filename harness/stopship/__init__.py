@@ -6,11 +6,12 @@ Importing this package does nothing but name things; the names below are loaded 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stopship.judging import judge_columns
     from stopship.model.case import Case, Trace
     from stopship.model.score import Scored, ScoreFailed, Unscored
 
 __version__ = "0.1.0"
-__all__ = ["Case", "ScoreFailed", "Scored", "Trace", "Unscored", "__version__"]
+__all__ = ["Case", "ScoreFailed", "Scored", "Trace", "Unscored", "__version__", "judge_columns"]
 
 
 def __getattr__(name: str) -> object:
@@ -22,4 +23,8 @@ def __getattr__(name: str) -> object:
         from stopship.model import case
 
         return getattr(case, name)
+    if name == "judge_columns":
+        from stopship.judging import judge_columns
+
+        return judge_columns
     raise AttributeError(f"module 'stopship' has no attribute {name!r}")

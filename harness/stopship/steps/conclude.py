@@ -142,6 +142,34 @@ def void(
     return replace(_blank(Verdict.VOID, rules, columns, alpha=alpha, about=about), reasons=(reason,))
 
 
+def conclude_findings(  # noqa: PLR0913  # what `Pairing` tells `conclude` comes one by one
+    findings: Sequence[Finding],
+    rules: Sequence[Rule],
+    columns: Columns,
+    *,
+    faults: Sequence[str],
+    counts: Mapping[str, int],
+    pins: tuple[ArmPin, ArmPin],
+    new_keys: tuple[str, ...],
+    alpha: float,
+    allow: bool,
+) -> Record:
+    """The record of a comparison that was judged from sums: as `conclude`, without cases and a forecast."""
+    verdict = Verdict.VOID if faults else compose(findings)
+    allowed = allow and _may_be_allowed(verdict, findings)
+    return replace(
+        _blank(verdict, rules, columns, alpha=alpha, about=_COMPARED),
+        exit_code=0 if allowed else EXIT_CODES[verdict],
+        allowed=allowed,
+        reasons=tuple(faults) or _reasons(findings, verdict, allow=allow, allowed=allowed),
+        counts=counts,
+        baseline=pins[0],
+        candidate=pins[1],
+        findings=() if faults else tuple(findings),
+        new_keys=new_keys,
+    )
+
+
 def _blank(
     verdict: Verdict, rules: Sequence[Rule], columns: Columns, *, alpha: float, about: About
 ) -> Record:

@@ -12,6 +12,7 @@ from stopship.model.rule import Margin
 from stopship.model.score import Direction
 from stopship.model.verdict import PROVEN, Decision
 from stopship.steps.stats.bounds import Bound, lower_bound, smallest_n, upper_bound
+from stopship.steps.stats.moments import Moments
 from stopship.steps.stats.planning import cases_to_decide, chance_of_pass, minimum_detectable_effect
 from stopship.steps.stats.pvalues import MIN_CLUSTERS, SKEWED_T_FROM, Test, p_worse, smallest_p, t_p
 from stopship.steps.stats.sample import Codes, Floats, Sample
@@ -25,7 +26,7 @@ _WINSOR = 0.99  # quantile of both arms pooled at which unbounded scores are cut
 class Numbers:
     """What a scope says about a metric; shares of the range, or of the baseline's mean (negative: worse)."""
 
-    sample: Sample
+    sample: Moments
     scale: float  # what one share is in the unit of the sample: the span, or the baseline's mean
     estimate: float
     lower: float
@@ -43,7 +44,7 @@ class Numbers:
 
     @property
     def too_few_clusters(self) -> bool:
-        return self.sample.clusters is not None and self.sample.n_clusters < MIN_CLUSTERS
+        return self.sample.is_clustered and self.sample.n_clusters < MIN_CLUSTERS
 
     @property
     def is_vacuous(self) -> bool:
@@ -65,7 +66,7 @@ class Numbers:
         return "leaning worse" if worse else "no sign of harm"
 
 
-def absolute_numbers(sample: Sample, margin: Margin, *, alpha: float, largest_loss: float = 1.0) -> Numbers:
+def absolute_numbers(sample: Moments, margin: Margin, *, alpha: float, largest_loss: float = 1.0) -> Numbers:
     """A bounded metric against a margin in points of its range; the sample's span is 1."""
     bound = lower_bound(sample)
     return Numbers(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stopship.model.rule import ALPHA, Margin
 from stopship.model.verdict import Decision
 from stopship.steps.decide import Numbers, absolute_numbers, decide
+from stopship.steps.stats import bounds, planning
 from stopship.steps.stats.bounds import lower_bound, smallest_n, upper_bound
 from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.planning import cases_to_decide, chance_of_pass, minimum_detectable_effect
@@ -299,3 +300,29 @@ def test_what_is_said_to_people_stays_in_range(edit: Edit, kind: str) -> None:
     assert 0 <= chance_of_pass(sample, margin=0.05) <= 1
     assert cases_to_decide(sample, margin=0.05) >= smallest_n(0.05)
     assert 0 < p_worse(sample, alpha=ALPHA).p <= 1
+
+
+@given(edits(), st.integers(1, 400))
+@settings(max_examples=200, deadline=None)
+def test_the_quick_look_at_clusters_never_misses_a_lower_bound(edit: Edit, quiet: int) -> None:
+    before, after, clusters = edit
+    for differences in (before, after):
+        values = np.array(differences + [0.01, -0.01] * quiet)
+        codes = coded([*clusters, *range(1000, 1000 + 2 * quiet)])
+        sample = Sample(differences=values, clusters=codes)
+        quick = lower_bound(sample)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bounds, "_stands_out_nowhere", lambda *_: False)
+            assert lower_bound(sample) == quick
+
+
+@pytest.mark.parametrize("flips", [0.005, 0.05, 0.3])
+@pytest.mark.parametrize("errors", [1.0, 1.645, 2.0, 3.0])
+def test_the_normal_limit_of_a_chance_to_pass_is_within_two_thousandths(flips: float, errors: float) -> None:
+    n = round(300 / flips / (1 - flips))
+    margin = errors * float(np.sqrt(flips / n))
+    limit = planning.chance_of_pass_at(flips, n, margin=margin)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planning, "_NORMAL_FROM", float("inf"))
+        assert limit == pytest.approx(planning.chance_of_pass_at(flips, n, margin=margin), abs=0.002)
+    assert limit > 0

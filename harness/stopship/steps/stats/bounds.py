@@ -12,13 +12,13 @@ from statistics import NormalDist
 import numpy as np
 
 from stopship.steps.stats import tails
-from stopship.steps.stats.sample import Floats, Sample
+from stopship.steps.stats.moments import Moments
 from stopship.steps.stats.tango import tango_lower, tango_upper
 
 LEVEL = 0.95  # of every one-sided bound that is printed
 _T_IS_MONOTONE_FROM = 7  # cases: from here on the other bounds are lower wherever the t bound could rise
 _MOST_ROUNDS = 500  # of the greedy search for the lowest t bound; real data needs a few
-_LARGEST = 19  # how many of the largest differences the scaled score bound counts
+LARGEST = 19  # how many of the largest differences the scaled score bound counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def t_quantile(level: float, df: int) -> float:
     return tails.t_quantile(level, df)
 
 
-def lower_bound(sample: Sample, *, level: float = LEVEL) -> Bound:
+def lower_bound(sample: Moments, *, level: float = LEVEL) -> Bound:
     """The guarded one-sided lower bound of the mean difference, in the unit of the differences.
 
     Paired binary outcomes without clusters: Tango's score bound. Otherwise the smallest of: the t bound;
@@ -53,26 +53,26 @@ def lower_bound(sample: Sample, *, level: float = LEVEL) -> Bound:
     the floor on the effective number of clusters. Never below the lowest mean there can be.
     """
     z = Z if level == LEVEL else normal_quantile(level)
-    if sample.is_binary and sample.clusters is None:
+    if sample.is_binary and not sample.is_clustered:
         return Bound(tango_lower(sample.worse, sample.better, sample.n, z=z), "tango")
     n = sample.n_effective
     candidates = [
         Bound(sample.mean - sample.span * z * z / (n + z * z), "floor"),
         Bound(_monotone_t_bound(sample, level), "t"),
     ]
-    if sample.clusters is None:
+    if not sample.is_clustered:
         candidates.append(Bound(_agresti_min(sample, z), "agresti-min"))
-        scaled = _scaled_score_bound(sample.differences, z)
+        scaled = _scaled_score_bound(sample, z)
         if scaled < 0:
             candidates.append(Bound(scaled, "tango"))
     lowest = min(candidates, key=lambda one: one.value)
-    bottom = min(-sample.span, float(sample.differences.min()))  # no mean lies below
+    bottom = min(-sample.span, sample.lowest)  # no mean lies below
     return Bound(max(lowest.value, bottom), lowest.binding)
 
 
-def upper_bound(sample: Sample) -> float:
+def upper_bound(sample: Moments) -> float:
     """The one-sided upper bound: Tango for paired binary outcomes, else mean + t standard errors."""
-    if sample.is_binary and sample.clusters is None:
+    if sample.is_binary and not sample.is_clustered:
         return tango_upper(sample.worse, sample.better, sample.n, z=Z)
     return 2 * sample.mean - _t_bound(sample, LEVEL)
 
@@ -85,12 +85,12 @@ def smallest_n(margin: float) -> float:
     return float("inf") if margin <= 0 else max(1.0, ceil(Z * Z * (1 - margin) / margin))
 
 
-def _t_bound(sample: Sample, level: float) -> float:
+def _t_bound(sample: Moments, level: float) -> float:
     df = sample.n_clusters - 1
     return sample.mean - (t_quantile(level, df) * sample.standard_error if df >= 1 else sample.span)
 
 
-def _monotone_t_bound(sample: Sample, level: float) -> float:
+def _monotone_t_bound(sample: Moments, level: float) -> float:
     """The t bound at its lowest over units whose losses are taken as zero, found greedily.
 
     The plain t bound rises when a loss pulls in a unit that stood out as better: with 19 gains and one tie
@@ -98,15 +98,21 @@ def _monotone_t_bound(sample: Sample, level: float) -> float:
     """
     bound = _t_bound(sample, level)
     groups = sample.n_clusters
-    if groups < 2 or (sample.clusters is None and groups >= _T_IS_MONOTONE_FROM):
+    if groups < 2 or (not sample.is_clustered and groups >= _T_IS_MONOTONE_FROM):
+        return bound
+    width = t_quantile(level, groups - 1) * sqrt(groups / (groups - 1))
+    if _stands_out_nowhere(sample, width):
         return bound
     sizes, sums, gains = sample.cluster_sizes, sample.cluster_sums.copy(), sample.cluster_gains
-    width = t_quantile(level, groups - 1) * sqrt(groups / (groups - 1))
     squared_sizes = float(sizes @ sizes)
-    for _ in range(_MOST_ROUNDS):
-        total = fsum(sums.tolist()) + gains - sums  # each with one more unit's losses taken as zero
-        squares = fsum((sums * sums).tolist()) + gains * gains - sums * sums
-        weighted = fsum((sizes * sums).tolist()) + sizes * (gains - sums)
+    lossy = np.flatnonzero(gains > sums)  # the others stay as they are
+    own_sizes, own_gains = sizes[lossy], gains[lossy]
+    for _ in range(_MOST_ROUNDS if len(lossy) else 0):
+        own = sums[lossy]
+        held = np.flatnonzero(sums)
+        total = fsum(sums[held].tolist()) + own_gains - own  # each with one more unit's losses taken as zero
+        squares = fsum((sums * sums)[held].tolist()) + own_gains * own_gains - own * own
+        weighted = fsum((sizes * sums)[held].tolist()) + own_sizes * (own_gains - own)
         mean = total / sample.n
         residual = np.maximum(squares - 2 * mean * weighted + mean * mean * squared_sizes, 0.0)
         lowered = mean - width * np.sqrt(residual) / sample.n
@@ -114,24 +120,40 @@ def _monotone_t_bound(sample: Sample, level: float) -> float:
         if not lowered[best] < bound - 1e-12 * sample.span:
             break
         bound = float(lowered[best])
-        sums[best] = gains[best]
+        sums[lossy[best]] = own_gains[best]
     return bound
 
 
-def _agresti_min(sample: Sample, z: float) -> float:
+def _stands_out_nowhere(sample: Moments, width: float) -> bool:
+    """Whether taking no unit's losses as zero can lower the t bound: then the search need not begin.
+
+    With r the residuals, m the sizes and a loss of l taken as zero, the bound falls only where
+    2 r_g - 2 r.m / n + l (1 + m.m / n^2) > 2 |r| / width; and 2 r_g + l <= 2 (gains_g - m_g mean).
+    """
+    sizes, sums, gains, n = sample.cluster_sizes, sample.cluster_sums, sample.cluster_gains, sample.n
+    squared_sizes = n * n / sample.n_effective
+    norm = sample.standard_error * n * sqrt((sample.n_clusters - 1) / sample.n_clusters)
+    shared = (float((sums * sizes).sum()) - sample.mean * squared_sizes) / n
+    largest_loss = float((gains - sums).max())
+    highest = float((gains - sizes * sample.mean).max())
+    reach = highest - shared + largest_loss * squared_sizes / (2 * n * n)
+    return reach + 1e-9 * (abs(highest) + abs(shared) + largest_loss) < norm / width * (1 - 1e-9)
+
+
+def _agresti_min(sample: Moments, z: float) -> float:
     size = sample.n + 2
     centre = sample.total / size
     variance = (sample.sum_of_squares + sample.span**2) / size - centre * centre
     return centre - z * sqrt(max(variance, 0.0) / size)
 
 
-def _scaled_score_bound(differences: Floats, z: float) -> float:
+def _scaled_score_bound(sample: Moments, z: float) -> float:
     """The largest |d| times the score bound of (worse, better, n) among the 19 largest differences."""
-    changed = differences[differences != 0]
+    changed = sample.extremes
     if not len(changed):
         return 0.0
     sizes = np.abs(changed)
     ranks = -np.round(sizes / sizes.max(), 12)  # so that float noise breaks no tie
-    largest = changed[np.lexsort((changed, ranks))[:_LARGEST]]  # ties: worse (negative) first
+    largest = changed[np.lexsort((changed, ranks))[:LARGEST]]  # ties: worse (negative) first
     worse = int(np.count_nonzero(largest < 0))
-    return float(sizes.max()) * tango_lower(worse, len(largest) - worse, len(differences), z=z)
+    return float(sizes.max()) * tango_lower(worse, len(largest) - worse, sample.n, z=z)

@@ -2,22 +2,23 @@
 
 Estimates for people, never an input to a decision.
 
-Sources: Connor RJ. Sample size for testing differences in proportions for the paired-sample design.
+Sources: Connor RJ. Moments size for testing differences in proportions for the paired-sample design.
 Biometrics 43 (1987) 207-211; Miller E. Adding error bars to evals. arXiv 2411.00640 (2024).
 """
 
 from math import ceil, erf, sqrt
 
 from stopship.steps.stats.bounds import Z, normal_quantile, smallest_n
-from stopship.steps.stats.sample import Sample
+from stopship.steps.stats.moments import Moments
 from stopship.steps.stats.tails import binomial_at_most, binomial_probability
 from stopship.steps.stats.tango import score_statistic
 
 POWER = 0.80
+_NORMAL_FROM = 250  # of the variance of the number of changed cases
 Z_POWER = normal_quantile(POWER)
 
 
-def minimum_detectable_effect(sample: Sample, *, alpha: float) -> float:
+def minimum_detectable_effect(sample: Moments, *, alpha: float) -> float:
     """The smallest true drop that this scope finds with power 80 % at level `alpha`, at most the span.
 
     Paired binary outcomes: Connor's equation. Its discordance is the observed one, z^2 / (n + z^2) where
@@ -26,20 +27,20 @@ def minimum_detectable_effect(sample: Sample, *, alpha: float) -> float:
     """
     z = normal_quantile(1 - min(alpha, 0.5))
     n = sample.n_effective
-    if sample.is_binary and sample.clusters is None:
+    if sample.is_binary and not sample.is_clustered:
         return _connor(_discordance(sample.worse + sample.better, n), n, z)
     error = sample.standard_error or sample.span * sqrt(Z * Z / (n + Z * Z) / n)
     return min(sample.span, (z + Z_POWER) * error)
 
 
-def cases_to_decide(sample: Sample, *, margin: float) -> int:
+def cases_to_decide(sample: Moments, *, margin: float) -> int:
     """How many cases an unchanged candidate needs to be proven within `margin` with power 80 %.
 
     max(n_min, (z_.95 + z_.80)^2 psi / margin^2) with psi the variance of one case's difference; both in the
     unit of the differences; margin > 0. With clusters psi carries the design effect.
     """
     share = margin / sample.span
-    if sample.is_binary and sample.clusters is None:
+    if sample.is_binary and not sample.is_clustered:
         variance = (sample.worse + sample.better) / sample.n
     else:
         variance = (sample.standard_error / sample.span) ** 2 * sample.n
@@ -48,12 +49,12 @@ def cases_to_decide(sample: Sample, *, margin: float) -> int:
     return int(max(ceil(smallest_n(min(share, 0.999)) * design), ceil(needed)))
 
 
-def chance_of_pass(sample: Sample, *, margin: float) -> float:
+def chance_of_pass(sample: Moments, *, margin: float) -> float:
     """P(proven within `margin`) of a candidate that changed nothing but flips as often as was seen here."""
     share = margin / sample.span
     if sample.n_effective < smallest_n(min(share, 0.999)):
         return 0.0
-    if sample.is_binary and sample.clusters is None:
+    if sample.is_binary and not sample.is_clustered:
         return chance_of_pass_at(_flips(sample), sample.n, margin=share)
     if sample.standard_error == 0:
         return 1.0
@@ -63,16 +64,34 @@ def chance_of_pass(sample: Sample, *, margin: float) -> float:
 def chance_of_pass_at(flips: float, n: int, *, margin: float) -> float:
     """P(Tango's bound clears -margin) for n cases of which each flips with probability `flips`, evenly.
 
-    Exact sums over the number of changed cases up to where their probability is below 1e-9.
+    Exact sums over the number of changed cases up to where their probability is below 1e-9; where
+    hundreds change, the normal limit at the expected number of them, which is within .002.
     """
     if n < smallest_n(margin):
         return 0.0
+    if n * flips * (1 - flips) > _NORMAL_FROM:
+        return _limit_of_pass(n * flips, n, margin)
     total = 0.0
-    for changed, weight in binomial_weights(n, flips):
-        allowed = _most_worse(changed, n, margin)
+    weights = binomial_weights(n, flips)
+    allowed = _most_worse(weights[0][0], n, margin)
+    for place, (changed, weight) in enumerate(weights):
+        if place and score_statistic(allowed + 1, changed - allowed - 1, n, -margin) > Z:
+            allowed += 1  # one more change lifts it by 0 or 1
         if allowed >= 0:
             total += weight * binomial_at_most(allowed, changed, 0.5)
     return min(1.0, total)
+
+
+def _limit_of_pass(changed: float, n: int, margin: float) -> float:
+    """The normal limit of `chance_of_pass_at`: better less worse has the variance `changed`."""
+    low, high = -changed, changed
+    for _ in range(60):
+        middle = (low + high) / 2
+        if score_statistic((changed - middle) / 2, (changed + middle) / 2, n, -margin) > Z:
+            high = middle
+        else:
+            low = middle
+    return _normal_cdf(-high / sqrt(changed))
 
 
 def _most_worse(changed: int, n: int, margin: float) -> int:
@@ -108,7 +127,7 @@ def _connor(discordance: float, n: float, z: float) -> float:
     return high
 
 
-def _flips(sample: Sample) -> float:
+def _flips(sample: Moments) -> float:
     return (sample.worse + sample.better) / sample.n
 
 

@@ -9,10 +9,10 @@ from functools import cached_property
 from math import fsum, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
+from stopship.steps.stats.arrays import Codes, Floats
+
+__all__ = ["Codes", "Floats", "Sample"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,10 @@ class Sample:
     is_binary: bool = False  # every difference is -1, 0 or 1
     clusters: Codes | None = None  # shape (n,): the cluster of each case; None: every case is its own
     seed: bytes = field(default=b"", repr=False)  # what random signs are drawn from: the cases' identity
+
+    @property
+    def is_clustered(self) -> bool:
+        return self.clusters is not None
 
     @property
     def n(self) -> int:
@@ -48,6 +52,14 @@ class Sample:
     @cached_property
     def better(self) -> int:
         return int(np.count_nonzero(self.differences > 0))
+
+    @property
+    def lowest(self) -> float:
+        return float(self.differences.min())
+
+    @property
+    def extremes(self) -> Floats:
+        return np.asarray(self.differences[self.differences != 0])
 
     @cached_property
     def cluster_sizes(self) -> Floats:
@@ -92,3 +104,12 @@ class Sample:
         residuals = self.cluster_sums - self.cluster_sizes * self.mean
         squares = fsum((residuals * residuals).tolist())
         return sqrt(groups / (groups - 1) * squares) / self.n
+
+    @property
+    def changed_units(self) -> int:
+        return int(np.count_nonzero(self.cluster_sums))
+
+    @property
+    def flips(self) -> tuple[Floats, Codes]:
+        streams = np.flatnonzero(self.cluster_sums)
+        return self.cluster_sums[streams], streams.astype(np.int64)
