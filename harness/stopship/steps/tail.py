@@ -26,7 +26,7 @@ from stopship.steps.stats.tailtests import (
     quantile,
     quantile_lower,
     tail_mean_differences,
-    tail_mean_slack,
+    tail_mean_lower,
     tail_mean_test,
 )
 
@@ -200,16 +200,16 @@ def _numbers(rule: Rule, pairs: Pairs, before: Floats, after: Floats, *, level: 
             is_vacuous=vacuous,
         )
     sample = tail_mean_differences(before, after, tail.share, pairs.clusters, pairs.seed)
-    slack = tail_mean_slack(
+    lower, bound = tail_mean_lower(
         before, after, tail.share, toll, margin.share, worst=worst, clusters=pairs.clusters
     )
     df = max(1, sample.n_clusters - 1)
     return _Numbers(
         estimate=sample.mean / unit,
-        lower=slack.value / unit - margin.share,
+        lower=lower,
         upper=(sample.mean + t_quantile(LEVEL, df) * sample.standard_error) / unit,
         test=tail_mean_test(sample, alpha=level),
-        bound=slack.binding,
+        bound=bound,
         threshold=quantile(before, tail.share),
         is_vacuous=vacuous,
         mde=minimum_detectable_effect(sample, alpha=level) / unit if sample.standard_error else None,

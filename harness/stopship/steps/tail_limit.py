@@ -12,10 +12,9 @@ from stopship.model.rule import Limit, Mode, Rule, Tail
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.limits import decide_limit, mean_bounds, rate_bounds, why_limit
 from stopship.steps.metric import CandidateOnly
-from stopship.steps.stats.bounds import lower_bound
 from stopship.steps.stats.pvalues import Test
 from stopship.steps.stats.sample import Floats, Sample
-from stopship.steps.stats.tailtests import influence, order_bounds, quantile
+from stopship.steps.stats.tailtests import influence, order_bounds, tail_mean_upper
 from stopship.steps.tail import by_size, too_few, turn, value_of, worst_end
 
 
@@ -25,7 +24,7 @@ def tail_limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, al
     A quantile is inside by the share of cases outside, with Clopper-Pearson's bounds, which is the same as
     by its order-statistic bound; `lower` and `upper` are those, in the score's own unit. The mean beyond is
     inside by the guarded bound of its influence values, taken at the upper order-statistic bound of the
-    quantile: taken at the quantile, a worse case at that very place would narrow it.
+    quantile.
     """
     limit, tail = _promised(rule)
     common = _blank(rule, measured)
@@ -116,13 +115,9 @@ def _quantile_inside(rule: Rule, values: Floats, budget: float, sample: Sample) 
 
 def _mean_beyond(rule: Rule, values: Floats, budget: float, sample: Sample) -> _Inside:
     _, tail = _promised(rule)
-    _, high = order_bounds(values, tail.share, sample.n_effective)
-    at = quantile(values, tail.share) if high is None else high
-    end = worst_end(rule)
-    width = (float(np.max(values)) if end is None else end) - quantile(values, tail.share)
-    span = max(width, 0.0) / (1 - tail.share) or 1.0
-    guarded = budget - influence(values, tail.share, at=at)
-    proven = lower_bound(Sample(differences=guarded, span=span, clusters=sample.clusters)).value
-    seen = Sample(differences=budget - influence(values, tail.share), span=span, clusters=sample.clusters)
+    proven = budget - tail_mean_upper(values, tail.share, worst=worst_end(rule), clusters=sample.clusters)
+    differences = budget - influence(values, tail.share)
+    span = float(np.max(np.abs(differences))) or 1.0
+    seen = Sample(differences=differences, span=span, clusters=sample.clusters)
     _, upper, test, _, _ = mean_bounds(seen)
     return proven, seen.mean, proven, upper, test

@@ -10,7 +10,7 @@ thresholds (Rockafellar & Uryasev 2000), whose influence values are q + (x - q)+
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, floor, fsum
+from math import ceil, floor, fsum, sqrt
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from stopship.steps.stats.pvalues import Test, mcnemar_mid_p, p_worse, t_p
 from stopship.steps.stats.sample import Codes, Floats, Sample
 from stopship.steps.stats.tails import binomial_at_least, binomial_at_most
 
+_FURTHER = 0.99  # level of the order statistic at which a mean beyond is bounded
+_HALVINGS = 24  # of the margins tried for the mean of the worst share
+_WIDEST = 10.0  # the largest margin in percent of the baseline that is tried
 _MOST_THRESHOLDS = 9  # of the order statistics that a quantile may lie at, evenly spaced, both ends included
 
 
@@ -123,9 +126,9 @@ def order_bounds(values: Floats, share: float, n_effective: float) -> tuple[floa
     return float(worst_first[most]), float(worst_first[fewest]) if fewest >= 0 else None
 
 
-def _scaled_ranks(n: int, share: float, n_effective: float) -> tuple[int, int]:
+def _scaled_ranks(n: int, share: float, n_effective: float, *, level: float = LEVEL) -> tuple[int, int]:
     """`ranks` of the independent cases, in ranks of all."""
-    fewest, most = ranks(n_effective, share)
+    fewest, most = ranks(n_effective, share, level=level)
     scale = n / n_effective
     return (floor(fewest * scale) if fewest >= 0 else -1), min(ceil(most * scale), n - 1)
 
@@ -181,6 +184,34 @@ def _reached(before: Floats, after: Floats, threshold: float, clusters: Codes | 
     return float(values[high])
 
 
+def tail_mean_lower(
+    before: Floats,
+    after: Floats,
+    share: float,
+    toll: Toll,
+    margin: float,
+    *,
+    worst: float | None,
+    clusters: Codes | None,
+) -> tuple[float | None, str]:
+    """Minus the smallest margin within which the mean of the worst share is proven to lie, and what bound it.
+
+    None: within none. It is above `-margin` exactly where the slack at that margin is proven.
+    """
+
+    def slack(at: float) -> Bound:
+        return tail_mean_slack(before, after, share, toll, at, worst=worst, clusters=clusters)
+
+    found = slack(margin)
+    low, high = (-1.0, margin) if found.value > 0 else (margin, 1.0 if toll.span else _WIDEST)
+    if found.value <= 0 and slack(high).value <= 0:
+        return None, found.binding
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if slack(middle).value > 0 else (middle, high)
+    return (-high if found.value > 0 else min(-low, -margin)), found.binding
+
+
 def tail_mean_slack(
     before: Floats,
     after: Floats,
@@ -211,7 +242,7 @@ def tail_mean_slack(
     span = max(end - threshold, 0.0) / (1 - share) or 1.0
     found = lower_bound(Sample(differences=slack, span=span, clusters=clusters))
     lowest = _lowest(slack, unchanged) if clusters is None else found.value
-    return Bound(lowest, "wilson-t") if lowest < found.value else found
+    return Bound(lowest, "more-t") if lowest < found.value else found
 
 
 def _lowest(slack: Floats, unchanged: Floats) -> float:
@@ -235,6 +266,27 @@ def _lowest(slack: Floats, unchanged: Floats) -> float:
     width = t_quantile(LEVEL, max(n - 1, 1))
     rare = Z * loss / n
     return float(np.min(sums / n - Z * rare / 2 - width * np.sqrt(variance / n + rare * rare / 4)))
+
+
+def tail_mean_upper(values: Floats, share: float, *, worst: float | None, clusters: Codes | None) -> float:
+    """The guarded one-sided 95 % upper bound of the mean of the worst share.
+
+    Influence values are taken at the upper 99 % order-statistic bound of the quantile, where their mean rises
+    with the threshold faster than their spread shrinks: at the quantile itself, a value just below it that gets
+    worse would lower the bound. The larger of the t bound (CR1 with clusters) with three more cases at the
+    worst end, or at the worst value seen, and of the floor at which z^2 / (n + z^2) of
+    the cases lie there. The t has as many degrees of freedom as cases are expected beyond, less one.
+    """
+    n = Sample(differences=values, clusters=clusters).n_effective
+    fewest, _ = _scaled_ranks(len(values), share, n, level=_FURTHER)
+    at = float(np.sort(values)[::-1][max(fewest, 0)])
+    sample = Sample(differences=influence(values, share, at=at), clusters=clusters)
+    end = float(np.max(values)) if worst is None else worst
+    span = (end - at) / (1 - share)
+    rare = Z * span / n
+    width = t_quantile(LEVEL, max(1, floor(n * (1 - share) + 1e-9) - 1))
+    more = 3 * span / n + width * sqrt(sample.standard_error**2 + rare * rare / 4)
+    return sample.mean + max(more, span * Z * Z / (n + Z * Z))
 
 
 def cases_to_prove(n: int, room: float, margin: float) -> int:
