@@ -272,9 +272,9 @@ def tail_mean_upper(values: Floats, share: float, *, worst: float | None, cluste
     """The guarded one-sided 95 % upper bound of the mean of the worst share.
 
     Influence values are taken at the upper 99 % order-statistic bound of the quantile, where their mean rises
-    with the threshold faster than their spread shrinks: at the quantile itself, a value just below it that gets
-    worse would lower the bound. The larger of the t bound (CR1 with clusters) with three more cases at the
-    worst end, or at the worst value seen, and of the floor at which z^2 / (n + z^2) of
+    with the threshold faster than their spread shrinks: at the quantile itself, a value just below it that
+    gets worse would lower the bound. The larger of the t bound (CR1 with clusters) with three more cases at
+    the worst end, or at the worst value seen, and of the floor at which z^2 / (n + z^2) of
     the cases lie there. The t has as many degrees of freedom as cases are expected beyond, less one.
     """
     n = Sample(differences=values, clusters=clusters).n_effective
