@@ -65,7 +65,7 @@ def test_a_mean_that_hardly_moves_hides_what_the_tail_shows() -> None:
     before = waits(1500)
     slow = [one * (1.6 if one > float(np.quantile(before, 0.93)) else 0.8) for one in varied(before)]
     mean = replace(rule(COST, better=LOWER, id="mean"), margin=Margin(0.25, relative=True))
-    assert found(judged(before, slow, mean)).decision in PROVEN
+    assert found(judged(before, slow, mean)).decision is not Decision.REGRESSION
     assert found(judged(before, slow, compares("p95"))).decision is Decision.REGRESSION
 
 
