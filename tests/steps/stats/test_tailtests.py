@@ -164,4 +164,3 @@ def test_cases_counted_twice_as_one_cluster_prove_less_than_as_cases_of_their_ow
         assert alone is not None
         found.append(clustered - alone)
     assert np.mean(found) < -0.01  # formulas differ, so that one pair of bounds may lie the other way round
-    assert max(found) < 0.02
