@@ -12,7 +12,7 @@ from stopship.cli.options import rules_of
 from stopship.errors import UsageError
 from stopship.model.case import Case, Trace
 from stopship.model.columns import Condition
-from stopship.model.rule import IncidentClass, Limit, Margin, Rule, Severity
+from stopship.model.rule import TAILS, IncidentClass, Limit, Margin, Rule, Severity
 from stopship.model.score import BINARY, UNBOUNDED, UNIT, Direction, Scale, Scored, Scorer
 from stopship.model.suite import DeclaredRule, ReplayPlan, Suite
 from stopship.ruling import rule_of, rule_text, rules_of_suite, scorers_of
@@ -224,7 +224,46 @@ def test_the_line_of_a_rule_says_all_that_it_tolerates() -> None:
     )
 
 
+def test_the_line_of_a_rule_says_its_tails() -> None:
+    compare = {"better": "lower", "margin": "10%", "anchor_margin": "20%", "tail": "p95"}
+    limit = {"at_most": 2000.0, "tail": "cvar99"}
+    made = rule_of(declared(id="waits", compare=compare, limit=limit), scorer(UNBOUNDED))
+    assert made.cohort_margin is None
+    assert rule_text(made) == (
+        "waits score=s better=lower margin=10% anchor_margin=20% tail=p95 limit_tail=cvar99 at_most=2000.0 "
+        "severity=stop-ship"
+    )
+
+
+def test_a_tail_of_the_command_line_and_one_of_a_suite_say_the_same() -> None:
+    (line,) = rules_of(["latency tail=p95 better=lower margin=10% at_most=2000"])
+    said = declared(
+        id=line.id, compare={"margin": "10%", "tail": "p95"}, limit={"at_most": 2000.0, "tail": "p95"}
+    )
+    assert rule_text(rule_of(said, line.scorer)) == rule_text(line)
+    (points,) = rules_of(["similarity tail=cvar90"])
+    assert str(points.margin) == "5pt of cvar90"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("latency tail=p96 margin=10%", "tail=p96 is not known"),
+        ("latency tail=p95", "needs a margin in percent"),
+        ("exact tail=p95", "a score of 0 or 1 has no tail"),
+        ("latency tail=p95 margin=10% cohort_margin=20%", "a tail is judged over all cases"),
+        ("latency tial=p95 margin=10%", "unknown option 'tial'"),
+    ],
+)
+def test_a_tail_that_fits_nothing_is_refused(text: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        rules_of([text])
+    assert told in caught.value.what
+    assert caught.value.do
+
+
 shares = st.floats(0.001, 0.9)
+tails = st.none() | st.sampled_from(list(TAILS.values()))
 columns = st.text(st.characters(exclude_characters="=!"), min_size=1, max_size=3)
 wheres = st.lists(st.builds(Condition, columns, st.text(max_size=3), st.booleans()), max_size=2)
 rules = st.builds(
@@ -240,9 +279,9 @@ rules = st.builds(
         severity=severity,
         expects_improvement=expects,
     ),
-    st.none() | st.builds(Margin, shares, st.booleans()),
+    st.none() | st.builds(Margin, shares, st.booleans(), tails),
     st.none() | st.builds(Margin, shares),
-    st.none() | st.builds(Limit, shares, st.booleans()),
+    st.none() | st.builds(Limit, shares, st.booleans(), tails),
     st.none() | st.builds(tuple, wheres),
     st.builds(tuple, wheres),
     st.sampled_from(Severity),
@@ -256,7 +295,7 @@ def test_rules_that_tolerate_different_things_have_different_lines_of_printable_
 ) -> None:
     def tolerated(rule: Rule) -> tuple[object, ...]:
         def margin(found: Margin | None) -> object:
-            return None if found is None else (f"{found.share * 100:.12g}", found.relative)
+            return None if found is None else (f"{found.share * 100:.12g}", found.relative, found.tail)
 
         def where(found: tuple[Condition, ...] | None) -> object:
             return None if found is None else sorted(map(repr, found))

@@ -25,6 +25,7 @@ _MODULES = {  # scorer -> module of stopship.parts.scorers, in the order in whic
     "column": "columns",
     "latency": "numbers",
     "cost": "numbers",
+    "usage": "numbers",
 }
 _USERS = "users"
 _USERS_NAME = "FILE.py:FUNCTION"

@@ -193,6 +193,11 @@ def _refuse_late_columns(
 
 
 def _check_needs(scorer: Scorer, columns: Columns, present: frozenset[str]) -> None:
+    if "trace" in scorer.needs:
+        raise UsageError(
+            f"{scorer.spec} reads what a target tells, and a table has no trace",
+            do=f"name the column that holds it: column(COL, unbounded); {nearest('usage', sorted(present))}",
+        )
     for need in sorted(scorer.needs):
         if need in CONVENTIONS and getattr(columns, need) is None:
             raise UsageError(

@@ -4,7 +4,6 @@ Decides whether a tolerance fits its score, and refuses what no data could ever 
 would. Never looks at data, and never guesses which end of a score is good where a rule compares.
 """
 
-import ast
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,22 +11,25 @@ from hashlib import sha256
 from pathlib import Path
 
 from stopship import catalog
-from stopship.errors import UsageError
+from stopship.errors import UsageError, nearest
 from stopship.model.canonical import digest
 from stopship.model.columns import Condition
 from stopship.model.rule import (
     DEFAULT_COHORT_MARGIN,
     DEFAULT_MARGIN,
+    TAILS,
     IncidentClass,
     Limit,
     Margin,
     Mode,
     Rule,
     Severity,
+    Tail,
 )
 from stopship.model.score import Direction, Kind, Scorer
 from stopship.model.suite import DeclaredRule, Suite
 from stopship.parts.arguments import written
+from stopship.parts.beside import imported_beside
 from stopship.store.stackfile import together
 from stopship.store.stackwords import path_faults
 
@@ -69,9 +71,10 @@ def rule_of(declared: DeclaredRule, scorer: Scorer) -> Rule:
             do="write limit = { … }, or take a score with bounds",
         )
     limit = limit_of(limits, scorer, better, where)
+    tail = tail_of(compare, scorer, where)
     margin = cohort_margin = anchor_margin = None
     if declared.compare is not None:
-        margin = margin_of("margin", compare, scorer, better, where) or default_margin(scorer, where)
+        margin = margin_of("margin", compare, scorer, better, where) or default_margin(scorer, where, tail)
         cohort_margin = margin_of("cohort_margin", compare, scorer, better, where)
         cohort_margin = cohort_margin or default_cohort_margin(margin)
         anchor_margin = margin_of("anchor_margin", compare, scorer, better, where)
@@ -156,7 +159,7 @@ def _scorer_in(folder: Path, text: str) -> Scorer:
         raise UsageError(f"there is no file {file!r} in the suite's folder", where=text, do=do)
     placed = path.as_posix() + (f":{function}" if function else "")
     scorer = catalog.scorer(f"{text[: found.start('head')]}{written(placed)}{text[found.end('head') :]}")
-    beside = _beside(path) if function else {}
+    beside = imported_beside(path) if function else {}
     if beside:
         sources = {path.parent.joinpath(name): source for name, source in sorted(beside.items())}
         reads = (*scorer.reads, *(str(one) for one in sources))
@@ -170,45 +173,6 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
-
-
-def _beside(path: Path) -> dict[str, bytes]:
-    """The files beside a scorer's that it imports, and that those import, by name: they are its code too."""
-    found: dict[str, bytes] = {}
-    waiting = [path]
-    while waiting:
-        source = _source(waiting.pop())
-        for name in _imported(source):
-            places = [path.parent / f"{name}.py", *sorted((path.parent / name).rglob("*.py"))]
-            for place in places:
-                key = place.relative_to(path.parent).as_posix()
-                if place != path and key not in found and _is_file(place):
-                    found[key] = _source(place)
-                    waiting.append(place)
-    return found
-
-
-def _source(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as err:
-        raise UsageError(f"cannot be read: {err.strerror}", where=str(path), do="check the file") from err
-
-
-def _imported(source: bytes) -> set[str]:
-    """The first names of what a module imports; none where it is no Python, which loading it will tell."""
-    try:
-        nodes = list(ast.walk(ast.parse(source)))
-    except (SyntaxError, ValueError, RecursionError):
-        return set()
-    names = [one.name for node in nodes if isinstance(node, ast.Import) for one in node.names]
-    taken = [node for node in nodes if isinstance(node, ast.ImportFrom)]
-    names += [name for node in taken for name in ([node.module] if node.module else _names(node))]
-    return {one.partition(".")[0] for one in names}
-
-
-def _names(node: ast.ImportFrom) -> list[str]:
-    return [one.name for one in node.names]
 
 
 def rule_text(rule: Rule) -> str:
@@ -227,6 +191,10 @@ def rule_text(rule: Rule) -> str:
         )
         if one is not None
     ]
+    if rule.margin is not None and rule.margin.tail is not None:
+        said.append(("tail", rule.margin.tail))
+    if rule.limit is not None and rule.limit.tail is not None:
+        said.append(("limit_tail", rule.limit.tail))
     if rule.limit is not None:
         said.append(("at_most" if rule.limit.at_most else "at_least", repr(rule.limit.value)))
     if rule.must_pass is not None:
@@ -282,15 +250,39 @@ def severity_of(text: str | None, where: str) -> Severity:
         ) from None
 
 
-def default_margin(scorer: Scorer, where: str) -> Margin:
+def tail_of(options: Mapping[str, str], scorer: Scorer, where: str) -> Tail | None:
+    """The tail that is judged instead of the mean; None where none is written."""
+    if "tail" not in options:
+        return None
+    text = options["tail"]
+    if text not in TAILS:
+        raise UsageError(f"tail={text} is not known", where=where, do=nearest(text, list(TAILS)))
+    if scorer.scale.kind is Kind.BINARY:
+        raise UsageError(
+            f"tail={text} with {scorer.spec}: a score of 0 or 1 has no tail",
+            where=where,
+            do="leave tail out: its mean is the share of 1",
+        )
+    if "cohort_margin" in options:
+        raise UsageError(
+            "cohort_margin with tail: a tail is judged over all cases, as cohorts hardly have enough",
+            where=where,
+            do="leave cohort_margin out; a rule of its own with `where` looks at some cases alone",
+        )
+    return TAILS[text]
+
+
+def default_margin(scorer: Scorer, where: str, tail: Tail | None = None) -> Margin:
     """5pt; a score without bounds has no default."""
     if not scorer.scale.is_bounded:
         raise UsageError("a score without bounds needs a margin in percent", where=where, do="add margin=10%")
-    return Margin(DEFAULT_MARGIN)
+    return Margin(DEFAULT_MARGIN, tail=tail)
 
 
-def default_cohort_margin(margin: Margin) -> Margin:
-    """10pt, and never less than the margin of all cases."""
+def default_cohort_margin(margin: Margin) -> Margin | None:
+    """10pt, and never less than the margin of all cases; None for a tail, which knows no cohorts."""
+    if margin.tail is not None:
+        return None
     return Margin(max(margin.share, DEFAULT_COHORT_MARGIN), margin.relative)
 
 
@@ -325,7 +317,7 @@ def margin_of(
             where=where,
             do=f"write a margin above 0 and below {highest * 100:g}{unit}",
         )
-    return Margin(share, relative=not bounded)
+    return Margin(share, relative=not bounded, tail=tail_of(options, scorer, where))
 
 
 def limit_of(options: Mapping[str, str], scorer: Scorer, better: Direction, where: str) -> Limit | None:
@@ -357,14 +349,14 @@ def limit_of(options: Mapping[str, str], scorer: Scorer, better: Direction, wher
             and at_most
             and value <= 0
             and scale.kind is Kind.UNBOUNDED
-            and scorer.spec in ("latency", "cost")
+            and (scorer.spec in ("latency", "cost") or scorer.spec.startswith("usage("))
         ):
             raise UsageError(
                 f"{name}={options[name]}: no {scorer.spec} could keep it",
                 where=where,
                 do="write a limit above 0",
             )
-        return Limit(value, at_most)
+        return Limit(value, at_most, tail_of(options, scorer, where))
     return None
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stopship.catalog import scorer
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.case import Case, Json, Trace
-from stopship.model.score import Direction, Kind, Score, Scored, ScoreFailed, Unscored
+from stopship.model.score import UNBOUNDED, Direction, Kind, Score, Scored, ScoreFailed, Unscored
 
 
 def put(text: str, output: Json = None, expected: Json = None, **row: Json) -> Score:
@@ -183,6 +183,21 @@ def test_latency_and_cost_are_read_from_their_cells(name: str, cell: Json, score
     told = found.score(Case("k"), Trace("x", latency=cell, cost=cell))
     assert isinstance(told, Scored)
     assert told.value == score
+
+
+def test_usage_is_one_number_of_what_the_target_tells() -> None:
+    found = scorer("usage(output_total)")
+    assert (found.better, found.scale, found.spec) == (Direction.LOWER, UNBOUNDED, "usage(output_total)")
+
+    def told(**usage: Json) -> Score:
+        return found.score(Case("k"), Trace("x", record={"output": "x", "usage": usage}))
+
+    assert told(output_total=615) == Scored(615, "", "output_total 615")
+    assert told(output_total=0) == Scored(0, "", "output_total 0")
+    for missing in (told(), told(input_total=3), told(output_total=None), found.score(Case("k"), Trace("x"))):
+        assert missing == Unscored("the target tells no usage 'output_total'")
+    for wrong in ("many", -1, True, [1]):
+        assert isinstance(told(output_total=wrong), ScoreFailed)
 
 
 @pytest.mark.parametrize("cell", ["fast", -1, "-0.5", True, "1,000", "1_000", "nan", "1e999", [1], 10**400])

@@ -108,6 +108,38 @@ def hostile(folder: Path) -> Record:
     return verdict_on(folder, before, after, *rules, columns=Columns(key="id", cohorts=("lang",)))
 
 
+def skewed(*, slow_every: int = 0, cases: int = 300) -> list[Row]:
+    """Cases with a long tail of latencies; every so many one takes four times as long."""
+    return [
+        {
+            "id": f"case-{i:03d}",
+            "output": GOOD,
+            "latency_ms": wait * (4 if slow_every and not i % slow_every else 1),
+        }
+        for i in range(cases)
+        for wait in [round(100 * 1.012 ** (i * 71 % 300))]
+    ]
+
+
+TAILS = (
+    "latency tail=p95 margin=25% at_most=4000",
+    "latency tail=cvar90 margin=60%",
+)
+
+
+def tails_ship(folder: Path) -> Record:
+    return verdict_on(folder, skewed(), skewed(), *TAILS, columns=Columns(key="id"))
+
+
+def tails_stop(folder: Path) -> Record:
+    return verdict_on(folder, skewed(), skewed(slow_every=12), *TAILS, columns=Columns(key="id"))
+
+
+def tails_blind(folder: Path) -> Record:
+    few = skewed(cases=120)
+    return verdict_on(folder, few, few, *TAILS, columns=Columns(key="id"))
+
+
 RECORDS: dict[str, Callable[[Path], Record]] = {
     "ship": ship,
     "ship-improved": ship_improved,
@@ -117,6 +149,9 @@ RECORDS: dict[str, Callable[[Path], Record]] = {
     "undecided-allowed": undecided_allowed,
     "void-unpaired": void_unpaired,
     "void-unreadable": void_unreadable,
+    "tails-ship": tails_ship,
+    "tails-stop": tails_stop,
+    "tails-blind": tails_blind,
     "hostile": hostile,
     **SUITES,
 }

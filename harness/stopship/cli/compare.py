@@ -50,7 +50,7 @@ Example:
     multiple=True,
     metavar="RULE",
     help="SCORER better=lower|higher margin=5pt [cohort_margin=10pt] [at_most=X | at_least=X] "
-    "[severity=warn]. `stopship scorers` lists scorers; margins default to 5pt, 10pt for cohorts. "
+    "[tail=p95] [severity=warn]. `stopship scorers` lists scorers; margins default to 5pt, 10pt for cohorts. "
     "Repeatable.",
 )
 @click.option(

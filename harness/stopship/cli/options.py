@@ -18,9 +18,10 @@ from stopship.ruling import (
     limit_of,
     margin_of,
     severity_of,
+    tail_of,
 )
 
-_OPTIONS = ("better", "margin", "cohort_margin", "at_most", "at_least", "severity")
+_OPTIONS = ("better", "margin", "cohort_margin", "tail", "at_most", "at_least", "severity")
 _FOLDERS = re.compile(r"^[^()'\"]*/(?=[^/()'\"]+\.py:)")  # of a user's scorer: a rule is named without them
 
 
@@ -70,7 +71,7 @@ def _rule(text: str) -> Rule:
             "cohort_margin compares with the baseline, and no margin does", where=where, do="add margin="
         )
     if margin is None and limit is None:
-        margin = default_margin(scorer, where)
+        margin = default_margin(scorer, where, tail_of(options, scorer, where))
     if margin is not None and cohort_margin is None:
         cohort_margin = default_cohort_margin(margin)
     return Rule(

@@ -148,7 +148,9 @@ class _Escalation:
             self.excused[name] = frozenset(key for key in found if passed[key] >= OF_THREE - 1)
         once = sorted({key for found in self.excused.values() for key in found})
         outputs = (OF_THREE - self.candidate.head.repeats) * len(keys)
-        what = f"failed must-pass cases asked until three outputs: {len(once)} of {len(keys)} failed only once"
+        what = (
+            f"failed must-pass cases asked until three outputs: {len(once)} of {len(keys)} failed only once"
+        )
         self.drawer.note("must_pass", what, cases=len(keys), outputs=outputs, runs=[run])
         return bool(once)
 
@@ -199,7 +201,11 @@ class _Escalation:
         keys = {key for one in broken for key in members.get(one.scope, ())}
         old, new = self.drawer.fresh(keys, self.confirms, "confirm")
         judged, count = again.stop_confirmed(
-            record.findings, broken, self._paired(old, new), self.drawer.opened.rules, alpha=record.suite_alpha
+            record.findings,
+            broken,
+            self._paired(old, new),
+            self.drawer.opened.rules,
+            alpha=record.suite_alpha,
         )
         outputs = 2 * self.confirms * len(keys)
         what = f"what is broken asked afresh in both arms: {count} of {len(broken)} checks confirmed"

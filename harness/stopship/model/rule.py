@@ -3,6 +3,7 @@
 Never looks at data.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,6 +14,7 @@ ALPHA = 0.05  # shared by the stop-ship rules of one suite or comparison
 DEFAULT_MARGIN = 0.05
 DEFAULT_COHORT_MARGIN = 0.10
 MIN_COHORT = 25  # cases of the baseline's plan from which a cohort is a guard
+LEAST_BEYOND = 10  # cases expected beyond a quantile before anything is said of it
 ANSWERED = "answered"  # the built-in rule: is there an output that is not blank?
 ANSWERED_MARGIN = 0.02
 ANSWERED_ALPHA = 0.01  # its own, beside the suite's
@@ -45,14 +47,48 @@ class IncidentClass(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Tail:
+    """The bad end of a score: the value that `percent` of the cases keep within, or the mean beyond it.
+
+    Where low is better the upper end is bad, where high is better the lower one.
+    """
+
+    percent: int  # 50 < percent < 100
+    is_mean: bool = False  # of the cases beyond: conditional value at risk
+
+    @property
+    def share(self) -> float:
+        """Of the cases that lie within."""
+        return self.percent / 100
+
+    @property
+    def cases(self) -> int:
+        """The fewest cases that say anything of it: ten are expected beyond."""
+        return -(-100 * LEAST_BEYOND // (100 - self.percent))
+
+    def __str__(self) -> str:
+        return f"{'cvar' if self.is_mean else 'p'}{self.percent}"
+
+
+TAILS: Mapping[str, Tail] = {
+    str(one): one
+    for is_mean in (False, True)
+    for percent in (80, 90, 95, 99)
+    for one in (Tail(percent, is_mean),)
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Margin:
-    """The largest tolerated loss: a share of the range (`5pt`), or of the baseline's mean (`10%`)."""
+    """The largest tolerated loss: a share of the range (`5pt`), or of the baseline's own value (`10%`)."""
 
     share: float  # 0 < share < 1 where absolute; 0 < share where relative
     relative: bool = False
+    tail: Tail | None = None  # what is compared; None: the mean
 
     def __str__(self) -> str:
-        return f"{self.share * 100:g}" + ("%" if self.relative else "pt")
+        of = f" of {self.tail}" if self.tail else ""
+        return f"{self.share * 100:g}{'%' if self.relative else 'pt'}{of}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +97,11 @@ class Limit:
 
     value: float
     at_most: bool  # False: at least
+    tail: Tail | None = None  # what is promised; None: the mean
 
     def __str__(self) -> str:
-        return f"{'at most' if self.at_most else 'at least'} {self.value:g}"
+        of = f"{self.tail} " if self.tail else ""
+        return f"{of}{'at most' if self.at_most else 'at least'} {self.value:g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,7 @@ Score = Scored | Unscored | ScoreFailed
 class Scorer:
     """A scorer with its arguments filled in, ready to be put to cases.
 
-    `needs` names what a table must carry: `output`, `expected`, `latency`, `cost`, or `column:NAME`.
+    `needs` names what a table must carry: `output`, `expected`, `latency`, `cost`, `trace`, or `column:NAME`.
     `digest` covers its code (for a user's file) and its arguments.
     """
 

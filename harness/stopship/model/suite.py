@@ -91,9 +91,9 @@ class DeclaredRule:
     severity: str = "stop-ship"
     note: str = ""
     compare: Mapping[str, str] | None = (
-        None  # better, margin, cohort_margin, anchor_margin; None: does not compare
+        None  # better, margin, cohort_margin, anchor_margin, tail; None: does not compare
     )
-    limit: Mapping[str, float | str] | None = None  # better, and at_most or at_least
+    limit: Mapping[str, float | str] | None = None  # better, tail, and at_most or at_least
     must_pass: tuple[Condition, ...] | None = None
     where: tuple[Condition, ...] = ()
     expects_improvement: bool = False

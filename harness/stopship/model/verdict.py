@@ -64,7 +64,7 @@ class Finding:
 
     `delta`, `lower`, `upper`, `margin` and `mde` are shares: of the score's range, or of the baseline's
     mean where the margin is relative; negative is worse. `baseline` and `candidate` are plain means in
-    the score's own unit.
+    the score's own unit. Where a tail is judged, its value stands wherever a mean would.
     """
 
     rule: str
@@ -90,7 +90,8 @@ class Finding:
     p_adjusted: float | None = None
     margin: float | None = None
     relative: bool = False
-    limit: str = ""  # `at most 0.04`, `every case passes`; empty: a comparison
+    limit: str = ""  # `at most 0.04`, `p95 at most 2000`, `every case passes`; empty: a comparison
+    tail: str = ""  # `p95`, `cvar95`: what is judged instead of the mean
     expects: bool = False  # only proof of an improvement lets the build ship
     test: str = ""
     bound: str = ""  # which formula gave `lower`

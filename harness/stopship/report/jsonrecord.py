@@ -93,6 +93,7 @@ def _finding(one: Finding) -> dict[str, object]:
         "margin": one.margin,
         "relative": one.relative,
         "limit": one.limit or None,
+        **({"tail": one.tail} if one.tail else {}),
         **({"expects": "improved"} if one.expects else {}),
         "test": one.test or None,
         "bound": one.bound or None,

@@ -159,7 +159,13 @@ def _outside(one: Finding) -> list[str]:
         said.append(f"{one.rule}: {pairs} without an output left out; the rule `answered` counts them")
     if one.unreadable:
         said.append(f"{one.rule}: unreadable outputs in {_many(one.unreadable, 'pair')}; they score worst")
-    if one.relative and one.baseline and one.candidate is not None and one.margin is not None:
+    if (
+        one.relative
+        and not one.tail
+        and one.baseline
+        and one.candidate is not None
+        and one.margin is not None
+    ):
         change = one.candidate / one.baseline - 1
         if abs(change) > one.margin >= abs(one.delta or 0.0):
             said.append(

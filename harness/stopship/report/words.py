@@ -146,7 +146,7 @@ def share(value: float | None, one: Finding) -> str:
 
 def allowed(one: Finding) -> str:
     if one.kind == "limit":
-        return one.limit
+        return one.limit.removeprefix(f"{one.tail} ")
     if one.kind == "must_pass":
         return "all pass"
     if one.margin is None:
@@ -181,11 +181,16 @@ def row(one: Finding) -> tuple[str, ...]:
         str(one.n),
         f"{one.worse} out" if is_limit else str(one.worse),
         "-" if is_limit else str(one.better),
-        f"is {mean(one.candidate)}" if is_limit else share(one.delta, one),
+        _judged(one) + (f"is {mean(one.candidate)}" if is_limit else share(one.delta, one)),
         mean(_could_be(one)) if is_limit else share(one.lower, one),
         "improvement" if one.expects else allowed(one),
         status(one),
     )
+
+
+def _judged(one: Finding) -> str:
+    """Which tail a number is of: `p95 `; empty: the mean."""
+    return f"{one.tail} " if one.tail else ""
 
 
 def sentence(one: Finding) -> str:
@@ -194,12 +199,14 @@ def sentence(one: Finding) -> str:
         return f"{one.title}: {one.worse} of {one.n} cases that must pass failed"
     if one.kind == "limit":
         return (
-            f"{one.title} in {one.scope}: {one.worse} of {one.n} cases outside, mean {mean(one.candidate)}, "
+            f"{one.title} in {one.scope}: {one.worse} of {one.n} cases outside, "
+            f"{one.tail or 'mean'} {mean(one.candidate)}, "
             f"allowed {allowed(one)}, p {probability(one.p_adjusted)}"
         )
     return (
         f"{one.title} in {one.scope}: {one.worse} of {one.n} cases worse, {one.better} better, "
-        f"mean {mean(one.baseline)} -> {mean(one.candidate)}, change {share(one.delta, one)}, "
+        f"{one.tail or 'mean'} {mean(one.baseline)} -> {mean(one.candidate)}, "
+        f"change {share(one.delta, one)}, "
         f"allowed {allowed(one)}, p {probability(one.p_adjusted)}"
     )
 
@@ -209,7 +216,7 @@ def _could_be(one: Finding) -> float | None:
     if one.candidate is None or one.delta is None or one.lower is None:
         return None
     room = one.delta - one.lower
-    return one.candidate + room if one.limit.startswith("at most") else one.candidate - room
+    return one.candidate + room if "at most" in one.limit else one.candidate - room
 
 
 def _has_nothing_to_tell(one: Finding) -> bool:

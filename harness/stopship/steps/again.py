@@ -194,7 +194,9 @@ def _not_confirmed(again: Finding | None) -> str:
 
 def to_triage(findings: Sequence[Finding], most: int) -> tuple[str, ...]:
     """The worst cases of what is broken, each once."""
-    broken = sorted((one for one in findings if one.is_broken and one.kind == "compare"), key=lambda it: it.harm)
+    broken = sorted(
+        (one for one in findings if one.is_broken and one.kind == "compare"), key=lambda it: it.harm
+    )
     keys = dict.fromkeys(key for one in broken for key in one.worse_keys)
     return tuple(keys)[:most]
 
@@ -249,7 +251,9 @@ def with_labels(record: Record, found: Mapping[Place, Label]) -> Record:
     findings = tuple(
         replace(
             one,
-            worst=tuple(case(one.rule, it) for it in sorted(one.worst, key=lambda it: rank(one.rule, it.key))),
+            worst=tuple(
+                case(one.rule, it) for it in sorted(one.worst, key=lambda it: rank(one.rule, it.key))
+            ),
             worse_keys=tuple(sorted(one.worse_keys, key=lambda key: rank(one.rule, key))),
         )
         for one in record.findings

@@ -17,7 +17,7 @@ from stopship.steps.stats.planning import cases_to_decide, chance_of_pass, minim
 from stopship.steps.stats.pvalues import MIN_CLUSTERS, SKEWED_T_FROM, Test, p_worse, smallest_p, t_p
 from stopship.steps.stats.sample import Codes, Floats, Sample
 
-_LEANING_P = 0.25  # a one-sided p up to which the numbers are said to lean worse
+LEANING_P = 0.25  # a one-sided p up to which the numbers are said to lean worse
 _LOWER_CUTS = (0.9, 0.95, 0.975, 0.99)  # quantiles of the baseline
 _WINSOR = 0.99  # quantile of both arms pooled at which unbounded scores are cut
 
@@ -62,7 +62,7 @@ class Numbers:
 
     @property
     def leaning(self) -> str:
-        worse = self.estimate < 0 and (self.test.p <= _LEANING_P or self.estimate <= -self.margin)
+        worse = self.estimate < 0 and (self.test.p <= LEANING_P or self.estimate <= -self.margin)
         return "leaning worse" if worse else "no sign of harm"
 
 

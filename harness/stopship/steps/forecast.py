@@ -47,11 +47,11 @@ def chances(
     """(share of cases that flip, P(SHIP)) for each of 2, 5 and 10 % of flips; empty where it cannot be said.
 
     Flips are all-or-nothing and equally often for the better and the worse; with clusters, each counts as
-    one case; rules and scopes are taken as independent, which errs towards a lower P. Limits and margins in
-    percent depend on more than flips: with a stop-ship rule of that kind nothing is said.
+    one case; rules and scopes are taken as independent, which errs towards a lower P. Limits, tails and
+    margins in percent depend on more than flips: with a stop-ship rule of that kind nothing is said.
     """
     gating = [one for one in rules if one.stops and one.alpha is None]
-    if any(one.limit is not None or one.margin is None or one.margin.relative for one in gating):
+    if any(one.limit or one.margin is None or one.margin.relative or one.margin.tail for one in gating):
         return ()
     weights = dict(zip((one.id for one in rules), rule_weights(rules, alpha=alpha), strict=True))
     table = []

@@ -15,12 +15,14 @@ from stopship.model.score import Direction, Kind
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.decide import Numbers, absolute_numbers, decide, explain, relative_numbers
 from stopship.steps.limits import limit_finding
-from stopship.steps.metric import Measured, measure, measure_candidate
+from stopship.steps.metric import CandidateOnly, Measured, measure, measure_candidate
 from stopship.steps.must_pass import must_pass_finding
 from stopship.steps.pair import SELECTION, Pairing, Scope, chosen
 from stopship.steps.scored import Arm
 from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.sample import Codes, Sample
+from stopship.steps.tail import Pairs, tail_finding
+from stopship.steps.tail_limit import tail_limit_finding
 
 ALL_WEIGHT = 0.5  # of a rule's error rate on `all`; the tested cohorts share the rest
 
@@ -65,7 +67,7 @@ def judge(
                 pairing.candidate, rule.scorer, rule.better, pairing=pairs, group=group
             )
             limited = replace(rule, severity=Severity.WARN) if rule.is_waived else rule
-            findings.append(limit_finding(limited, candidate, weight=part, alpha=alpha))
+            findings.append(_limited(limited, candidate, part, alpha))
         if is_held:
             own_pairs = chosen(pairing, group) if group else pairing
             findings += _compare(own_pairs, _no_further(rule), part, alpha)
@@ -84,10 +86,16 @@ def judge_alone(candidate: Arm, rules: Sequence[Rule], *, alpha: float = ALPHA) 
             group = f"{SELECTION}{rule.id}" if rule.where else ""
             measured = measure_candidate(candidate, rule.scorer, rule.better, group=group)
             part = share / (2 if rule.margin is not None else 1)
-            findings.append(limit_finding(rule, measured, weight=part, alpha=alpha))
+            findings.append(_limited(rule, measured, part, alpha))
         if rule.must_pass is not None:
             findings.append(must_pass_finding(rule, candidate, None))
     return tuple(findings)
+
+
+def _limited(rule: Rule, measured: CandidateOnly, weight: float, alpha: float) -> Finding:
+    """The finding of a promise about a mean, a rate or a tail."""
+    judged = tail_limit_finding if rule.limit is not None and rule.limit.tail else limit_finding
+    return judged(rule, measured, weight=weight, alpha=alpha)
 
 
 def _against(reference: Reference, rule: Rule, group: str, weight: float, alpha: float) -> Iterator[Finding]:
@@ -139,6 +147,8 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[
         return [_error(rule, measured, why)]
     if why := _lost_too_much(pairing, rule, measured):
         return [_error(rule, measured, why)]
+    if rule.margin is not None and rule.margin.tail is not None:
+        return [_tail(pairing, rule, measured, weight, alpha)]
     tested, untested = [], []
     gating = sum(1 for one in pairing.scopes if one.mode is not Mode.WATCH and one.name != "all")
     for scope in pairing.scopes:
@@ -179,6 +189,25 @@ def _lost_too_much(pairing: Pairing, rule: Rule, measured: Measured) -> str:
                 "more than is allowed there: ask for them again"
             )
     return ""
+
+
+def _tail(pairing: Pairing, rule: Rule, measured: Measured, weight: float, alpha: float) -> Finding:
+    """The comparison of a tail, which looks at all pairs as a whole."""
+    kept = np.flatnonzero(measured.kept)
+    keys = [pairing.keys[i] for i in kept]
+    pairs = Pairs(
+        before=measured.before[kept],
+        after=measured.after[kept],
+        keys=keys,
+        clusters=_clusters(pairing, kept),
+        seed=_seed(rule, pairing.scopes[0], keys),
+    )
+    return replace(
+        tail_finding(rule, pairs, weight=weight, alpha=alpha),
+        unscored=int(measured.unscored.sum()),
+        left_out=int(measured.left_out.sum()),
+        unreadable=int(measured.unreadable.sum()),
+    )
 
 
 def _nothing(rule: Rule, measured: Measured) -> str:
@@ -325,5 +354,6 @@ def _error(rule: Rule, measured: Measured, why: str) -> Finding:
         left_out=int(measured.left_out.sum()),
         margin=rule.margin.share if rule.margin else None,
         relative=bool(rule.margin and rule.margin.relative),
+        tail=str(rule.margin.tail) if rule.margin and rule.margin.tail else "",
         why=why,
     )

@@ -51,12 +51,12 @@ def limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, alpha: 
     if measured.fault or sample is None:
         return common
     if rule.scorer.scale.kind is Kind.BINARY and measured.is_single and sample.clusters is None:
-        lower, upper, test, blind, bound = _rate(measured.values, limit.value, at_most=limit.at_most)
+        lower, upper, test, blind, bound = rate_bounds(measured.values, limit.value, at_most=limit.at_most)
     else:
-        lower, upper, test, blind, bound = _mean(sample)
+        lower, upper, test, blind, bound = mean_bounds(sample)
     estimate = float(np.mean(inside))
     p_adjusted = min(1.0, test.p / weight)
-    decision = _decide(lower, estimate, test.p, p_adjusted, alpha=alpha, is_blind=blind)
+    decision = decide_limit(lower, estimate, test.p, p_adjusted, alpha=alpha, is_blind=blind)
     outside = [(float(d), key) for d, key in zip(inside, measured.keys, strict=True) if d < 0]
     return replace(
         common,
@@ -72,12 +72,12 @@ def limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, alpha: 
         test=test.name,
         bound=bound,
         leaning="leaning worse" if estimate <= 0 else "no sign of harm",
-        why=_why(decision, estimate),
+        why=why_limit(decision, estimate),
         worse_keys=tuple(key for _, key in sorted(outside)),
     )
 
 
-def _decide(
+def decide_limit(
     lower: float, estimate: float, p: float, p_adjusted: float, *, alpha: float, is_blind: bool
 ) -> Decision:
     if lower >= 0:
@@ -91,7 +91,7 @@ def _decide(
     return Decision.INCONCLUSIVE
 
 
-def _why(decision: Decision, estimate: float) -> str:
+def why_limit(decision: Decision, estimate: float) -> str:
     if decision in (Decision.PASS, Decision.REGRESSION):
         return ""
     if estimate <= 0:
@@ -99,7 +99,7 @@ def _why(decision: Decision, estimate: float) -> str:
     return "too few cases to prove that the limit is kept"
 
 
-def _rate(values: Floats, allowed: float, *, at_most: bool) -> tuple[float, float, Test, bool, str]:
+def rate_bounds(values: Floats, allowed: float, *, at_most: bool) -> tuple[float, float, Test, bool, str]:
     """Bounds of 'how far inside' for a rate, from Clopper & Pearson (1934)."""
     n = len(values)
     hits = int(np.count_nonzero(values > 0))
@@ -112,7 +112,7 @@ def _rate(values: Floats, allowed: float, *, at_most: bool) -> tuple[float, floa
     return share - highest, share - lowest, Test(p, "binomial"), n < needed, "clopper-pearson"
 
 
-def _mean(sample: Sample) -> tuple[float, float, Test, bool, str]:
+def mean_bounds(sample: Sample) -> tuple[float, float, Test, bool, str]:
     """The guarded bounds of 'how far inside'; with clusters, of a rate too."""
     mirrored = Sample(differences=-sample.differences, span=sample.span, clusters=sample.clusters)
     bound = lower_bound(sample)

@@ -13,7 +13,7 @@ import numpy as np
 from stopship.errors import nearest
 from stopship.model.case import Case, Json, Trace
 from stopship.model.columns import Columns, Condition, Group, cohort_value
-from stopship.model.rule import Margin, Mode, Rule
+from stopship.model.rule import Margin, Mode, Rule, Tail
 from stopship.model.score import Direction, Kind
 from stopship.steps.arm import Scoring
 from stopship.steps.forecast import FLIPS, ScopeSize, chances
@@ -23,6 +23,7 @@ from stopship.steps.scored import Arm
 from stopship.steps.stats.bounds import LEVEL, Z, lower_bound, smallest_n
 from stopship.steps.stats.pvalues import MIN_CLUSTERS
 from stopship.steps.stats.sample import Codes, Sample
+from stopship.steps.tail import too_few
 
 _WIDEST = 0.25  # a margin beyond this is no advice
 _MOST_NEEDED = 100_000  # cases up to which it is computed how many a mean's limit needs
@@ -78,9 +79,13 @@ def outlook(
     for rule in rules:
         kept = _judged(rule, table)
         found = list(_selection_faults(rule, table, kept))
-        if not found and rule.margin is not None:
+        if not found and rule.margin is not None and rule.margin.tail is not None:
+            found += _tail(rule, pairing.baseline, kept, rule.margin.tail)
+        elif not found and rule.margin is not None:
             found += _compare(rule, pairing, kept, sizes)
-        if not found and rule.limit is not None:
+        if not found and rule.limit is not None and rule.limit.tail is not None:
+            found += _tail(rule, pairing.baseline, kept, rule.limit.tail)
+        elif not found and rule.limit is not None:
             found += _limit(rule, pairing.baseline, kept, is_single=repeats == 1)
         blind += found if rule.stops else ()
     clusters = pairing.clusters
@@ -180,12 +185,25 @@ def _few_clusters(groups: int) -> str:
     return f"{groups} {noun}, needs {MIN_CLUSTERS} clusters; add cases of other conversations or users"
 
 
+def _tail(rule: Rule, arm: Arm, judged: Mapping[str, bool], tail: Tail) -> Iterator[Blind]:
+    """Whether ten of these cases could be expected beyond the quantile."""
+    rows = _own_rows(rule, arm, judged)
+    n, _ = _effective(len(rows), clusters_of(arm, rows))
+    if why := too_few(n, tail):
+        yield _blind(rule, "all", f"{_cases(len(rows))}: {why}; add cases")
+
+
+def _own_rows(rule: Rule, arm: Arm, judged: Mapping[str, bool]) -> Codes:
+    """The rows that a rule looks at and has something to judge in."""
+    rows = rows_of(arm, SELECTION + rule.id if rule.where else "")
+    return np.array([row for row in rows.tolist() if judged[arm.keys[row]]], dtype=np.int64)
+
+
 def _limit(rule: Rule, arm: Arm, judged: Mapping[str, bool], *, is_single: bool) -> Iterator[Blind]:
     """Whether a candidate with the best score in every case could keep the promise."""
     limit = rule.limit
     assert limit is not None  # noqa: S101  # the caller's condition
-    rows = rows_of(arm, SELECTION + rule.id if rule.where else "")
-    rows = np.array([row for row in rows.tolist() if judged[arm.keys[row]]], dtype=np.int64)
+    rows = _own_rows(rule, arm, judged)
     n, clusters = len(rows), clusters_of(arm, rows)
     groups = n if clusters is None else len(np.unique(clusters))
     if clusters is not None and groups < MIN_CLUSTERS:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stopship.errors import StopshipError, UsageError
-from stopship.model.rule import ALPHA, ANSWERED, IncidentClass, Mode, Severity
+from stopship.model.rule import ALPHA, ANSWERED, TAILS, IncidentClass, Mode, Severity
 from stopship.model.suite import (
     LOST_LIMIT,
     RECORDED,
@@ -349,15 +349,16 @@ class _Reading:
         if table is None:
             return None
         known = ("better", "margin", "cohort_margin", "anchor_margin")
-        table.only(*known)
+        table.only(*known, "tail")
         examples = {"better": 'better = "higher"'} | {one: f'{one} = "5pt"' for one in known[1:]}
         texts = {key: table.text(key, required=examples[key]) for key in known if key in table.values}
+        texts["tail"] = table.choice("tail", tuple(TAILS))
         return {key: one for key, one in texts.items() if one}
 
     def _limit(self, table: Table | None) -> dict[str, float | str] | None:
         if table is None:
             return None
-        table.only("better", "at_most", "at_least")
+        table.only("better", "at_most", "at_least", "tail")
         ends = [key for key in ("at_most", "at_least") if key in table.values]
         if len(ends) != 1:
             what = "limit has at_most and at_least" if ends else "limit has neither at_most nor at_least"
@@ -368,6 +369,8 @@ class _Reading:
             limit[key] = float(value)
         if better := table.text("better", ""):
             limit["better"] = better
+        if tail := table.choice("tail", tuple(TAILS)):
+            limit["tail"] = tail
         return limit
 
     def _must_pass(self, table: Table | None) -> Any:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from stopship.model.rule import Limit
-from stopship.steps.limits import _rate
+from stopship.steps.limits import rate_bounds
 from stopship.steps.stats.bounds import Z, _t_bound, normal_quantile
 from stopship.steps.stats.multiplicity import benjamini_hochberg, weighted_holm
 from stopship.steps.stats.pvalues import mcnemar_mid_p, sign_flip_p, t_p
@@ -74,7 +74,7 @@ def test_the_bounds_of_a_rate_are_those_of_clopper_and_pearson(n: int, share: fl
     hits = round(share * n)
     limit = Limit(0.3, at_most=at_most)
     values = np.repeat([1.0, 0.0], [hits, n - hits])
-    lower, upper, *_ = _rate(values, limit.value, at_most=at_most)
+    lower, upper, *_ = rate_bounds(values, limit.value, at_most=at_most)
     low, high = proportion_confint(hits, n, alpha=0.10, method="beta")
     low, high = 0.0 if hits == 0 else float(low), 1.0 if hits == n else float(high)
     inside = (0.3 - high, 0.3 - low) if at_most else (low - 0.3, high - 0.3)

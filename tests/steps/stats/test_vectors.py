@@ -19,6 +19,7 @@ from stopship.steps.stats.planning import cases_to_decide, minimum_detectable_ef
 from stopship.steps.stats.pvalues import mcnemar_mid_p, sign_flip_p, t_p
 from stopship.steps.stats.sample import Sample
 from stopship.steps.stats.tails import binomial_at_least
+from stopship.steps.stats.tailtests import exceedance_test, tail_mean_differences, tail_mean_test
 from stopship.steps.stats.tango import score_statistic, tango_lower, tango_upper
 from stopship.steps.stats.within import within_case_exact
 from stopship.steps.triage import Fresh, triage
@@ -216,3 +217,18 @@ def test_no_change_in_ten_clusters_is_blind_at_five_points(row: dict[str, Any]) 
 
 def test_the_bound_that_is_checked_is_the_one_sided_95_percent_one() -> None:
     assert pytest.approx(1.6448536, abs=5e-8) == Z
+
+
+@pytest.mark.parametrize("row", VECTORS["tails"])
+def test_tails_give_the_published_numbers(row: dict[str, Any]) -> None:
+    before = np.arange(1.0, row["n"] + 1)
+    after = before + row["by"] * (before <= row["slower"])
+    test, threshold = exceedance_test(
+        before, after, row["share"], budget=None, clusters=None, seed=b"", alpha=ALPHA
+    )
+    assert threshold == row["pooled_q"]
+    assert test.p == near(row["exceed_midp"], digits=6)
+    sample = tail_mean_differences(before, after, row["share"], None)
+    assert -sample.mean == near(row["cvar_diff"], digits=6)
+    assert sample.standard_error == near(row["cvar_se"], digits=6)
+    assert tail_mean_test(sample, alpha=ALPHA).p == pytest.approx(row["cvar_p"], rel=1e-4)

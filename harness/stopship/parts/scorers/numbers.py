@@ -1,4 +1,4 @@
-"""Scorers that read numbers: numeric from the output, latency and cost from their cells.
+"""Scorers that read numbers: numeric from the output, latency and cost from their cells, usage from a trace.
 
 Decides which number an output states and whether it is near enough. Never picks one of several
 different numbers unless told which.
@@ -109,6 +109,26 @@ def _brief(number: Decimal) -> str:
     return text if len(text) <= 20 else f"{number:.12g}"
 
 
+def _usage(arguments: Arguments) -> Scorer:
+    """Builds `usage(NAME)`: one number of what the target says it used, such as `output_total` tokens."""
+    given = Given("usage", arguments, takes=("name",), positions=("name",))
+    name = given.unnamed("name")
+    nothing = Unscored(f"the target tells no usage {name!r}")
+
+    def score(case: Case, trace: Trace) -> Score:  # noqa: ARG001  # every scorer has this signature
+        told = trace.usage.get(name)
+        if told is None:
+            return nothing
+        number = plain_number(told)
+        if number is None:
+            return ScoreFailed(f"the usage {name!r} is not a number: {shown(told)}")
+        if number < 0:
+            return ScoreFailed(f"the usage {name!r} is negative: {shown(told)}")
+        return Scored(number, "", f"{name} {number:g}")
+
+    return given.scorer(score, scale=UNBOUNDED, better=Direction.LOWER, needs=("trace",), version=_VERSION)
+
+
 def _measured(name: str, read: Callable[[Trace], Json]) -> Callable[[Arguments], Scorer]:
     """Builds `latency` or `cost`: the cell as it is recorded, in the recorder's own unit."""
 
@@ -165,5 +185,14 @@ KINDS: tuple[ScorerKind, ...] = (
         needs="cost",
         arguments="",
         build=_measured("cost", _cost_of),
+    ),
+    ScorerKind(
+        name="usage",
+        summary="one number of what the target says it used, such as tokens",
+        range="unbounded",
+        better="lower",
+        needs="a suite's trace",
+        arguments="NAME",
+        build=_usage,
     ),
 )
