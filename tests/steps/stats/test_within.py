@@ -5,7 +5,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.steps.stats.repeating import Scores, edits, outputs, sample_of, shuffled
 
@@ -58,6 +58,8 @@ def by_dictionary(rows: list[tuple[int, int, int, int]]) -> float:
 
 
 @given(counted())
+@example([(1, 4, 0, 1), (2, 3, 5, 5)])  # the whole range in one transform, observed beyond its half
+@example([(0, 1, 1, 2)])  # observed at the top
 @settings(max_examples=60, deadline=None)
 def test_the_exact_p_is_the_convolution_of_scipys_hypergeometrics(
     rows: list[tuple[int, int, int, int]],
