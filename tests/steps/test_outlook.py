@@ -67,7 +67,7 @@ def judged(rows: Rows, one: Rule, columns: Columns) -> tuple[Finding, ...]:
     for i, row in enumerate(rows):
         scoring.add(f"row {i}", {**row, "key": f"c{i}"}, bytes([i % 256]), Trace("yes"))
     arm = scoring.finish()
-    return judge(pair(arm, arm, columns), [one], alpha=0.05)
+    return judge(pair(arm, arm, columns), [one])
 
 
 margins = st.sampled_from([0.01, 0.02, 0.05, 0.1, 0.2, 0.3])

@@ -167,8 +167,10 @@ class _Escalation:
         old, new = self.drawer.fresh(keys, self.plan.discordant, "discordant")
         whole = self._runs()
         pairing = self._paired(joined(whole[0], old), joined(whole[1], new))
-        alpha = record.suite_alpha * looks.discordant_share
-        judged = again.broken_too(record.findings, pairing, self.drawer.opened.rules, alpha=alpha)
+        alpha = record.alpha * looks.discordant_share
+        judged = again.broken_too(
+            record.findings, pairing, self.drawer.opened.rules, alpha=alpha, whole=record.alpha
+        )
         outputs = 2 * self.plan.discordant * len(keys)
         what = f"cases that differ asked again in both arms: {again.broken_count(judged)} checks broken"
         self.drawer.note("discordant", what, cases=len(keys), outputs=outputs, runs=[old, new])
@@ -176,19 +178,20 @@ class _Escalation:
 
     def _cohorts(self, record: Record, looks: Looks) -> Record:
         """Cohorts that lost 20 points or more, judged on fresh outputs alone."""
-        found = again.screened(record.findings)
+        opened = self.drawer.opened
+        found = again.screened(record.findings, opened.columns, opened.rules)
         members = self._members() if found else {}
         keys = {key for one in found for key in members.get(one.scope, ())}
         if not keys:
             return record
         old, new = self.drawer.fresh(keys, self.plan.cohorts, "cohorts")
-        alpha = record.suite_alpha * looks.cohorts_share
+        alpha = record.alpha * looks.cohorts_share
         pairing = self._paired(old, new)
         judged = again.cohorts_confirmed(
-            record.findings, found, pairing, self.drawer.opened.rules, alpha=alpha
+            record.findings, found, pairing, opened.rules, alpha=alpha, whole=record.alpha
         )
         outputs = 2 * self.plan.cohorts * len(keys)
-        what = f"cohorts that lost 20 points asked afresh: {again.broken_count(judged)} of {len(found)} confirmed"
+        what = f"cohorts that lost 20 points asked afresh: {again.broken_count(judged)} confirmed"
         self.drawer.note("cohorts", what, cases=len(keys), outputs=outputs, runs=[old, new])
         return self._concluded(record, judged)
 
@@ -205,7 +208,7 @@ class _Escalation:
             broken,
             self._paired(old, new),
             self.drawer.opened.rules,
-            alpha=record.suite_alpha,
+            alpha=record.alpha,
         )
         outputs = 2 * self.confirms * len(keys)
         what = f"what is broken asked afresh in both arms: {count} of {len(broken)} checks confirmed"
@@ -224,7 +227,7 @@ class _Escalation:
         ]
         labels = again.labels(opened.rules, tries[0], tries[1])
         outputs = 2 * self.plan.triage * len(keys)
-        what = f"the worst cases asked afresh in both arms: {again.told(labels)}"
+        what = f"the worst cases asked afresh in both arms: {again.told(labels, record.findings)}"
         self.drawer.note("triage", what, cases=len(keys), outputs=outputs, runs=[old, new])
         return again.with_labels(record, labels)
 

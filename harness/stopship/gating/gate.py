@@ -22,7 +22,8 @@ from stopship.model.suite import Suite
 from stopship.model.verdict import EXIT_CODES, ArmPin, Record, Verdict
 from stopship.steps.arm import Arm
 from stopship.steps.conclude import About, conclude, conclude_alone, void
-from stopship.steps.judge import Reference
+from stopship.steps.judge import Reference, Terms
+from stopship.steps.looks import ONE_LOOK, Look
 from stopship.steps.pair import pair
 from stopship.steps.pindiff import Read, compare
 from stopship.store.contents import Contents
@@ -39,6 +40,9 @@ class Asked:
     examples: int | None = None
     allow_undecided: bool | None = None  # None: as the suite says
     notes: tuple[str, ...] = ()
+    look: Look = ONE_LOOK
+    extended: Run | None = None  # the accepted run with more outputs of its own draw
+    excused: Mapping[str, frozenset[str]] = field(default_factory=dict)  # must-pass: failed once of three
     never_ships: str = ""  # why the candidate may stop a build and never ship one
     arms: Mapping[str, Arm] = field(default_factory=dict)  # run id -> all of its cases, where scored already
 
@@ -91,8 +95,15 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         notes=asked.notes,
         deterministic=opened.suite.replay.deterministic,
         lost_limit=opened.suite.replay.lost_limit,
+        terms=Terms(
+            level=asked.look.level,
+            is_last=asked.look.number == asked.look.of,
+            estimand=opened.suite.decide.estimand,
+            excused=asked.excused,
+        ),
+        alpha_share=asked.look.alpha_share,
     )
-    alpha, allow = opened.suite.decide.alpha, _allows(opened, asked)
+    alpha, allow = opened.suite.decide.alpha, allows(opened, asked)
     if baseline is None:
         record = conclude_alone(
             after,
@@ -108,7 +119,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         references, said = _references(opened, place, after, baseline, accepted, asked)
         waived = _in_force(accepted, asked)
         rules = [replace(one, is_waived=one.id in waived) for one in opened.rules]
-        before = _arm(opened, baseline, asked, "baseline")
+        before = _arm(opened, asked.extended or baseline, asked, "baseline")
         record = conclude(
             pair(before, after, opened.columns, lost_limit=about.lost_limit),
             rules,
@@ -124,7 +135,13 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
             ),
             references=references,
         )
-    record = replace(record, rules_digest=opened.rules_digest)
+    record = replace(
+        record,
+        rules_digest=opened.rules_digest,
+        estimand=opened.suite.decide.estimand.value,
+        look=(asked.look.number, asked.look.of),
+        level=asked.look.level,
+    )
     if candidate.head.selection:
         why = f"{candidate.head.selection}: an experiment never ships; lock a stack file that says so"
         record = _never_green(record, why)
@@ -146,7 +163,8 @@ def _arm(opened: OpenSuite, run: Run, asked: Asked, name: str) -> Arm:
     return asked.arms.get(run.id) or arm_of(opened, run, f"{name} {run.short}")
 
 
-def _allows(opened: OpenSuite, asked: Asked) -> bool:
+def allows(opened: OpenSuite, asked: Asked) -> bool:
+    """Whether an UNDECIDED without sign of harm exits 0."""
     own = opened.suite.decide.allow_undecided
     return own if asked.allow_undecided is None else asked.allow_undecided
 

@@ -56,6 +56,19 @@ class WorseCase:
     before: str  # the score's label where it has one, else its value; empty: no baseline
     after: str
     reason: str = ""
+    triage: str = ""  # confirmed, noise, …: what fresh outputs of both arms say; "": none were drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalated:
+    """One step of drawing more outputs: what for, how many, and what came of it."""
+
+    kind: str  # round | must_pass | discordant | cohorts | confirm | triage
+    what: str  # one line for people
+    cases: int
+    outputs: int  # drawn in this step, both arms together
+    usd: float | None  # None: the target tells no costs
+    runs: tuple[str, ...]  # ids of the sealed runs that hold them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +190,7 @@ class Example:
     after: str
     reason: str = ""
     kind: str = "compare"  # of the finding it belongs to
+    triage: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,3 +225,8 @@ class Record:
     changes: tuple[PinChange, ...] = ()  # axis by axis, from the baseline's stack to the candidate's
     notes: tuple[str, ...] = ()  # what else the reader should know, said by whoever gathered the evidence
     deterministic: bool = False  # the target is declared so: no case flips by chance, nothing is forecast
+    estimand: str = "traffic"  # or `suite`: the cases are all that there is
+    look: tuple[int, int] = (1, 1)  # this is the first of one
+    level: float = 0.95  # one-sided, of the bounds that a pass had to clear
+    escalation: tuple[Escalated, ...] = ()  # what was drawn beyond the first look
+    also: tuple[str, ...] = ()  # checks that are not broken and yet stand out (BH at 10 %); they never block

@@ -1,7 +1,7 @@
 """What outputs that were drawn afterwards say of findings that were made before.
 
-Decides which findings become broken, which are not confirmed, and how flips are labelled. Pure. What was drawn
-of a part of the cases makes a finding worse or leaves it; of a broken one it can say that it is not proven.
+Decides which findings become broken, which are not confirmed, and how flips are labelled. What was drawn of a
+part of the cases makes a finding worse or leaves it; of a broken one it can say that it is not proven.
 """
 
 from collections import Counter
@@ -12,8 +12,8 @@ from stopship.model.columns import Columns
 from stopship.model.rule import Mode, Rule
 from stopship.model.score import Direction
 from stopship.model.verdict import Decision, Example, Finding, Record, WorseCase
-from stopship.steps.judge import judge, limit_alone
-from stopship.steps.metric import repeated
+from stopship.steps.judge import Terms, judge, seed_of
+from stopship.steps.metric import measure, repeated
 from stopship.steps.pair import SELECTION, Pairing, chosen
 from stopship.steps.scored import SCORED, Arm
 from stopship.steps.stats.multiplicity import weighted_holm
@@ -48,7 +48,8 @@ def broken_too(
     were not asked again.
     """
     share = alpha / whole
-    judged = judge(pairing, [_comparing(one, share) for one in rules if one.margin], alpha=alpha)
+    terms = Terms(alpha=alpha, is_last=False)
+    judged = judge(pairing, [_comparing(one, share) for one in rules if one.margin], terms)
     broken = {(one.rule, one.scope): one for one in judged if one.is_broken}
     return tuple(
         replace(
@@ -68,7 +69,7 @@ def broken_too(
 
 def _comparing(rule: Rule, share: float) -> Rule:
     own = None if rule.alpha is None else rule.alpha * share
-    return replace(rule, limit=None, must_pass=None, tail=None, alpha=own)
+    return replace(rule, limit=None, must_pass=None, alpha=own)
 
 
 def _scaled(p: float | None, share: float) -> float | None:
@@ -85,7 +86,7 @@ def broken_count(findings: Iterable[Finding]) -> int:
 
 
 def screened(findings: Sequence[Finding], columns: Columns, rules: Sequence[Rule]) -> tuple[Finding, ...]:
-    """Cohorts that lost 20 points or more and are not broken yet; small ones too, unless watched by choice."""
+    """Cohorts that lost 20 points or more and are not broken; small ones too, unless watched by choice."""
     watched = {scope for scope, mode in columns.modes if Mode(mode) is Mode.WATCH}
     spans = {one.id: one.scorer.scale.span for one in rules if one.scorer.scale.is_bounded}
     return tuple(
@@ -114,16 +115,13 @@ def cohorts_confirmed(
     alpha: float,
     whole: float,
 ) -> tuple[Finding, ...]:
-    """The findings with those cohorts broken that fresh outputs of both arms find worse, Holm over all of them.
+    """The findings with those cohorts broken that fresh outputs of both arms find worse, by Holm over all.
 
     Judged on the fresh outputs alone, with the outputs as the unit of chance: it speaks of these cases.
     """
     by_id = {one.id: one for one in rules}
-    p = []
-    for one in found:
-        sample = repeated(_chosen(pairing, by_id[one.rule]), by_id[one.rule], one.scope)
-        is_worse = sample is not None and sample.mean < 0
-        p.append(within_p(sample, alpha=alpha / len(found)).p if sample is not None and is_worse else 1.0)
+    level = alpha / max(1, len(found))
+    p = [_fresh_p(_chosen(pairing, by_id[it.rule]), by_id[it.rule], it.scope, level) for it in found]
     adjusted = dict(zip(map(_place, found), weighted_holm(p, [1.0] * len(p)), strict=True))
     share = alpha / whole
     return tuple(
@@ -140,6 +138,20 @@ def cohorts_confirmed(
         else one
         for one in findings
     )
+
+
+def _fresh_p(pairing: Pairing, rule: Rule, scope: str, alpha: float) -> float:
+    """The p of 'worse on these cases', from fresh outputs alone; 1 where they show no loss."""
+    measured = measure(pairing, rule.scorer, rule.better)
+    place = next((one for one in pairing.scopes if one.name == scope), None)
+    if place is None or measured.fault:
+        return 1.0
+    kept = place.members[measured.kept[place.members]]
+    if not len(kept):
+        return 1.0
+    seed = seed_of(rule, place, [pairing.keys[i] for i in kept])
+    sample = repeated(pairing, rule, measured, kept, seed=seed)
+    return within_p(sample, alpha=alpha).p if sample.mean < 0 else 1.0
 
 
 def _chosen(pairing: Pairing, rule: Rule) -> Pairing:
@@ -167,7 +179,7 @@ def stop_confirmed(
     """
     by_id = {one.id: one for one in rules}
     wanted = [by_id[name] for name in dict.fromkeys(one.rule for one in broken)]
-    fresh = {(one.kind, *_place(one)): one for one in judge(pairing, wanted, alpha=alpha)}
+    fresh = {(one.kind, *_place(one)): one for one in judge(pairing, wanted, Terms(alpha=alpha))}
     found = [fresh.get((one.kind, *_place(one))) for one in broken]
     p = [one.p if one and one.p is not None and (one.delta or 0) < 0 else 1.0 for one in found]
     adjusted = weighted_holm(p, [1.0] * len(p))

@@ -13,7 +13,7 @@ from stopship.model.rule import Rule
 from stopship.model.verdict import EXIT_CODES, ArmPin, Decision, Finding, Record, Verdict, compose
 from stopship.steps.examples import described, examples_of, sides
 from stopship.steps.forecast import forecast
-from stopship.steps.judge import Reference, judge, judge_alone
+from stopship.steps.judge import ONE_SAMPLE, Reference, Terms, judge, judge_alone
 from stopship.steps.pair import LOST_LIMIT, Pairing, lost_faults
 from stopship.steps.scored import Arm
 
@@ -38,6 +38,26 @@ class About:
     notes: tuple[str, ...] = ()
     deterministic: bool = False  # of the target: no case flips by chance
     lost_limit: float = LOST_LIMIT  # of an arm without a baseline; of two, `pair` has it
+    terms: Terms = ONE_SAMPLE  # but for alpha
+    alpha_share: float = 1.0  # of alpha, that this look may spend
+
+    def terms_at(self, alpha: float) -> Terms:
+        """The terms of judging where all looks together may spend `alpha`."""
+        return replace(self.terms, alpha=alpha * self.alpha_share)
+
+    def at_this_look(self, rules: Sequence[Rule]) -> list[Rule]:
+        """The rules with what this look may spend of an error rate of their own."""
+        return [
+            one if one.alpha is None else replace(one, alpha=one.alpha * self.alpha_share) for one in rules
+        ]
+
+    def against_alpha(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+        """The findings with p-values that can be held against the whole alpha, whatever this look may spend."""
+        share = self.alpha_share
+        return tuple(
+            one if one.p_adjusted is None else replace(one, p_adjusted=min(1.0, one.p_adjusted / share))
+            for one in findings
+        )
 
 
 _COMPARED = About()
@@ -57,14 +77,18 @@ def conclude(
     """The record of a comparison. `allow`: an UNDECIDED without sign of harm exits 0."""
     faults = pairing.faults
     faults += tuple(f"against the {one.kind}: {why}" for one in references for why in one.pairing.faults)
-    findings = () if faults else judge(pairing, rules, alpha=alpha, references=references)
+    findings = (
+        ()
+        if faults
+        else judge(pairing, about.at_this_look(rules), about.terms_at(alpha), references=references)
+    )
     own = sides(pairing.baseline, pairing.candidate)
     compared = {
         (one.kind, rule.id): sides(one.pairing.baseline, one.pairing.candidate)
         for one in references
         for rule in one.rules
     }
-    findings = described(findings, compared, own)
+    findings = described(about.against_alpha(findings), compared, own)
     verdict = Verdict.VOID if faults else compose(findings)
     allowed = allow and _may_be_allowed(verdict, findings)
     is_forecast = not faults and not about.deterministic
@@ -100,7 +124,8 @@ def conclude_alone(
     """
     faults = tuple(lost_faults(arm, "candidate", about.lost_limit))
     own = sides(None, arm)
-    findings = () if faults else described(judge_alone(arm, rules, alpha=alpha), {}, own)
+    judged = () if faults else judge_alone(arm, about.at_this_look(rules), about.terms_at(alpha))
+    findings = described(about.against_alpha(judged), {}, own)
     verdict = Verdict.VOID if faults else compose(findings)
     if not faults and not (verdict is Verdict.STOP or _has_errors(findings)):
         faults = _unjudged(rules, findings, is_new_suite=is_new_suite)
@@ -132,6 +157,22 @@ def _unjudged(rules: Sequence[Rule], findings: Sequence[Finding], *, is_new_suit
         f"{one.id}: an improvement is expected, and nothing shows one without a baseline"
         for one in rules
         if one.stops and one.expects_improvement
+    )
+
+
+def concluded_again(record: Record, findings: tuple[Finding, ...], *, allow: bool) -> Record:
+    """The record with findings that further outputs changed, which make no verdict better than UNDECIDED."""
+    verdict = compose(findings)
+    if verdict is Verdict.SHIP:
+        verdict = Verdict.UNDECIDED
+    allowed = allow and _may_be_allowed(verdict, findings)
+    return replace(
+        record,
+        verdict=verdict,
+        exit_code=0 if allowed else EXIT_CODES[verdict],
+        allowed=allowed,
+        reasons=_reasons(findings, verdict, allow=allow, allowed=allowed),
+        findings=findings,
     )
 
 

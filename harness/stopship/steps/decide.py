@@ -5,13 +5,14 @@ neither is said to be so.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from stopship.model.rule import Margin
 from stopship.model.score import Direction
 from stopship.model.verdict import PROVEN, Decision
-from stopship.steps.stats.bounds import Bound, lower_bound, smallest_n, upper_bound
+from stopship.steps.stats.bounds import LEVEL, Bound, lower_bound, smallest_n, upper_bound
 from stopship.steps.stats.moments import Moments
 from stopship.steps.stats.planning import cases_to_decide, chance_of_pass, minimum_detectable_effect
 from stopship.steps.stats.pvalues import MIN_CLUSTERS, SKEWED_T_FROM, Test, p_worse, smallest_p, t_p
@@ -20,6 +21,31 @@ from stopship.steps.stats.sample import Codes, Floats, Sample
 LEANING_P = 0.25  # a one-sided p up to which the numbers are said to lean worse
 _LOWER_CUTS = (0.9, 0.95, 0.975, 0.99)  # quantiles of the baseline
 _WINSOR = 0.99  # quantile of both arms pooled at which unbounded scores are cut
+
+
+class AnyNumbers(Protocol):
+    """What a decision is made from, whatever the unit of chance is."""
+
+    @property
+    def estimate(self) -> float: ...
+    @property
+    def lower(self) -> float: ...
+    @property
+    def margin(self) -> float: ...
+    @property
+    def test(self) -> Test: ...
+    @property
+    def smallest_p(self) -> float: ...
+    @property
+    def too_few_clusters(self) -> bool: ...
+    @property
+    def n_clusters(self) -> int: ...
+    @property
+    def is_vacuous(self) -> bool: ...
+    @property
+    def is_small(self) -> bool: ...
+    @property
+    def needs(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +69,10 @@ class Numbers:
         return self.sample.n_effective
 
     @property
+    def n_clusters(self) -> int:
+        return self.sample.n_clusters
+
+    @property
     def too_few_clusters(self) -> bool:
         return self.sample.is_clustered and self.sample.n_clusters < MIN_CLUSTERS
 
@@ -50,6 +80,11 @@ class Numbers:
     def is_vacuous(self) -> bool:
         """Whether losing everything would still be within the margin: then no candidate could fail."""
         return self.largest_loss <= self.margin
+
+    @property
+    def is_small(self) -> bool:
+        """Whether not even a candidate without any change could be proven within the margin."""
+        return self.n_effective < self.smallest_n
 
     def mde(self, alpha: float) -> float:
         return minimum_detectable_effect(self.sample, alpha=alpha) / self.scale
@@ -61,14 +96,20 @@ class Numbers:
         return cases_to_decide(self.sample, margin=self.margin * self.scale)
 
     @property
+    def needs(self) -> str:
+        return f"about {self.cases_needed()} cases would decide for a candidate that changed nothing"
+
+    @property
     def leaning(self) -> str:
         worse = self.estimate < 0 and (self.test.p <= LEANING_P or self.estimate <= -self.margin)
         return "leaning worse" if worse else "no sign of harm"
 
 
-def absolute_numbers(sample: Moments, margin: Margin, *, alpha: float, largest_loss: float = 1.0) -> Numbers:
+def absolute_numbers(
+    sample: Moments, margin: Margin, *, alpha: float, largest_loss: float = 1.0, level: float = LEVEL
+) -> Numbers:
     """A bounded metric against a margin in points of its range; the sample's span is 1."""
-    bound = lower_bound(sample)
+    bound = lower_bound(sample, level=level)
     return Numbers(
         sample=sample,
         scale=sample.span,
@@ -78,7 +119,7 @@ def absolute_numbers(sample: Moments, margin: Margin, *, alpha: float, largest_l
         bound=bound.binding,
         test=p_worse(sample, alpha=alpha),
         smallest_p=smallest_p(sample, alpha=alpha),
-        smallest_n=smallest_n(margin.share),
+        smallest_n=smallest_n(margin.share, level=level),
         margin=margin.share,
         largest_loss=largest_loss,
     )
@@ -93,6 +134,7 @@ def relative_numbers(
     *,
     alpha: float,
     seed: bytes,
+    level: float = LEVEL,
 ) -> Numbers | None:
     """An unbounded metric against a share of the baseline's mean; None where that mean is not positive.
 
@@ -102,13 +144,15 @@ def relative_numbers(
     the cut; where both call it significant, the smaller p of Student's t on cut values is given.
     """
     cut = float(np.quantile(np.concatenate([before, after]), _WINSOR))
-    found = _cut_at(cut, before, after, clusters, better, margin)
+    found = _cut_at(cut, before, after, clusters, better, margin, level)
     if found is None:
         return None
     sample, mean, guarded = found
     for quantile in _LOWER_CUTS:  # a candidate that raises the cut must gain nothing by it
         lower_cut = float(np.quantile(before, quantile))
-        other = _cut_at(lower_cut, before, after, clusters, better, margin) if lower_cut < cut else None
+        other = (
+            _cut_at(lower_cut, before, after, clusters, better, margin, level) if lower_cut < cut else None
+        )
         if other is not None and other[2].value / other[1] < guarded.value / mean:
             guarded = Bound(other[2].value / other[1] * mean, other[2].binding)
     sign = 1.0 if better is Direction.HIGHER else -1.0
@@ -122,14 +166,20 @@ def relative_numbers(
         bound=guarded.binding,
         test=_relative_test(uncut, sample, alpha=alpha),
         smallest_p=smallest_p(uncut, alpha=alpha),
-        smallest_n=smallest_n(min(margin.share * mean / cut, 0.999)),
+        smallest_n=smallest_n(min(margin.share * mean / cut, 0.999), level=level),
         margin=margin.share,
         largest_loss=float("inf") if better is Direction.LOWER else 1.0,
     )
 
 
 def _cut_at(
-    cut: float, before: Floats, after: Floats, clusters: Codes | None, better: Direction, margin: Margin
+    cut: float,
+    before: Floats,
+    after: Floats,
+    clusters: Codes | None,
+    better: Direction,
+    margin: Margin,
+    level: float,
 ) -> tuple[Sample, float, Bound] | None:
     """The differences cut at `cut`, the baseline's cut mean, and the bound of the slack; None: no mean."""
     base, cand = np.minimum(before, cut), np.minimum(after, cut)
@@ -140,7 +190,7 @@ def _cut_at(
         differences, slack = base - cand, (1 + margin.share) * base - cand
     else:
         differences, slack = cand - base, cand - (1 - margin.share) * base
-    guarded = lower_bound(Sample(differences=slack, span=cut, clusters=clusters))
+    guarded = lower_bound(Sample(differences=slack, span=cut, clusters=clusters), level=level)
     return Sample(differences=differences, span=cut, clusters=clusters), mean, guarded
 
 
@@ -152,7 +202,7 @@ def _relative_test(uncut: Sample, sample: Sample, *, alpha: float) -> Test:
     return Test(refined, "paired-t") if refined < test.p else test
 
 
-def decide(numbers: Numbers, *, p_adjusted: float, alpha: float, adjusted_alpha: float) -> Decision:
+def decide(numbers: "AnyNumbers", *, p_adjusted: float, alpha: float, adjusted_alpha: float) -> Decision:
     """The first line of the table that applies. `adjusted_alpha`: the level left after all corrections."""
     if numbers.too_few_clusters:
         return Decision.SUSPECT if numbers.estimate <= -numbers.margin else Decision.BLIND
@@ -167,17 +217,17 @@ def decide(numbers: Numbers, *, p_adjusted: float, alpha: float, adjusted_alpha:
         return Decision.REGRESSION
     if numbers.test.p <= alpha and numbers.estimate <= -numbers.margin:
         return Decision.SUSPECT
-    if numbers.n_effective < numbers.smallest_n or numbers.smallest_p > adjusted_alpha:
+    if numbers.is_small or numbers.smallest_p > adjusted_alpha:
         return Decision.BLIND
     return Decision.INCONCLUSIVE
 
 
-def explain(decision: Decision, numbers: Numbers) -> str:
+def explain(decision: Decision, numbers: "AnyNumbers") -> str:
     """One sentence on what a decision that is not a pass would need."""
     if decision in PROVEN or decision is Decision.REGRESSION:
         return ""
     if numbers.too_few_clusters:
-        count = numbers.sample.n_clusters
+        count = numbers.n_clusters
         noun = "cluster decides" if count == 1 else "clusters decide"
         return f"{count} {noun} nothing; at least {MIN_CLUSTERS} are needed"
     if numbers.is_vacuous:
@@ -186,5 +236,4 @@ def explain(decision: Decision, numbers: Numbers) -> str:
         )
     if numbers.estimate <= -numbers.margin:
         return "the loss seen is at or beyond the margin: more cases will not make it ship"
-    needed = numbers.cases_needed()
-    return f"about {needed} cases would decide for a candidate that changed nothing"
+    return numbers.needs

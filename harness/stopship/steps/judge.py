@@ -4,34 +4,51 @@ Pure: no files, no clock, no randomness but signs drawn from the cases' own dige
 counts against shipping.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import numpy as np
 
 from stopship.model.rule import ALPHA, DEFAULT_COHORT_MARGIN, DEFAULT_MARGIN, Margin, Mode, Rule, Severity
 from stopship.model.score import Direction, Kind
-from stopship.model.verdict import Decision, Finding
+from stopship.model.suite import Estimand
+from stopship.model.verdict import PROVEN, Decision, Finding
 from stopship.steps.decide import Numbers, absolute_numbers, decide, explain, relative_numbers
+from stopship.steps.decide_suite import SuiteNumbers, suite_numbers
 from stopship.steps.limits import limit_finding
-from stopship.steps.metric import CandidateOnly, Measured, measure, measure_candidate
+from stopship.steps.metric import CandidateOnly, Measured, measure, measure_candidate, repeated
 from stopship.steps.must_pass import must_pass_finding
 from stopship.steps.pair import SELECTION, Pairing, Scope, chosen
 from stopship.steps.scored import Arm
+from stopship.steps.stats.bounds import LEVEL
 from stopship.steps.stats.multiplicity import weighted_holm
-from stopship.steps.stats.sample import Codes, Sample
+from stopship.steps.stats.sample import Codes, Floats, Sample
 from stopship.steps.tail import Pairs, tail_finding
 from stopship.steps.tail_limit import tail_limit_finding
 
 ALL_WEIGHT = 0.5  # of a rule's error rate on `all`; the tested cohorts share the rest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What all rules are judged by."""
+
+    alpha: float = ALPHA  # that all stop-ship rules share at this look
+    level: float = LEVEL  # one-sided, of the bounds that a pass has to clear at this look
+    is_last: bool = True  # tails pass at the last look alone
+    estimand: Estimand = Estimand.TRAFFIC
+    excused: Mapping[str, frozenset[str]] = field(default_factory=dict)  # by rule: failed once of three
+
+
+ONE_SAMPLE = Terms()  # of traffic, looked at once
+
+
 @dataclass(frozen=True, slots=True)
 class _Tested:
     scope: Scope
     kept: Codes  # indices of the pairs with a value
-    numbers: Numbers
+    numbers: Numbers | SuiteNumbers
     weight: float  # of the scope within the rule
 
 
@@ -48,10 +65,14 @@ class Reference:
 
 
 def judge(
-    pairing: Pairing, rules: Sequence[Rule], *, alpha: float = ALPHA, references: Sequence[Reference] = ()
+    pairing: Pairing,
+    rules: Sequence[Rule],
+    terms: Terms = ONE_SAMPLE,
+    *,
+    references: Sequence[Reference] = (),
 ) -> tuple[Finding, ...]:
     """Every finding of every rule. No pairing may have faults."""
-    shares = rule_weights(rules, alpha=alpha)
+    shares = rule_weights(rules, alpha=terms.alpha)
     findings: list[Finding] = []
     for rule, share in zip(rules, shares, strict=True):
         group = f"{SELECTION}{rule.id}" if rule.where else ""
@@ -60,50 +81,60 @@ def judge(
         part = share / max(1, (rule.margin is not None) + (rule.limit is not None) + len(held_to) + is_held)
         if rule.margin is not None:
             own_pairs = chosen(pairing, group) if group else pairing
-            findings += [_expecting(rule, one) for one in _compare(own_pairs, rule, part, alpha)]
+            findings += [_expecting(rule, one) for one in _compare(own_pairs, rule, part, terms)]
         if rule.limit is not None:
             pairs = chosen(pairing, group) if group else pairing
             candidate = measure_candidate(
                 pairing.candidate, rule.scorer, rule.better, pairing=pairs, group=group
             )
             limited = replace(rule, severity=Severity.WARN) if rule.is_waived else rule
-            findings.append(_limited(limited, candidate, part, alpha))
+            findings.append(_limited(limited, candidate, part, terms))
         if is_held:
             own_pairs = chosen(pairing, group) if group else pairing
-            findings += _compare(own_pairs, _no_further(rule), part, alpha)
+            findings += _compare(own_pairs, _no_further(rule), part, terms)
         for reference, adapted in held_to:
-            findings += _against(reference, adapted, group, part, alpha)
+            findings += _against(reference, adapted, group, part, terms)
         if rule.must_pass is not None:
-            findings.append(must_pass_finding(rule, pairing.candidate, pairing.baseline))
+            spared = terms.excused.get(rule.id, frozenset())
+            findings.append(must_pass_finding(rule, pairing.candidate, pairing.baseline, excused=spared))
     return tuple(findings)
 
 
-def judge_alone(candidate: Arm, rules: Sequence[Rule], *, alpha: float = ALPHA) -> tuple[Finding, ...]:
+def judge_alone(candidate: Arm, rules: Sequence[Rule], terms: Terms = ONE_SAMPLE) -> tuple[Finding, ...]:
     """What can be said without a baseline: limits and `must_pass`, at the error rates they have with one."""
     findings = []
-    for rule, share in zip(rules, rule_weights(rules, alpha=alpha), strict=True):
+    for rule, share in zip(rules, rule_weights(rules, alpha=terms.alpha), strict=True):
         if rule.limit is not None:
             group = f"{SELECTION}{rule.id}" if rule.where else ""
             measured = measure_candidate(candidate, rule.scorer, rule.better, group=group)
             part = share / (2 if rule.margin is not None else 1)
-            findings.append(_limited(rule, measured, part, alpha))
+            findings.append(_limited(rule, measured, part, terms))
         if rule.must_pass is not None:
-            findings.append(must_pass_finding(rule, candidate, None))
+            spared = terms.excused.get(rule.id, frozenset())
+            findings.append(must_pass_finding(rule, candidate, None, excused=spared))
     return tuple(findings)
 
 
-def _limited(rule: Rule, measured: CandidateOnly, weight: float, alpha: float) -> Finding:
+def _limited(rule: Rule, measured: CandidateOnly, weight: float, terms: Terms) -> Finding:
     """The finding of a promise about a mean, a rate or a tail."""
-    judged = tail_limit_finding if rule.limit is not None and rule.limit.tail else limit_finding
-    return judged(rule, measured, weight=weight, alpha=alpha)
+    if rule.limit is not None and rule.limit.tail:
+        return _at_last(tail_limit_finding(rule, measured, weight=weight, alpha=terms.alpha), terms)
+    return limit_finding(rule, measured, weight=weight, alpha=terms.alpha, level=terms.level)
 
 
-def _against(reference: Reference, rule: Rule, group: str, weight: float, alpha: float) -> Iterator[Finding]:
+def _at_last(finding: Finding, terms: Terms) -> Finding:
+    """A tail passes at the last look alone: its bounds are made for one."""
+    if terms.is_last or finding.decision not in PROVEN:
+        return finding
+    return replace(finding, decision=Decision.INCONCLUSIVE, why="a tail is judged at the last look")
+
+
+def _against(reference: Reference, rule: Rule, group: str, weight: float, terms: Terms) -> Iterator[Finding]:
     """The rule's comparison with another run, named for what that run is."""
     pairing = chosen(reference.pairing, group) if group else reference.pairing
     if reference.kind == "anchor":
         pairing = replace(pairing, scopes=pairing.scopes[:1])
-    for one in _compare(pairing, rule, weight, alpha):
+    for one in _compare(pairing, rule, weight, terms):
         yield replace(one, kind=reference.kind)
 
 
@@ -140,7 +171,7 @@ def _is_tested(rule: Rule) -> bool:
     return rule.margin is not None or rule.limit is not None or rule.anchor_margin is not None
 
 
-def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[Finding]:
+def _compare(pairing: Pairing, rule: Rule, weight: float, terms: Terms) -> list[Finding]:
     measured = measure(pairing, rule.scorer, rule.better)
     if measured.fault or not measured.kept.any():
         why = measured.fault or _nothing(rule, measured)
@@ -148,7 +179,7 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[
     if why := _lost_too_much(pairing, rule, measured):
         return [_error(rule, measured, why)]
     if rule.margin is not None and rule.margin.tail is not None:
-        return [_tail(pairing, rule, measured, weight, alpha)]
+        return [_at_last(_tail(pairing, rule, measured, weight, terms.alpha), terms)]
     tested, untested = [], []
     gating = sum(1 for one in pairing.scopes if one.mode is not Mode.WATCH and one.name != "all")
     for scope in pairing.scopes:
@@ -157,7 +188,8 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[
             untested.append((scope, kept))
             continue
         share = 1.0 if not gating else ALL_WEIGHT if scope.name == "all" else (1 - ALL_WEIGHT) / gating
-        numbers = _numbers(pairing, rule, scope, kept, measured, alpha * weight * share)
+        adjusted = terms.alpha * weight * share
+        numbers = _numbers(pairing, rule, scope, kept, measured, adjusted, terms)
         if numbers is None and scope.name == "all":
             why = (
                 "the baseline's mean, cut at the 99th percentile, is not above zero: no percent of it exists"
@@ -169,7 +201,7 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, alpha: float) -> list[
         tested.append(_Tested(scope, kept, numbers, share))
     holm = weighted_holm([one.numbers.test.p for one in tested], [one.weight for one in tested])
     findings = {
-        one.scope.name: _finding(pairing, rule, measured, one, min(1.0, p / weight), weight, alpha)
+        one.scope.name: _finding(pairing, rule, measured, one, min(1.0, p / weight), weight, terms.alpha)
         for one, p in zip(tested, holm, strict=True)
     }
     for scope, kept in untested:
@@ -200,7 +232,7 @@ def _tail(pairing: Pairing, rule: Rule, measured: Measured, weight: float, alpha
         after=measured.after[kept],
         keys=keys,
         clusters=_clusters(pairing, kept),
-        seed=_seed(rule, pairing.scopes[0], keys),
+        seed=seed_of(rule, pairing.scopes[0], keys),
     )
     return replace(
         tail_finding(rule, pairs, weight=weight, alpha=alpha),
@@ -217,14 +249,24 @@ def _nothing(rule: Rule, measured: Measured) -> str:
 
 
 def _numbers(
-    pairing: Pairing, rule: Rule, scope: Scope, kept: Codes, measured: Measured, alpha: float
-) -> Numbers | None:
+    pairing: Pairing, rule: Rule, scope: Scope, kept: Codes, measured: Measured, alpha: float, terms: Terms
+) -> Numbers | SuiteNumbers | None:
     margin = margin_of(rule, scope)
     clusters = _clusters(pairing, kept)
-    seed = _seed(rule, scope, [pairing.keys[i] for i in kept])
+    seed = seed_of(rule, scope, [pairing.keys[i] for i in kept])
     before, after = measured.before[kept], measured.after[kept]
+    if terms.estimand is Estimand.SUITE:
+        return suite_numbers(
+            repeated(pairing, rule, measured, kept, seed=seed),
+            margin,
+            alpha=alpha,
+            largest_loss=_largest_loss(rule, before),
+            level=terms.level,
+        )
     if margin.relative:
-        return relative_numbers(before, after, clusters, rule.better, margin, alpha=alpha, seed=seed)
+        return relative_numbers(
+            before, after, clusters, rule.better, margin, alpha=alpha, seed=seed, level=terms.level
+        )
     sign = 1.0 if rule.better is Direction.HIGHER else -1.0
     sample = Sample(
         differences=sign * (after - before) / rule.scorer.scale.span,
@@ -232,9 +274,17 @@ def _numbers(
         clusters=clusters,
         seed=seed,
     )
-    worst = rule.scorer.scale.low if rule.better is Direction.HIGHER else rule.scorer.scale.high
-    largest_loss = float(np.mean(np.abs(before - worst))) / rule.scorer.scale.span
-    return absolute_numbers(sample, margin, largest_loss=largest_loss, alpha=alpha)
+    loss = _largest_loss(rule, before)
+    return absolute_numbers(sample, margin, largest_loss=loss, alpha=alpha, level=terms.level)
+
+
+def _largest_loss(rule: Rule, before: Floats) -> float:
+    """What the candidate could lose at most, as a share."""
+    scale = rule.scorer.scale
+    if not scale.is_bounded:
+        return float("inf") if rule.better is Direction.LOWER else 1.0
+    worst = scale.low if rule.better is Direction.HIGHER else scale.high
+    return float(np.mean(np.abs(before - worst))) / scale.span
 
 
 def margin_of(rule: Rule, scope: Scope) -> Margin:
@@ -251,7 +301,8 @@ def _clusters(pairing: Pairing, kept: Codes) -> Codes | None:
     return None if len(names) == len(codes) else codes.astype(np.int64)
 
 
-def _seed(rule: Rule, scope: Scope, keys: Sequence[str]) -> bytes:
+def seed_of(rule: Rule, scope: Scope, keys: Sequence[str]) -> bytes:
+    """What random signs and relabelings are drawn from: the cases' identity."""
     named = "\x00".join((rule.scorer.spec, scope.name, *keys))
     return sha256(named.encode("utf-8", "surrogatepass")).digest()
 

@@ -12,7 +12,7 @@ from stopship.model.rule import Mode, Rule
 from stopship.model.score import Kind
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.metric import CandidateOnly
-from stopship.steps.stats.bounds import LEVEL, Z, lower_bound
+from stopship.steps.stats.bounds import LEVEL, Z, lower_bound, normal_quantile
 from stopship.steps.stats.pvalues import MIN_CLUSTERS, Test
 from stopship.steps.stats.sample import Floats, Sample
 from stopship.steps.stats.tails import binomial_at_least, share_at_tail
@@ -20,7 +20,9 @@ from stopship.steps.stats.tails import binomial_at_least, share_at_tail
 _WINSOR = 0.99
 
 
-def limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, alpha: float) -> Finding:
+def limit_finding(
+    rule: Rule, measured: CandidateOnly, *, weight: float, alpha: float, level: float = LEVEL
+) -> Finding:
     """The finding of a rule's limit on all cases of the candidate.
 
     `delta`, `lower` and `upper` say how far the candidate is inside its limit, in the score's own unit:
@@ -51,9 +53,11 @@ def limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, alpha: 
     if measured.fault or sample is None:
         return common
     if rule.scorer.scale.kind is Kind.BINARY and measured.is_single and sample.clusters is None:
-        lower, upper, test, blind, bound = rate_bounds(measured.values, limit.value, at_most=limit.at_most)
+        lower, upper, test, blind, bound = rate_bounds(
+            measured.values, limit.value, at_most=limit.at_most, level=level
+        )
     else:
-        lower, upper, test, blind, bound = mean_bounds(sample)
+        lower, upper, test, blind, bound = mean_bounds(sample, level=level)
     estimate = float(np.mean(inside))
     p_adjusted = min(1.0, test.p / weight)
     decision = decide_limit(lower, estimate, test.p, p_adjusted, alpha=alpha, is_blind=blind)
@@ -99,29 +103,31 @@ def why_limit(decision: Decision, estimate: float) -> str:
     return "too few cases to prove that the limit is kept"
 
 
-def rate_bounds(values: Floats, allowed: float, *, at_most: bool) -> tuple[float, float, Test, bool, str]:
+def rate_bounds(
+    values: Floats, allowed: float, *, at_most: bool, level: float = LEVEL
+) -> tuple[float, float, Test, bool, str]:
     """Bounds of 'how far inside' for a rate, from Clopper & Pearson (1934)."""
     n = len(values)
     hits = int(np.count_nonzero(values > 0))
     misses = hits if at_most else n - hits  # what the limit forbids
     share = allowed if at_most else 1 - allowed  # of it that is allowed
-    highest = 1.0 if misses == n else share_at_tail(misses + 1, n, LEVEL)
-    lowest = 0.0 if misses == 0 else share_at_tail(misses, n, 1 - LEVEL)
+    highest = 1.0 if misses == n else share_at_tail(misses + 1, n, level)
+    lowest = 0.0 if misses == 0 else share_at_tail(misses, n, 1 - level)
     p = binomial_at_least(misses, n, share)
-    needed = ceil(log(1 - LEVEL) / log(1 - share)) if 0 < share < 1 else 1
+    needed = ceil(log(1 - level) / log(1 - share)) if 0 < share < 1 else 1
     return share - highest, share - lowest, Test(p, "binomial"), n < needed, "clopper-pearson"
 
 
-def mean_bounds(sample: Sample) -> tuple[float, float, Test, bool, str]:
+def mean_bounds(sample: Sample, *, level: float = LEVEL) -> tuple[float, float, Test, bool, str]:
     """The guarded bounds of 'how far inside'; with clusters, of a rate too."""
     mirrored = Sample(differences=-sample.differences, span=sample.span, clusters=sample.clusters)
-    bound = lower_bound(sample)
+    bound = lower_bound(sample, level=level)
     if sample.clusters is not None and sample.n_clusters < MIN_CLUSTERS:
         return min(bound.value, -sample.span), sample.span, Test(1.0, "too-few-clusters"), True, bound.binding
-    n = sample.n_effective
-    best = float(sample.differences.max()) - sample.span * Z * Z / (n + Z * Z)
+    n, z = sample.n_effective, Z if level == LEVEL else normal_quantile(level)
+    best = float(sample.differences.max()) - sample.span * z * z / (n + z * z)
     test = Test(_level_outside(mirrored), "guarded-bound")
-    return bound.value, -lower_bound(mirrored).value, test, best < 0, bound.binding
+    return bound.value, -lower_bound(mirrored, level=level).value, test, best < 0, bound.binding
 
 
 def _level_outside(mirrored: Sample) -> float:

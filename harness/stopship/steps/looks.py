@@ -27,7 +27,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
-    """Every look that a suite plans. All shares of alpha are at most 1 together, and so are those of 1 - level."""
+    """Every look that a suite plans. All shares of alpha together are at most 1."""
 
     rounds: tuple[Look, ...]
     discordant_share: float = 0.0

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stopship.model.score import Direction, Scorer
+from stopship.model.rule import Rule
+from stopship.model.score import Direction, Kind, Scorer
 from stopship.steps.pair import Pairing, clusters_of, some
-from stopship.steps.scored import FAILED, LOST, NO_ANSWER, RAISED, SCORED, UNSCORED, Arm
+from stopship.steps.scored import FAILED, LOST, NO_ANSWER, RAISED, SCORED, UNSCORED, Arm, Samples
+from stopship.steps.stats.repeated import RepeatedSample, Repeats
 from stopship.steps.stats.sample import Codes, Floats
 
 Flags = NDArray[np.bool_]
@@ -43,6 +45,7 @@ class Side:
     least: Floats
     most: Floats
     tally: Counts
+    values: Floats  # every score that exists, row after row: tally[SCORED] of each
     reasons: Sequence[str]
     fault: str
 
@@ -83,14 +86,34 @@ def side(arm: Arm, scorer: Scorer, rows: Codes) -> Side:
         states = np.frombuffer(bytes(column.states), dtype=np.uint8)[rows]
         sums = least = most = values
         tally = (states == np.arange(LOST + 1)[:, None]).astype(np.int64)
+        scores = values[states == SCORED]
     else:
         held = column.samples
+        scores = _picked(held, rows)
         sums, least, most = (
             np.frombuffer(one, dtype=np.float64)[rows] for one in (held.sums, held.least, held.most)
         )
         tally = np.array([np.array(one, dtype=np.int64)[rows] for one in held.tally])
     reasons = [column.reasons[row] for row in rows.tolist()]
-    return Side(sums=sums, least=least, most=most, tally=tally, reasons=reasons, fault=column.fault)
+    return Side(
+        sums=sums,
+        least=least,
+        most=most,
+        tally=tally,
+        values=scores,
+        reasons=reasons,
+        fault=column.fault,
+    )
+
+
+def _picked(held: Samples, rows: Codes) -> Floats:
+    """The scores of the chosen rows, row after row."""
+    counts = np.array(held.tally[SCORED], dtype=np.int64)
+    ends = np.cumsum(counts)
+    places = [np.arange(ends[row] - counts[row], ends[row]) for row in rows.tolist()]
+    chosen = np.concatenate(places) if places else np.zeros(0, dtype=np.int64)
+    picked: Floats = np.frombuffer(held.values, dtype=np.float64)[chosen]
+    return picked
 
 
 def worst_end(scorer: Scorer, better: Direction) -> float:
@@ -126,6 +149,37 @@ def measure(pairing: Pairing, scorer: Scorer, better: Direction) -> Measured:
         unreadable=old.unreadable | new.unreadable,
         fault=_metric_fault(pairing, scorer, old, new),
     )
+
+
+def repeated(pairing: Pairing, rule: Rule, measured: Measured, kept: Codes, *, seed: bytes) -> RepeatedSample:
+    """The single outputs of both arms in the kept pairs, oriented so that higher is better.
+
+    Failures stand at the worst end, as in `measure`; a silent output of the baseline is none.
+    """
+    scorer, sign = rule.scorer, 1.0 if rule.better is Direction.HIGHER else -1.0
+    worst = worst_end(scorer, rule.better)
+    is_bounded = scorer.scale.is_bounded
+    old = side(pairing.baseline, scorer, pairing.before[kept])
+    new = side(pairing.candidate, scorer, pairing.after[kept])
+    return RepeatedSample(
+        baseline=_single(old, sign, worst, (FAILED,) if is_bounded else ()),
+        candidate=_single(new, sign, worst, (FAILED, NO_ANSWER, RAISED) if is_bounded else ()),
+        span=scorer.scale.span if is_bounded else float(np.max(np.abs(measured.before[kept]))) or 1.0,
+        is_binary=scorer.scale.kind is Kind.BINARY,
+        seed=seed,
+    )
+
+
+def _single(found: Side, sign: float, worst: float, failing: Sequence[int]) -> Repeats:
+    scored = found.tally[SCORED]
+    failed = found.tally[list(failing)].sum(axis=0) if failing else np.zeros_like(scored)
+    counts = scored + failed
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    values = np.full(int(starts[-1]), worst)
+    first = np.concatenate([[0], np.cumsum(scored)])[:-1]
+    within = np.arange(len(found.values)) - np.repeat(first, scored)
+    values[np.repeat(starts[:-1], scored) + within] = found.values
+    return Repeats(values=sign * values, starts=starts.astype(np.int64))
 
 
 def _silent(one: Side) -> Flags:

@@ -18,15 +18,19 @@ from stopship.steps.scored import FAILED, LOST, NO_ANSWER, RAISED, SCORED, UNSCO
 EVERY = "every case passes"
 
 
-def must_pass_finding(rule: Rule, candidate: Arm, baseline: Arm | None) -> Finding:
+def must_pass_finding(
+    rule: Rule, candidate: Arm, baseline: Arm | None, *, excused: frozenset[str] = frozenset()
+) -> Finding:
     """The finding of a rule's `must_pass`; `baseline` tells whether anything improved, and what is waived.
 
+    `excused` cases failed only once of three outputs, which is no failure where two of three decide.
     Under a waiver the cases that fail in the accepted run may go on failing; no other case may.
     """
     rows = rows_of(candidate, _group(rule))
     found = side(candidate, rule.scorer, rows)
     keys = [candidate.keys[row] for row in rows.tolist()]
     failed = _short_of_best(rule, found) | found.has(FAILED, RAISED, NO_ANSWER)
+    failed &= np.array([key not in excused for key in keys], dtype=np.bool_)
     unknown = found.has(UNSCORED, LOST)
     if rule.is_waived and baseline is not None:
         failed &= ~_failed_before(rule, keys, baseline)

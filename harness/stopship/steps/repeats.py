@@ -97,6 +97,7 @@ def _add_merged_score(
     assert column.samples is not None  # noqa: S101  # made by `merged` alone
     states = Counter(one.states[row] for one, row in cells)
     values = [one.values[row] for one, row in cells if one.states[row] == SCORED]
+    column.samples.values.extend(sorted(values))
     column.samples.sums.append(fsum(values))
     column.samples.least.append(min(values, default=0.0))
     column.samples.most.append(max(values, default=0.0))

@@ -19,6 +19,7 @@ def _numbers() -> "array[float]":
 class Samples:
     """What the repeated outputs of each case scored; one entry a row."""
 
+    values: "array[float]" = field(default_factory=_numbers)  # every score that exists, row after row
     sums: "array[float]" = field(default_factory=_numbers)  # of the scores that exist
     least: "array[float]" = field(default_factory=_numbers)
     most: "array[float]" = field(default_factory=_numbers)

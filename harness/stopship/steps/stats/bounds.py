@@ -77,12 +77,13 @@ def upper_bound(sample: Moments) -> float:
     return 2 * sample.mean - _t_bound(sample, LEVEL)
 
 
-def smallest_n(margin: float) -> float:
+def smallest_n(margin: float, *, level: float = LEVEL) -> float:
     """The fewest independent cases at which an unchanged candidate can pass: ceil(z^2 (1 - m) / m).
 
     `margin` as a share of the span; infinite where the margin is 0 or less.
     """
-    return float("inf") if margin <= 0 else max(1.0, ceil(Z * Z * (1 - margin) / margin))
+    z = Z if level == LEVEL else normal_quantile(level)
+    return float("inf") if margin <= 0 else max(1.0, ceil(z * z * (1 - margin) / margin))
 
 
 def _t_bound(sample: Moments, level: float) -> float:
