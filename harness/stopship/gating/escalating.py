@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from stopship.errors import EvidenceError, StopshipError
-from stopship.gating.drawing import Arm, Drawer, joined
+from stopship.gating.drawing import Drawer, joined
 from stopship.gating.evidence import arm_of, arm_of_one
 from stopship.gating.gate import Asked, allows, gate
 from stopship.model.rule import IncidentClass, Rule

@@ -52,7 +52,7 @@ class About:
         ]
 
     def against_alpha(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-        """The findings with p-values that can be held against the whole alpha, whatever this look may spend."""
+        """The findings with p-values to be held against the whole alpha, whatever this look may spend."""
         share = self.alpha_share
         return tuple(
             one if one.p_adjusted is None else replace(one, p_adjusted=min(1.0, one.p_adjusted / share))
