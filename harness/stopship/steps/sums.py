@@ -208,7 +208,6 @@ def metric_sums(
     differences /= scale.span
     if valid is not None:
         differences[~valid] = 0.0
-        olds = np.where(valid, olds, 0.0)
     is_binary = scale.kind is Kind.BINARY
     kind = np.sign(differences).astype(np.int64)
     kind += _SAME

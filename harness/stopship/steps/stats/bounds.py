@@ -138,7 +138,8 @@ def _stands_out_nowhere(sample: Moments, width: float) -> bool:
     largest_loss = float((gains - sums).max())
     highest = float((gains - sizes * sample.mean).max())
     reach = highest - shared + largest_loss * squared_sizes / (2 * n * n)
-    return reach + 1e-9 * (abs(highest) + abs(shared) + largest_loss) < norm / width * (1 - 1e-9)
+    slack = 1e-9 * (abs(highest) + abs(shared) + largest_loss)
+    return (reach + slack) * width < norm * (1 - 1e-9)
 
 
 def _agresti_min(sample: Moments, z: float) -> float:
