@@ -154,13 +154,13 @@ def test_a_budget_that_no_case_exceeds_does_not_deafen_the_test() -> None:
     )
 
 
-@given(SEEDS, SHARES)
-@settings(max_examples=20, deadline=None)
-def test_cases_counted_twice_as_one_cluster_prove_less_than_as_cases_of_their_own(
-    seed: int, share: float
-) -> None:
-    before, after = (np.repeat(one, 2) for one in latencies(seed, 300, noise=0.05))
-    clustered = quantile_lower(before, after, share, RELATIVE, np.repeat(np.arange(300), 2))
-    alone = quantile_lower(before, after, share, RELATIVE, None)
-    assert alone is not None
-    assert clustered is None or clustered <= alone + 0.005
+def test_cases_counted_twice_as_one_cluster_prove_less_than_as_cases_of_their_own() -> None:
+    found = []
+    for seed in range(40):
+        before, after = (np.repeat(one, 2) for one in latencies(seed, 300, noise=0.05))
+        clustered = quantile_lower(before, after, 0.9, RELATIVE, np.repeat(np.arange(300), 2))
+        alone = quantile_lower(before, after, 0.9, RELATIVE, None)
+        assert clustered is not None
+        assert alone is not None
+        found.append(clustered - alone)
+    assert np.mean(found) < -0.01  # formulas differ, so that one pair of bounds may lie the other way round
