@@ -3,8 +3,11 @@
 Decides what a replay must hold and what may be served from an earlier one. Never judges an output.
 """
 
+import os
 import platform
+import shlex
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +30,7 @@ from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
 from stopship.store import tables
 from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
+from stopship.store.locks import Patience, Say
 from stopship.store.runs import read_run, seal_run
 from stopship.store.shown import quoted, shown
 
@@ -91,6 +95,30 @@ class Replay:
     @property
     def journal_folder(self) -> Path:
         return self.place.folder / "work" / self.identity[:16]
+
+    def journal(self, say: Say) -> Journal:
+        """What is filed of this plan while it is answered. `say` is told what is waited for."""
+        return Journal(self.journal_folder, self.identity, remedy=self.remedy, say=say)
+
+    @property
+    def remedy(self) -> str:
+        """What a person types to clear damaged working state away."""
+        head, suite, stack = self.head, self.opened.suite, self.answering
+        own_draws = self.target is None or head.deterministic or head.epoch == self.current_epoch
+        is_plain = not head.selection and head.repeats == suite.replay.repeats and not stack.replaced
+        if not own_draws or not is_plain:
+            return f"delete {shown(self.journal_folder)} and run again; its outputs are drawn anew"
+        is_other = os.path.realpath(stack.path) != os.path.realpath(suite.folder / suite.stack)
+        given = ["--stack", os.path.relpath(stack.path)] if is_other else []
+        blind = ["--allow-blind"] if self.opened.outlook.blind else []
+        words = ["stopship", "replay", os.path.relpath(suite.folder), *given, *blind, "--fresh"]
+        return f"start over: {shown(shlex.join(words))}"
+
+    @property
+    def current_epoch(self) -> int:
+        """The epoch in which candidates are drawn now."""
+        assert self.target is not None  # noqa: S101  # the caller looked
+        return _draws(self.opened, self.place, self.answering, self.target).epoch
 
     @property
     def served_path(self) -> Path:
@@ -222,6 +250,12 @@ def planned(
     return made
 
 
+def say(line: str) -> None:
+    """Tell the person at the terminal."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr, flush=True)
+
+
 def replay(
     plan: Replay,
     *,
@@ -229,10 +263,13 @@ def replay(
     fresh: bool = False,
     tell: Told | None = None,
     provenance: dict[str, Json] | None = None,
+    say: Say = say,
 ) -> Replayed:
     """Answer what is planned, and seal it. An unfinished replay of the same plan must be resumed or dropped.
 
-    Raises UsageError where one is left over, EvidenceError for damaged working state; `fresh` clears it away.
+    Where another process replays the plan already, this one waits, says so, and is served or goes on from
+    what is filed. Raises UsageError where a replay is left over that nobody is at work on, EvidenceError for
+    damaged working state; `fresh` clears both away.
     """
     if not fresh and (served := plan.served()) is not None:
         return replace(served, ignored=plan.ignored)
@@ -242,28 +279,58 @@ def replay(
             plan.forget()
         return plan.sealed(recorded, provenance or {})
     plan.place.made()
-    with Journal(plan.journal_folder, plan.identity) as journal:
+    with plan.journal(say) as journal:
         if fresh:
             plan.forget()
             journal.drop()
+        elif (served := plan.served()) is not None:  # by the one that was waited for
+            journal.finish()
+            return served
         done = {(one.key, one.sample): one for one in journal.outcomes()}
-        if done and not resume:
+        if done and not resume and not journal.is_shared:
             raise UsageError(
                 f"a replay of this plan was broken off with {len(done)} of {plan.total} outputs",
                 where=shown(plan.journal_folder),
                 do="go on with --resume, or start over with --fresh",
             )
         done = {**plan.drawn, **done}
-        with plan.engine() as engine:
-            for outcome in engine.outcomes(plan.jobs(frozenset(done))):
-                journal.add(outcome)
-                done[outcome.key, outcome.sample] = outcome
-                if tell is not None:
-                    tell(len(done), plan.total)
+        for outcome in _answers(plan, journal, frozenset(done), say):
+            done[outcome.key, outcome.sample] = outcome
+            if tell is not None:
+                tell(len(done), plan.total)
         sealed = plan.sealed(list(done.values()), provenance or {})
-        journal.drop()
-        shutil.rmtree(plan.journal_folder, ignore_errors=True)  # empty but for its lock, which is held
+        journal.finish()
     return sealed
+
+
+def _answers(plan: Replay, journal: Journal, done: frozenset[tuple[str, int]], say: Say) -> Iterator[Outcome]:
+    """What is not done yet: asked for, or filed meanwhile by a session that is at work on it, too."""
+    left: Iterable[Job] = plan.jobs(done)
+    patience = Patience(f"waiting for a session that asks for outputs, too, in {shown(journal.folder)}", say)
+    with plan.engine() as engine:
+        while True:
+            elsewhere: list[Job] = []
+            for outcome in engine.outcomes(_claimed(journal, left, elsewhere)):
+                yield journal.add(outcome)
+            left = []
+            for job in elsewhere:
+                found = journal.find(job.key, job.sample)
+                if found is None:
+                    left.append(job)
+                else:
+                    yield found
+            if not left:
+                return
+            patience.pause()  # with nothing claimed: whoever is waited for waits for nothing of this replay
+
+
+def _claimed(journal: Journal, jobs: Iterable[Job], elsewhere: list[Job]) -> Iterator[Job]:
+    """The jobs that nobody else is at work on; the others are noted."""
+    for job in jobs:
+        if journal.claim(job.key, job.sample):
+            yield job
+        else:
+            elsewhere.append(job)
 
 
 def _settings(opened: OpenSuite, target: PythonTarget | None) -> list[Json]:
