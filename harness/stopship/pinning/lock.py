@@ -11,10 +11,10 @@ from stopship.errors import EvidenceError, UsageError
 from stopship.model.change import Drift, PinChange
 from stopship.model.stack import Kind, Stack
 from stopship.pinning.gather import Gathering, declared_store, own_files
-from stopship.pinning.stacks import OpenStack, kept_in, opened_stack
+from stopship.pinning.stacks import OpenStack, kept_in, opened_stack, texts_at
 from stopship.steps.pindiff import compare, file_changes
 from stopship.store.atomic import write_atomically
-from stopship.store.contents import Contents
+from stopship.store.contents import Contents, Texts
 from stopship.store.lockfile import lock_path, read_lock, rendered
 from stopship.store.shown import shown
 from stopship.store.stackfile import StackFile, read_stack_file, together
@@ -29,13 +29,16 @@ class Locked:
     changes: tuple[PinChange, ...]  # since the earlier lock; all new where there was none
     earlier: str  # "", or why the earlier lock could not be read
     is_first: bool
-    store: Path
+    store: str  # where its texts are kept, without credentials
 
 
-def lock_stack(path: Path, store: Path | None = None) -> Locked:
-    """Keep the texts of a stack and write its lock, the lock last; a lock that would not change stays."""
+def lock_stack(path: Path, store: Path | str | None = None) -> Locked:
+    """Keep the texts of a stack and write its lock, the lock last; a lock that would not change stays.
+
+    `store`: a folder, or the text of a folder or URL; else the one that the stack file names.
+    """
     file = read_stack_file(path)
-    contents = Contents(store or declared_store(file))
+    contents = texts_at(store, path) if store else Contents(declared_store(file))
     opened = opened_stack(file, contents.keep)
     _refuse_pinned_store(opened, file, contents)
     for pin in opened.stack.pins:
@@ -59,7 +62,7 @@ def lock_stack(path: Path, store: Path | None = None) -> Locked:
         changes=changes,
         earlier=why,
         is_first=is_first,
-        store=contents.folder,
+        store=contents.name,
     )
 
 
@@ -92,8 +95,10 @@ def verify_stack(path: Path) -> tuple[Stack, tuple[Drift, ...]]:
     return locked, tuple(drifts)
 
 
-def _refuse_pinned_store(opened: OpenStack, file: StackFile, contents: Contents) -> None:
+def _refuse_pinned_store(opened: OpenStack, file: StackFile, contents: Texts) -> None:
     """A store inside a pinned folder changes the pin with every lock, unless the stack file names it."""
+    if not isinstance(contents, Contents):
+        return
     blobs = os.path.realpath(contents.folder)
     if blobs in own_files(file):
         return

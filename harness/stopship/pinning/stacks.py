@@ -13,8 +13,9 @@ from stopship.model.change import PinChange
 from stopship.model.stack import KEEPS, Kind, Pin, PinnedFile, Stack, stack_of, value_of
 from stopship.pinning.gather import Gathering, declared_store
 from stopship.steps.pindiff import Read, compare
-from stopship.store.contents import Contents
+from stopship.store.contents import Contents, Texts
 from stopship.store.lockfile import read_lock, stack_name
+from stopship.store.remote import open_store
 from stopship.store.shown import shown
 from stopship.store.stackfile import StackFile, read_stack_file, together
 from stopship.store.trees import Keep, read_file
@@ -94,19 +95,19 @@ def open_stack(path: Path) -> OpenStack:
     return opened_stack(read_stack_file(path), None)
 
 
-def diff_stacks(old: Path, new: Path, store: Path | None = None) -> tuple[PinChange, ...]:
+def diff_stacks(old: Path, new: Path, store: Path | str | None = None) -> tuple[PinChange, ...]:
     """Every axis of two stack files or locks."""
     (first, read_first), (second, read_second) = load_stack(old, store), load_stack(new, store)
     return compare(first, second, read_first, read_second)
 
 
-def load_stack(path: Path, store: Path | None = None) -> tuple[Stack, Read]:
+def load_stack(path: Path, store: Path | str | None = None) -> tuple[Stack, Read]:
     """The stack of a stack file or a lock, and how its contents are read."""
     name = stack_name(path)
     if name == path.name:
         opened = open_stack(path)
         return opened.stack, opened.read
-    return read_lock(path), kept_in(Contents(store or store_beside(path.with_name(name))))
+    return read_lock(path), kept_in(texts_at(store, path.with_name(name)))
 
 
 def opened_stack(file: StackFile, keep: Keep | None) -> OpenStack:
@@ -119,6 +120,13 @@ def opened_stack(file: StackFile, keep: Keep | None) -> OpenStack:
     )
 
 
+def texts_at(store: Path | str | None, stack_file: Path) -> Texts:
+    """The texts in a store, a folder or a URL; where none is named, in the one of the stack file."""
+    if isinstance(store, str):
+        return open_store(store, Path()).texts()
+    return Contents(store or store_beside(stack_file))
+
+
 def store_beside(stack_file: Path) -> Path:
     """The store that a stack file names; its folder where the file is gone or cannot be read."""
     with suppress(UsageError):
@@ -126,7 +134,7 @@ def store_beside(stack_file: Path) -> Path:
     return stack_file.parent
 
 
-def kept_in(contents: Contents) -> Read:
+def kept_in(contents: Texts) -> Read:
     def read(pin: Pin, file: PinnedFile | None) -> bytes | None:
         if file is None:
             wanted = pin.content if pin.kind is Kind.VALUE else ""
