@@ -17,18 +17,19 @@ from stopship.gating.engine import Engine, Job
 from stopship.gating.opened import OpenSuite
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
+from stopship.gating.targeting import target_of
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Case, Json
 from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import OUTPUTS, RECORDED
-from stopship.parts.targets.python import PythonTarget, load_target
+from stopship.parts.targets.python import PythonTarget
 from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
 from stopship.store import tables
 from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
 from stopship.store.runs import read_run, seal_run
-from stopship.store.shown import quoted, shown
+from stopship.store.shown import shown
 
 Told = Callable[[int, int], None]
 """Called with (outcomes so far, outcomes in all)."""
@@ -202,7 +203,7 @@ def planned(
     said = [f"pins replaced by hand: {', '.join(answering.replaced)}"] if answering.replaced else []
     if plan.target == RECORDED and (repeats or 1) > 1:
         raise UsageError("a recorded output is one draw, however often it is read", do="leave --repeat out")
-    target = None if plan.target == RECORDED else _python(opened, answering)
+    target = None if plan.target == RECORDED else target_of(opened, answering)
     head = RunHead(
         suite=opened.suite.name,
         target=plan.target,
@@ -302,20 +303,6 @@ def _approved_epochs(place: Workplace, stack_id: str) -> list[int]:
     pointer = place.pointer()
     approved = {one.run for one in (pointer.baseline, pointer.anchor) if one and one.stack == stack_id}
     return [place.kept(one).head.epoch for one in sorted(approved)]
-
-
-def _python(opened: OpenSuite, answering: Answering) -> PythonTarget:
-    """The target, once it is known that its code is a pin: else a change of it would go unseen."""
-    file, _, function = opened.suite.replay.target.rpartition(":")
-    target = load_target(opened.folder / file, function, shown(opened.suite.path))
-    pinned = {one.digest for pin in answering.stack.stack.pins for one in pin.files}
-    if target.digest not in pinned:
-        raise EvidenceError(
-            f"no pin of the stack holds the target {quoted(file)}: a change of it would go unseen",
-            where=shown(answering.path),
-            do='write [code] with paths = ["…"] that names it or its folder, and lock the stack',
-        )
-    return target
 
 
 def _recorded(opened: OpenSuite, answering: Answering, keys: tuple[str, ...]) -> RecordedOutputs:

@@ -3,6 +3,7 @@
 Decides where contents are read. Never hands out bytes that are not the pinned ones.
 """
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from stopship.store.lockfile import read_lock, stack_name
 from stopship.store.remote import open_store
 from stopship.store.shown import shown
 from stopship.store.stackfile import StackFile, read_stack_file, together
+from stopship.store.stackwords import label
 from stopship.store.trees import Keep, read_file
 
 
@@ -32,6 +34,7 @@ class OpenStack:
     _places: dict[str, dict[str, Path]]  # axis -> name in the pin -> where it lies
     _roots: dict[str, tuple[Path, ...]]  # axis -> what the stack file names
     _values: dict[str, bytes]  # axis -> canonical JSON
+    _file: StackFile  # as it was read, or with pins replaced by hand
 
     @property
     def stack_id(self) -> str:
@@ -70,6 +73,22 @@ class OpenStack:
         if axis not in self._values:
             raise UsageError(f"the axis {axis!r} has no value", do="write value = … in its table")
         return value_of(self._values[axis])
+
+    def place(self, axis: str, name: str) -> Path | None:
+        """Where the file lies that the pin of an axis calls so; None where it has none."""
+        return self._places.get(axis, {}).get(name)
+
+    def held(self) -> dict[str, tuple[Pin, PinnedFile]]:
+        """Every pinned file by its real path."""
+        return {
+            os.path.realpath(self._places[pin.axis][one.path]): (pin, one)
+            for pin in self.stack.pins
+            for one in pin.files
+        }
+
+    def declared(self, axis: str) -> tuple[str, ...]:
+        """The paths that the stack file names for an axis, as they are written there."""
+        return next((one.paths for one in self._file.axes if one.name == axis), ())
 
     def read(self, pin: Pin, file: PinnedFile | None) -> bytes | None:
         """The bytes of a text file of a pin, or of its value; None for what is not text."""
@@ -116,8 +135,28 @@ def opened_stack(file: StackFile, keep: Keep | None) -> OpenStack:
     if faults := [*file.faults, *gathered.faults.values()]:
         raise together(file.path, faults)
     return OpenStack(
-        stack=stack_of(gathered.pins), _places=gathered.places, _roots=gathered.roots, _values=gathered.values
+        stack=stack_of(gathered.pins),
+        _places=gathered.places,
+        _roots=gathered.roots,
+        _values=gathered.values,
+        _file=file,
     )
+
+
+def names_in(file: StackFile, path: Path) -> list[tuple[str, str]]:
+    """What the pins of a stack file call a file, whether it is there or not: axis and name in the pin."""
+    found = []
+    real = os.path.realpath(path)
+    for axis in file.axes:
+        for declared in axis.paths if axis.key in ("file", "path", "paths") else ():
+            root = os.path.realpath(file.folder / declared)
+            name = label(declared)
+            if real == root:
+                found.append((axis.name, name))
+            elif Path(real).is_relative_to(root):
+                inside = Path(real).relative_to(root).as_posix()
+                found.append((axis.name, inside if axis.key == "path" or not name else f"{name}/{inside}"))
+    return found
 
 
 def texts_at(store: Path | str | None, stack_file: Path) -> Texts:
