@@ -17,7 +17,7 @@ from stopship.gating.engine import Engine, Job
 from stopship.gating.opened import OpenSuite
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
-from stopship.gating.targeting import target_of
+from stopship.gating.targeting import check_code, target_of
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Case, Json
@@ -134,7 +134,12 @@ class Replay:
         )
 
     def sealed(self, outcomes: Iterable[Outcome], provenance: dict[str, Json]) -> Replayed:
-        """The sealed run of these outcomes, remembered for the next time."""
+        """The sealed run of these outcomes, remembered for the next time.
+
+        Raises EvidenceError where the target ran code that no pin holds.
+        """
+        if self.target is not None:
+            check_code(self.target, self.answering)
         self.place.made()
         rows = {key: self.opened.cases[key] for key in self.head.planned}
         said = {"stopship": __version__, "python": platform.python_version(), **provenance}

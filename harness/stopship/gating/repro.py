@@ -14,6 +14,7 @@ from stopship.gating.opened import OpenSuite
 from stopship.gating.replay import planned
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering, answering, answering_as
+from stopship.gating.targeting import check_code
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Json
@@ -120,6 +121,8 @@ def _asked(opened: OpenSuite, place: Workplace, key: str, name: str, stack: Answ
         return Side(name=name, stack=plan.head.stack, outcomes=recorded, is_recorded=True)
     with plan.engine() as engine:
         outcomes = tuple(sorted(engine.outcomes(plan.jobs()), key=lambda one: one.sample))
+    assert plan.target is not None  # noqa: S101  # nothing is recorded
+    check_code(plan.target, stack)
     return Side(name=name, stack=plan.head.stack, outcomes=outcomes, is_recorded=False)
 
 

@@ -3,12 +3,14 @@
 Decides whose code answers: every stack with its own. Never lets code answer that no pin holds.
 """
 
+import os
 from pathlib import Path
 
 from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.opened import OpenSuite
 from stopship.gating.stacking import Answering
 from stopship.model.stack import PinnedFile
+from stopship.parts.neighbours import code_of
 from stopship.parts.targets.python import PythonTarget, load_target
 from stopship.pinning.stacks import OpenStack, names_in
 from stopship.store.shown import quoted, shown
@@ -36,7 +38,41 @@ def target_of(opened: OpenSuite, answering: Answering) -> PythonTarget:
         raise EvidenceError(
             "has changed since this process executed it", where=shown(found[0]), do="run again"
         )
+    check_code(target, answering)
     return target
+
+
+def check_code(target: PythonTarget, answering: Answering) -> None:
+    """Raise EvidenceError where the target has executed a file beside it that the stack does not pin.
+
+    Imports may come as late as the last case: it is asked again before anything is sealed.
+    """
+    held = answering.stack.held()
+    for ran in code_of(target.path.resolve()):
+        if (found := held.get(str(ran.file))) is None:
+            by = f" (imported by {_told(ran.importer, answering)})" if ran.importer else ""
+            raise EvidenceError(
+                f"no pin of the stack holds {_told(ran.file, answering)}, which the target runs{by}: "
+                "a change of it would go unseen",
+                where=shown(answering.path),
+                do=f"write {_line(target, answering, ran.file)}, and lock the stack",
+            )
+        if found[1].digest != ran.sha256:
+            what = "has changed since this process executed it"
+            raise EvidenceError(what, where=shown(ran.file), do="run again")
+
+
+def _line(target: PythonTarget, answering: Answering, file: Path) -> str:
+    """What to write in the stack file so that it pins this file too."""
+    pin, _ = answering.stack.held()[str(target.path.resolve())]
+    listed = [*answering.stack.declared(pin.axis), _told(file, answering)]
+    paths = ", ".join(f'"{shown(one)}"' for one in listed)
+    return f"[{shown(pin.axis)}] paths = [{paths}]"
+
+
+def _told(file: Path, answering: Answering) -> str:
+    """A file as the stack file would name it."""
+    return os.path.relpath(file, os.path.realpath(answering.path.parent)).replace(os.sep, "/")
 
 
 def _place(opened: OpenSuite, stack: OpenStack, own: Path) -> tuple[Path, PinnedFile] | None:
