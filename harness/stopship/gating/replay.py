@@ -17,6 +17,7 @@ from stopship.gating.engine import Engine, Job
 from stopship.gating.opened import OpenSuite
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
+from stopship.gating.stillness import begin, check_still, end
 from stopship.gating.targeting import check_code, target_of
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
@@ -125,9 +126,14 @@ class Replay:
                 if (key, sample) not in done:
                     yield self.job(key, sample)
 
-    def engine(self) -> Engine:
-        """What asks the target. Only where nothing is recorded."""
+    def engine(self, *, is_filed: bool = True) -> Engine:
+        """What asks the target. Only where nothing is recorded. `is_filed`: its outputs go into journals.
+
+        Raises EvidenceError where outputs are filed already and the stack was touched since.
+        """
         assert self.target is not None  # noqa: S101  # the caller looked at `recorded` first
+        if is_filed:
+            begin(self.answering, self.journal_folder)
         plan = self.opened.suite.replay
         return Engine(
             self.target, self.answering.stack, concurrency=plan.concurrency, timeout_s=plan.timeout_s
@@ -136,14 +142,17 @@ class Replay:
     def sealed(self, outcomes: Iterable[Outcome], provenance: dict[str, Json]) -> Replayed:
         """The sealed run of these outcomes, remembered for the next time.
 
-        Raises EvidenceError where the target ran code that no pin holds.
+        Raises EvidenceError where the target ran code that no pin holds, and where the stack was touched
+        since it was opened: then the journals of this plan are dropped.
         """
         if self.target is not None:
             check_code(self.target, self.answering)
+        check_still(self.answering, self.journal_folder)
         self.place.made()
         rows = {key: self.opened.cases[key] for key in self.head.planned}
         said = {"stopship": __version__, "python": platform.python_version(), **provenance}
         run = seal_run(self.place.runs, self.head, rows, outcomes, provenance=said)
+        end(self.journal_folder)
         self.served_path.parent.mkdir(exist_ok=True)
         write_atomically(self.served_path, run.id.encode("ascii"))
         if self.target is not None and not self.head.deterministic:

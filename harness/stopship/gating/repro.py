@@ -14,6 +14,7 @@ from stopship.gating.opened import OpenSuite
 from stopship.gating.replay import planned
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering, answering, answering_as
+from stopship.gating.stillness import check_still
 from stopship.gating.targeting import check_code
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
@@ -119,10 +120,11 @@ def _asked(opened: OpenSuite, place: Workplace, key: str, name: str, stack: Answ
     plan = planned(opened, place, stack, selection=Selection(keys=(key,)), repeats=repeats)
     if (recorded := plan.recorded) is not None:
         return Side(name=name, stack=plan.head.stack, outcomes=recorded, is_recorded=True)
-    with plan.engine() as engine:
+    with plan.engine(is_filed=False) as engine:
         outcomes = tuple(sorted(engine.outcomes(plan.jobs()), key=lambda one: one.sample))
     assert plan.target is not None  # noqa: S101  # nothing is recorded
     check_code(plan.target, stack)
+    check_still(stack)
     return Side(name=name, stack=plan.head.stack, outcomes=outcomes, is_recorded=False)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.change import Drift, PinChange
 from stopship.model.stack import Kind, Stack
-from stopship.pinning.gather import Gathering, declared_store, own_files
-from stopship.pinning.stacks import OpenStack, kept_in, opened_stack, texts_at
-from stopship.steps.pindiff import compare, file_changes
+from stopship.pinning.gather import declared_store, own_files
+from stopship.pinning.stacks import OpenStack, drifts_of, kept_in, opened_stack, texts_at
+from stopship.steps.pindiff import compare
 from stopship.store.atomic import write_atomically
 from stopship.store.contents import Contents, Texts
 from stopship.store.lockfile import lock_path, read_lock, rendered
@@ -79,20 +79,7 @@ def verify_stack(path: Path) -> tuple[Stack, tuple[Drift, ...]]:
         do = f"lock it: stopship pins lock {shown(path)}"
         raise EvidenceError("the stack is not locked: there is no such file", where=shown(lock), do=do)
     locked = read_lock(lock)
-    gathered = Gathering(file, None)
-    gathered.run()
-    now = {one.axis: one for one in gathered.pins}
-    where = {one.name: one.where for one in file.axes}
-    drifts = []
-    for axis in sorted({one.axis for one in locked.pins} | set(where)):
-        old, new = locked.get(axis), now.get(axis)
-        fault = gathered.faults.get(axis)
-        if fault is None and old is not None and new is not None and old.digest == new.digest:
-            continue
-        files = tuple(file_changes(old, new)) if old is not None and new is not None else ()
-        place = where.get(axis, shown(path))
-        drifts.append(Drift(axis=axis, where=place, old=old, new=new, files=files, fault=fault))
-    return locked, tuple(drifts)
+    return locked, drifts_of(locked, file)
 
 
 def _refuse_pinned_store(opened: OpenStack, file: StackFile, contents: Texts) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.case import Json
-from stopship.model.change import PinChange
+from stopship.model.change import Drift, PinChange
 from stopship.model.stack import KEEPS, Kind, Pin, PinnedFile, Stack, stack_of, value_of
-from stopship.pinning.gather import Gathering, declared_store
-from stopship.steps.pindiff import Read, compare
+from stopship.pinning.gather import Gathering, Stamps, declared_store
+from stopship.steps.pindiff import Read, compare, file_changes
 from stopship.store.contents import Contents, Texts
 from stopship.store.lockfile import read_lock, stack_name
 from stopship.store.remote import open_store
@@ -35,6 +35,7 @@ class OpenStack:
     _roots: dict[str, tuple[Path, ...]]  # axis -> what the stack file names
     _values: dict[str, bytes]  # axis -> canonical JSON
     _file: StackFile  # as it was read, or with pins replaced by hand
+    stamps: Stamps  # of all files, taken before they were read
 
     @property
     def stack_id(self) -> str:
@@ -90,6 +91,13 @@ class OpenStack:
         """The paths that the stack file names for an axis, as they are written there."""
         return next((one.paths for one in self._file.axes if one.name == axis), ())
 
+    def again(self) -> tuple[tuple[Drift, ...], Stamps]:
+        """What is not as it was when the stack was opened, everything digested and observed anew; and today's
+        stamps."""
+        gathered = Gathering(self._file, None)
+        gathered.run()
+        return _drifts(self.stack, self._file, gathered), gathered.stamps
+
     def read(self, pin: Pin, file: PinnedFile | None) -> bytes | None:
         """The bytes of a text file of a pin, or of its value; None for what is not text."""
         if file is None:
@@ -140,7 +148,30 @@ def opened_stack(file: StackFile, keep: Keep | None) -> OpenStack:
         _roots=gathered.roots,
         _values=gathered.values,
         _file=file,
+        stamps=gathered.stamps,
     )
+
+
+def drifts_of(locked: Stack, file: StackFile) -> tuple[Drift, ...]:
+    """Every pin of a stack that is something else now, digested anew from what the stack file names."""
+    gathered = Gathering(file, None)
+    gathered.run()
+    return _drifts(locked, file, gathered)
+
+
+def _drifts(locked: Stack, file: StackFile, gathered: Gathering) -> tuple[Drift, ...]:
+    now = {one.axis: one for one in gathered.pins}
+    where = {one.name: one.where for one in file.axes}
+    drifts = []
+    for axis in sorted({one.axis for one in locked.pins} | set(where)):
+        old, new = locked.get(axis), now.get(axis)
+        fault = gathered.faults.get(axis)
+        if fault is None and old is not None and new is not None and old.digest == new.digest:
+            continue
+        files = tuple(file_changes(old, new)) if old is not None and new is not None else ()
+        place = where.get(axis, shown(file.path))
+        drifts.append(Drift(axis=axis, where=place, old=old, new=new, files=files, fault=fault))
+    return tuple(drifts)
 
 
 def names_in(file: StackFile, path: Path) -> list[tuple[str, str]]:
