@@ -62,9 +62,12 @@ def test_a_run_whose_stack_is_gone_speaks_for_itself(tmp_path: Path) -> None:
     bad = made.stack("bad", wrong=["c30"])
     run = made.replay("bad")
     made.stack("bad", wrong=["c31"])
+    (kept,) = (made.folder / "pins").rglob(run.head.stack.pin("prompt").content)
+    kept.unlink()
     assert bad.exists()
     found = of(made, "baseline", run.short, times=3)
     assert found.bad.is_recorded
+    assert "the text of 'bad.json', digest " in found.bad.why
     assert (tally(found).bad, tally(found).bad_tries, tally(found).good_tries) == (1, 1, 3)
 
 
@@ -105,6 +108,7 @@ def test_an_unknown_case_or_run_is_a_usage_error(tmp_path: Path) -> None:
     part = made.shard(1, 60)
     absent = next(one for one in made.open().cases if one not in part.head.planned)
     made.stack("stack", wrong=["c59"])
+    shutil.rmtree(made.folder / "pins")
     with pytest.raises(UsageError, match="has no case"):
         of(made, "baseline", part.id, key=absent)
 
