@@ -381,6 +381,22 @@ def test_texts_go_through_a_url_and_come_back_from_it(
     assert Path("s/stack.lock.json").read_text(encoding="utf-8") == kept
 
 
+def test_a_diff_names_each_side_s_own_file(stopship: Command) -> None:
+    """A version that is another file beside the old one: v1.md -> v2.md."""
+    for name, text in (("v1", "Answer.\n"), ("v2", "Answer!\n")):
+        stack = f'[prompt]\nversion = "{name}"\nfile = "prompts/{name}.md"\n'
+        write_files(Path(), {f"{name}.toml": stack, f"prompts/{name}.md": text})
+    assert stopship("pins", "diff", "v1.toml", "v2.toml", "--lines") == 0
+    assert stopship.out == (
+        "prompt v1 -> v2 (2 lines: +1 -1)\n"
+        "--- prompt/prompts/v1.md\n"
+        "+++ prompt/prompts/v2.md\n"
+        "@@ -1 +1 @@\n"
+        "-Answer.\n"
+        "+Answer!\n"
+    )
+
+
 def test_a_lock_is_not_written_where_the_url_keeps_nothing(stopship: Command) -> None:
     make_stack(Path())
     assert stopship("pins", "lock", "stack.toml", "--store", "nowhere://user:secret@bucket/x") == 22

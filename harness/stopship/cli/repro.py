@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stopship.cli.pins import text_diff
 from stopship.cli.suites import desk_with, suite_option
 from stopship.store.shown import quoted
 
@@ -36,7 +37,7 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
     from stopship.gating.repro import repro as reproduced
     from stopship.model.suite import RECORDED
     from stopship.report.neutral import plain
-    from stopship.report.pins import change_lines, diff_lines
+    from stopship.report.pins import change_lines
     from stopship.report.runs import ShownSide, ShownTally, parting_lines, repro_lines
 
     def holds(place: "Workplace") -> bool:
@@ -82,7 +83,7 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
     lines += ["", "stacks:", *(f"  {one}" for one in change_lines(found.changes))]
     for change in found.changes:
         if not change.is_same:
-            lines += [f"    {one}" for one in list(diff_lines(change))[:40]]
+            lines += [f"    {one}" for one in list(text_diff(change))[:40]]
     for line in lines:
         click.echo(line)
     return 0
