@@ -150,7 +150,7 @@ def restore(stack: Path, folder: Path, store: str | None) -> int:
 
 
 def text_diff(change: PinChange) -> Iterator[str]:
-    """The unified diff of each text of a pin, each side under its own name: a new version may be a new file."""
+    """The unified diff of each text of a pin, each side under its own name: a version may be a new file."""
     from stopship.report.neutral import plain
     from stopship.report.pins import diff_lines
 
