@@ -58,8 +58,8 @@ def accept(
     """
     from stopship.gating.accepting import Decision
     from stopship.gating.accepting import accept as accepted
+    from stopship.gating.rebuilding import answering_of
     from stopship.gating.replay import Draw, planned, replay
-    from stopship.gating.repro import answering_of
     from stopship.report.runs import accepted_lines
     from stopship.store.runs import read_run
 
@@ -75,12 +75,7 @@ def accept(
     )
 
     def redraw() -> "Run":
-        answering = at.answering(stack_file) if stack_file else answering_of(at.opened, found)
-        if answering is None:
-            raise UsageError(
-                "fresh outputs of the accepted stack are needed, and no stack file here is locked as it",
-                do="name it: --stack FILE",
-            )
+        answering = at.answering(stack_file) if stack_file else answering_of(at.opened, at.place, found)
         if answering.stack.stack_id != found.head.stack.stack_id:
             raise UsageError(
                 "this is not the stack that the run answered with",

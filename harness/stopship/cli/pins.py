@@ -2,21 +2,22 @@
 
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from stopship.errors import UsageError
+from stopship.model.change import PinChange
 from stopship.model.stack import Kind, Pin, PinnedFile
 
 _STORE = click.option(
     "--store",
-    type=click.Path(path_type=Path),
     envvar="STOPSHIP_STORE",
-    metavar="DIR",
-    help="Folder that keeps the texts, in pins/.  [default: STOPSHIP_STORE, else `store` in the stack file, "
-    "else the stack file's folder]",
+    metavar="DIR|URL",
+    help="Folder or URL that keeps the texts, in pins/.  [default: STOPSHIP_STORE, else `store` in the stack "
+    "file, else the stack file's folder]",
 )
 _PATH = click.Path(path_type=Path)
 
@@ -32,7 +33,7 @@ def pins() -> None:
 @pins.command()
 @click.argument("stack", type=_PATH)
 @_STORE
-def lock(stack: Path, store: Path | None) -> int:
+def lock(stack: Path, store: str | None) -> int:
     """Write the lock of STACK, keep its texts, and say what changed since the earlier lock."""
     from stopship.pinning.lock import lock_stack
     from stopship.report.neutral import plain
@@ -86,16 +87,16 @@ def verify(stack: Path) -> int:
 @click.argument("new", type=_PATH)
 @click.option("--lines", is_flag=True, help="Show the lines that differ in each text.")
 @_STORE
-def diff(old: Path, new: Path, lines: bool, store: Path | None) -> int:
+def diff(old: Path, new: Path, lines: bool, store: str | None) -> int:
     """Say what changed from OLD to NEW: stack files or locks. Exits 0 whether they differ or not."""
     from stopship.pinning.stacks import diff_stacks
-    from stopship.report.pins import change_lines, diff_lines
+    from stopship.report.pins import change_lines
 
     changes = diff_stacks(old, new, store)
     _say(change_lines(changes))
     if lines:
         for one in changes:
-            _say(diff_lines(one))
+            _say(text_diff(one))
     return 0
 
 
@@ -104,7 +105,7 @@ def diff(old: Path, new: Path, lines: bool, store: Path | None) -> int:
 @click.argument("axis", required=False)
 @click.option("--raw", is_flag=True, help="Print the bytes as they are, for a file or a pipe.")
 @_STORE
-def show(stack: Path, axis: str | None, raw: bool, store: Path | None) -> int:
+def show(stack: Path, axis: str | None, raw: bool, store: str | None) -> int:
     """List the pins of STACK, a stack file or a lock; with AXIS, print the texts of that pin."""
     from stopship.pinning.stacks import load_stack
     from stopship.report.pins import short, stack_table
@@ -130,7 +131,7 @@ def show(stack: Path, axis: str | None, raw: bool, store: Path | None) -> int:
 @click.argument("stack", metavar="STACK_OR_LOCK", type=_PATH)
 @click.argument("folder", metavar="DIR", type=_PATH)
 @_STORE
-def restore(stack: Path, folder: Path, store: Path | None) -> int:
+def restore(stack: Path, folder: Path, store: str | None) -> int:
     """Write the kept texts of a locked stack, and a stack file for them, into DIR, which is new or empty.
 
     Exits 0 where every pin was restored, else 22.
@@ -146,6 +147,18 @@ def restore(stack: Path, folder: Path, store: Path | None) -> int:
     for left_out in done.refused:
         click.echo(f"  not {plain(left_out.pin.title)}: {plain(left_out.because)}")
     return 22 if done.refused else 0
+
+
+def text_diff(change: PinChange) -> Iterator[str]:
+    """The unified diff of each text of a pin, each side under its own name: a version may be a new file."""
+    from stopship.report.neutral import plain
+    from stopship.report.pins import diff_lines
+
+    for one in change.files:
+        head, *rest = list(diff_lines(replace(change, files=(one,)))) or [""]
+        if head and one.old is not None and one.new is not None and one.old.path != one.new.path:
+            head = f"--- {plain(f'{change.axis}/{one.old.path}')}"
+        yield from [head, *rest] if head else ()
 
 
 def _say(lines: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stopship.cli.pins import text_diff
 from stopship.cli.suites import desk_with, suite_option
 from stopship.store.shown import quoted
 
@@ -34,7 +35,9 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
     from stopship.gating.casefiles import cases_of
     from stopship.gating.repro import Side
     from stopship.gating.repro import repro as reproduced
-    from stopship.report.pins import change_lines, diff_lines
+    from stopship.model.suite import RECORDED
+    from stopship.report.neutral import plain
+    from stopship.report.pins import change_lines
     from stopship.report.runs import ShownSide, ShownTally, parting_lines, repro_lines
 
     def holds(place: "Workplace") -> bool:
@@ -63,6 +66,11 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
         for one in found.tallies
     ]
     lines = repro_lines(case, (shown(found.good), shown(found.bad)), tallies, reproduced=found.is_reproduced)
+    for word, side in (("bad", found.bad), ("good", found.good)):
+        if side.why and at.opened.suite.replay.target != RECORDED:
+            first, *further = side.why.splitlines()
+            told = [f"  {word} was not asked anew: {plain(first)}"]
+            lines[3:3] = [*told, *(f"    {plain(one.strip())}" for one in further)]
     if found.deterministic and max(found.good.distinct, found.bad.distinct) > 1:
         lines.append(
             "  the target is declared deterministic and is not: its outputs differ from time to time"
@@ -75,7 +83,7 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
     lines += ["", "stacks:", *(f"  {one}" for one in change_lines(found.changes))]
     for change in found.changes:
         if not change.is_same:
-            lines += [f"    {one}" for one in list(diff_lines(change))[:40]]
+            lines += [f"    {one}" for one in list(text_diff(change))[:40]]
     for line in lines:
         click.echo(line)
     return 0

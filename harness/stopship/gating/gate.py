@@ -20,12 +20,13 @@ from stopship.model.run import Accepted, Run
 from stopship.model.stack import Pin, PinnedFile
 from stopship.model.suite import Suite
 from stopship.model.verdict import EXIT_CODES, ArmPin, Record, Verdict
+from stopship.pinning.stacks import store_beside
 from stopship.steps.arm import Arm
 from stopship.steps.conclude import About, conclude, conclude_alone, void
 from stopship.steps.judge import Reference
 from stopship.steps.pair import pair
 from stopship.steps.pindiff import Read, compare
-from stopship.store.contents import Contents
+from stopship.store.contents import Contents, Texts
 from stopship.store.shown import quoted, shown
 
 
@@ -280,17 +281,26 @@ def changes_between(place: Workplace, old: Run, new: Run) -> tuple[PinChange, ..
 
 
 def kept_texts(place: Workplace) -> Read:
-    """The texts of pins, from wherever this suite keeps them: its store, and beside its stack files."""
-    roots = [place.suite.folder / place.suite.stack]
-    folders = [one for one in (place.store.local, *(root.parent for root in roots)) if one is not None]
-    folders += [place.folder / CACHE]
-    kept = [Contents(one) for one in folders]
+    """The texts of pins, from wherever this suite keeps them. What cannot be had is told as not at hand:
+    a store that cannot be reached takes the lines from a report, and is asked once."""
+    sources = texts_of(place)
 
     def read(pin: Pin, file: PinnedFile | None) -> bytes | None:
         wanted = file.digest if file is not None and file.is_text else pin.content if file is None else ""
-        for one in kept:
-            if wanted and one.has(wanted):
-                return one.read(wanted)
+        for one in list(sources) if wanted else ():
+            try:
+                if one.has(wanted):
+                    return one.read(wanted)
+            except EvidenceError:
+                if not isinstance(one, Contents):
+                    sources.remove(one)
         return None
 
     return read
+
+
+def texts_of(place: Workplace) -> list[Texts]:
+    """Where texts of pins may be kept, the nearest first: beside the stack file, its store, the suite's."""
+    stack = place.suite.folder / place.suite.stack
+    near = list(dict.fromkeys([stack.parent, store_beside(stack)]))
+    return [*map(Contents, near), place.store.texts(place.folder / CACHE)]

@@ -20,19 +20,21 @@ from stopship.gating.engine import Engine, Job
 from stopship.gating.opened import OpenSuite
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
+from stopship.gating.stillness import begin, check_still, end
+from stopship.gating.targeting import check_code, target_of
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Case, Json
 from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import OUTPUTS, RECORDED
-from stopship.parts.targets.python import PythonTarget, load_target
+from stopship.parts.targets.python import PythonTarget
 from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
 from stopship.store import tables
 from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
 from stopship.store.locks import Patience, Say
 from stopship.store.runs import read_run, seal_run
-from stopship.store.shown import quoted, shown
+from stopship.store.shown import shown
 
 Told = Callable[[int, int], None]
 """Called with (outcomes so far, outcomes in all)."""
@@ -152,20 +154,33 @@ class Replay:
                 if (key, sample) not in done:
                     yield self.job(key, sample)
 
-    def engine(self) -> Engine:
-        """What asks the target. Only where nothing is recorded."""
+    def engine(self, *, is_filed: bool = True) -> Engine:
+        """What asks the target. Only where nothing is recorded. `is_filed`: its outputs go into journals.
+
+        Raises EvidenceError where outputs are filed already and the stack was touched since.
+        """
         assert self.target is not None  # noqa: S101  # the caller looked at `recorded` first
+        if is_filed:
+            begin(self.answering, self.journal_folder)
         plan = self.opened.suite.replay
         return Engine(
             self.target, self.answering.stack, concurrency=plan.concurrency, timeout_s=plan.timeout_s
         )
 
     def sealed(self, outcomes: Iterable[Outcome], provenance: dict[str, Json]) -> Replayed:
-        """The sealed run of these outcomes, remembered for the next time."""
+        """The sealed run of these outcomes, remembered for the next time.
+
+        Raises EvidenceError where the target ran code that no pin holds, and where the stack was touched
+        since it was opened: then the journals of this plan are dropped.
+        """
+        if self.target is not None:
+            check_code(self.target, self.answering)
+        check_still(self.answering, self.journal_folder)
         self.place.made()
         rows = {key: self.opened.cases[key] for key in self.head.planned}
         said = {"stopship": __version__, "python": platform.python_version(), **provenance}
         run = seal_run(self.place.runs, self.head, rows, outcomes, provenance=said)
+        end(self.journal_folder)
         self.served_path.parent.mkdir(exist_ok=True)
         write_atomically(self.served_path, run.id.encode("ascii"))
         if self.target is not None and not self.head.deterministic:
@@ -230,7 +245,7 @@ def planned(
     said = [f"pins replaced by hand: {', '.join(answering.replaced)}"] if answering.replaced else []
     if plan.target == RECORDED and (repeats or 1) > 1:
         raise UsageError("a recorded output is one draw, however often it is read", do="leave --repeat out")
-    target = None if plan.target == RECORDED else _python(opened, answering)
+    target = None if plan.target == RECORDED else target_of(opened, answering)
     head = RunHead(
         suite=opened.suite.name,
         target=plan.target,
@@ -369,20 +384,6 @@ def _approved_epochs(place: Workplace, stack_id: str) -> list[int]:
     pointer = place.pointer()
     approved = {one.run for one in (pointer.baseline, pointer.anchor) if one and one.stack == stack_id}
     return [place.kept(one).head.epoch for one in sorted(approved)]
-
-
-def _python(opened: OpenSuite, answering: Answering) -> PythonTarget:
-    """The target, once it is known that its code is a pin: else a change of it would go unseen."""
-    file, _, function = opened.suite.replay.target.rpartition(":")
-    target = load_target(opened.folder / file, function, shown(opened.suite.path))
-    pinned = {one.digest for pin in answering.stack.stack.pins for one in pin.files}
-    if target.digest not in pinned:
-        raise EvidenceError(
-            f"no pin of the stack holds the target {quoted(file)}: a change of it would go unseen",
-            where=shown(answering.path),
-            do='write [code] with paths = ["…"] that names it or its folder, and lock the stack',
-        )
-    return target
 
 
 def _recorded(opened: OpenSuite, answering: Answering, keys: tuple[str, ...]) -> RecordedOutputs:
