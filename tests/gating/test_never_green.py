@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.gating.making import Made, make
+from tests.gating.making import LIMIT, Made, make
 
 from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.selection import Selection
@@ -155,3 +155,11 @@ def test_a_target_that_no_pin_holds_may_not_answer(whole: Made, tmp_path: Path) 
     lock_stack(made.folder / "stack.toml")
     with pytest.raises(EvidenceError, match="no pin of the stack holds the target"):
         made.replay()
+
+
+def test_an_unchanged_build_that_cannot_keep_a_limit_is_told_in_the_report(tmp_path: Path) -> None:
+    rules = LIMIT.replace("at_least = 0.3", "at_least = 0.95")
+    made = make(tmp_path / "s", rules=rules, wrong=["c50", "c51", "c52"])
+    record = made.gate()
+    assert record.verdict is Verdict.UNDECIDED
+    assert "a build that changed nothing would not ship either: mostly-right in all holds it" in record.notes

@@ -117,7 +117,8 @@ def outlook_of(opened: "OpenSuite") -> str:
         found.cases,
         found.clusters,
         found.p_ship,
-        deterministic=opened.suite.replay.deterministic,
+        because=found.because or ("its target is deterministic" if opened.suite.replay.deterministic else ""),
+        assumes=found.assumes,
     )
 
 

@@ -205,6 +205,7 @@ class Record:
     findings: tuple[Finding, ...] = ()
     new_keys: tuple[str, ...] = ()
     p_ship: tuple[tuple[float, float], ...] = ()  # (share of cases that flip, P(SHIP) of an identical build)
+    p_ship_assumes: tuple[str, ...] = ()  # what that takes for granted: `if …`, `without …`
     examples: tuple[Example, ...] = field(default=())
     suite: str = ""  # "": two files were compared
     changes: tuple[PinChange, ...] = ()  # axis by axis, from the baseline's stack to the candidate's

@@ -30,6 +30,7 @@ def render(record: Record) -> bytes:
         },
         "alpha": record.alpha,
         "p_ship": [{"flips": flips, "p": chance} for flips, chance in record.p_ship],
+        "p_ship_assumes": list(record.p_ship_assumes),
         "new_keys": list(record.new_keys),
         "findings": [_finding(one) for one in record.findings],
     }

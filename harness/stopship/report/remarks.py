@@ -105,7 +105,7 @@ def notes(record: Record) -> list[str]:
     if guards:
         said.append(_weakest(guards))
     if record.p_ship:
-        said.append(_forecast(record.p_ship))
+        said.append(_forecast(record.p_ship) + "".join(f"; {one}" for one in record.p_ship_assumes))
     if record.deterministic:
         said.append("deterministic target: no flips, so a build that changed nothing gives the same outputs")
     return [*said, *record.notes]

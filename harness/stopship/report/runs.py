@@ -203,20 +203,30 @@ def accepted_lines(record: Record, run: Run, *, is_redrawn: bool, path: str) -> 
 
 
 def outlook_line(
-    name: str, cases: int, clusters: int, p_ship: Sequence[tuple[float, float]], *, deterministic: bool
+    name: str,
+    cases: int,
+    clusters: int,
+    p_ship: Sequence[tuple[float, float]],
+    *,
+    because: str = "",
+    assumes: Sequence[str] = (),
 ) -> str:
-    """What a suite can decide, said when it is loaded: `helpdesk: 451 cases in 233 clusters; …`."""
+    """What a suite can decide, said when it is loaded: `helpdesk: 451 cases in 233 clusters; …`.
+
+    `because`: why the chance is one for all shares of flips; `assumes`: what it takes for granted.
+    """
     size = _count(cases)
     if clusters and clusters != cases:
         size += f" in {clusters} clusters"
+    taken = ", ".join(assumes)
     if not p_ship:
-        return f"{plain(name)}: {size}"
-    if deterministic:
-        chance = f"P(SHIP) {_p(p_ship[0][1])}, as its target is deterministic"
+        chance = "cannot be told of limits before there is a baseline, nor of rules in percent"
+    elif because:
+        chance = f"{_p(p_ship[0][1])}{' ' if taken else ''}{taken}, as {plain(because, _LINE)}"
     else:
         chance = ", ".join(f"{_p(p)} where {flips * 100:g} % of cases flip" for flips, p in p_ship)
-        chance = f"P(SHIP) {chance}"
-    return f"{plain(name)}: {size}; a build that changed nothing: {chance}"
+        chance += f"; {taken}" if taken else ""
+    return f"{plain(name)}: {size}; a build that changed nothing: P(SHIP) {chance}"
 
 
 def _count(cases: int) -> str:

@@ -67,7 +67,8 @@ def conclude(
     findings = described(findings, compared, own)
     verdict = Verdict.VOID if faults else compose(findings)
     allowed = allow and _may_be_allowed(verdict, findings)
-    is_forecast = not faults and not about.deterministic
+    p_ship, assumes = _chances(pairing, rules, findings, alpha=alpha, about=about)
+    said = _unchanged(pairing, rules, verdict, alpha=alpha) if about.deterministic else ()
     return replace(
         _blank(verdict, rules, columns, alpha=alpha, about=about),
         exit_code=0 if allowed else EXIT_CODES[verdict],
@@ -78,7 +79,9 @@ def conclude(
         candidate=about.candidate or _pin(pairing.candidate),
         findings=findings,
         new_keys=pairing.new_keys,
-        p_ship=forecast(findings, rules, alpha=alpha) if is_forecast else (),
+        p_ship=p_ship,
+        p_ship_assumes=assumes,
+        notes=(*about.notes, *said),
         examples=examples_of(findings, compared, own, _most(examples, verdict)),
     )
 
@@ -119,6 +122,33 @@ def conclude_alone(
         candidate=about.candidate or _pin(arm),
         findings=findings,
         examples=examples_of(findings, {}, own, _most(examples, verdict)),
+    )
+
+
+def _chances(
+    pairing: Pairing, rules: Sequence[Rule], findings: Sequence[Finding], *, alpha: float, about: About
+) -> tuple[tuple[tuple[float, float], ...], tuple[str, ...]]:
+    """P(SHIP) of an identical build and what it assumes; nothing where none could ship or no case flips."""
+    is_never = any(one.stops and one.expects_improvement for one in rules)
+    if about.deterministic or is_never or not findings:
+        return (), ()
+    return forecast(findings, rules, pairing.baseline, alpha=alpha)
+
+
+def _unchanged(pairing: Pairing, rules: Sequence[Rule], verdict: Verdict, *, alpha: float) -> tuple[str, ...]:
+    """Said of a deterministic target where the baseline itself, judged against itself, would not ship."""
+    if verdict not in (Verdict.STOP, Verdict.UNDECIDED):
+        return ()
+    same = replace(pairing, candidate=pairing.baseline, after=pairing.before, new_keys=())
+    plain = [replace(one, expects_improvement=False) for one in rules]
+    held = [one for one in judge(same, plain, alpha=alpha) if one.is_broken or one.holds]
+    named = list(dict.fromkeys(f"{one.title} in {one.scope}" for one in held))
+    if not named:
+        return ()
+    more = f" and {len(named) - _KEYS} more" if len(named) > _KEYS else ""
+    verb = "holds" if len(named) == 1 else "hold"
+    return (
+        f"a build that changed nothing would not ship either: {', '.join(named[:_KEYS])}{more} {verb} it",
     )
 
 
