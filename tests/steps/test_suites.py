@@ -105,6 +105,14 @@ def test_more_lost_outputs_than_allowed_are_void(lost: int, verdict: Verdict) ->
             assert record.reasons == (said + "first: 'c0000': HTTP 503",)
 
 
+def test_all_outputs_lost_is_a_hundred_percent() -> None:
+    record = gate(arm([1.0] * 110), arm([LOST] * 110), [rule()])
+    assert (
+        "110 of 110 outputs of the candidate were lost to infrastructure (100 %, allowed 2 %)"
+        in (record.reasons[0])
+    )
+
+
 def test_a_failed_target_says_why() -> None:
     after: list[arms.Output] = [NO_ANSWER] * 20 + [1.0] * 80
     record = gate(arm([1.0] * 100), arm(after), [rule()])

@@ -6,15 +6,18 @@ Shared by every face of the record. Never computes a statistic.
 from dataclasses import dataclass
 
 from stopship.model.rule import ANSWERED, MIN_COHORT, Mode
-from stopship.model.verdict import PROVEN, Example, Finding, Record
+from stopship.model.verdict import PROVEN, Decision, Example, Finding, Record
 from stopship.report import words
 
+_NO_PROOF = frozenset((Decision.BLIND, Decision.INCONCLUSIVE))
 _TITLES = {"limit": "Cases outside the limit", "must_pass": "Cases that must pass and fail"}
 
 
-def counted(fine: list[Finding], watched: list[Finding]) -> list[str]:
-    """What is said of the findings that have no line of their own."""
+def counted(shown: list[Finding], fine: list[Finding], watched: list[Finding]) -> list[str]:
+    """What is said of the findings that have no line of their own, and of guards that have one unproven."""
     said = []
+    if any(one.mode is Mode.GUARD and one.decision in _NO_PROOF for one in shown):
+        said.append("a guard (a cohort, the rule answered) needs no proof: it stops what is proven worse")
     if fine:
         said.append(f"{_many(len(fine), 'more cohort check')} within the margin")
     if watched:

@@ -70,7 +70,7 @@ def _table(record: Record) -> str:
     lines = table(rows, left=_LEFT)
     if len(findings) > _MOST_ROWS:
         lines.append(f" … and {len(findings) - _MOST_ROWS} more, in the JSON record")
-    lines += [f" {one}" for one in remarks.counted(fine, watched)]
+    lines += [f" {one}" for one in remarks.counted(findings, fine, watched)]
     return "\n".join([*lines, f" {words.LEGEND}"])
 
 
