@@ -33,11 +33,15 @@ def next_steps(
             ["stopship", "replay", _near(suite), *given, *blind],
             ["stopship", "accept", run, *named, *given, "--because", "first baseline"],
         )
-    if record.verdict not in (Verdict.STOP, Verdict.UNDECIDED) or not record.examples:
+    if record.verdict not in (Verdict.STOP, Verdict.UNDECIDED):
         return []
-    key = record.examples[0].key
+    worst = [one.key for one in record.examples]
     if record.baseline is None:
-        return _printable(["stopship", "show", run, *named, f"--case={key}"])
+        worst += [key for one in record.findings if one.is_broken or one.holds for key in one.worse_keys[:1]]
+        return _printable(["stopship", "show", run, *named, *(f"--case={key}" for key in worst[:1])])
+    if not worst:
+        return []
+    key = worst[0]
     is_elsewhere = place.pointer_folder is not None  # the pointer here may name another run
     good = baseline or (record.baseline.run[:SHORT_ID] if is_elsewhere else BASELINE)
     case = ["--", key] if key.startswith("-") else []

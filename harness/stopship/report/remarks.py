@@ -6,7 +6,7 @@ Shared by every face of the record. Never computes a statistic.
 from dataclasses import dataclass
 
 from stopship.model.rule import ANSWERED, MIN_COHORT, Mode
-from stopship.model.verdict import PROVEN, Decision, Example, Finding, Record
+from stopship.model.verdict import PROVEN, Decision, Example, Finding, Record, Verdict
 from stopship.report import words
 
 _NO_PROOF = frozenset((Decision.BLIND, Decision.INCONCLUSIVE))
@@ -124,6 +124,13 @@ def _on_the_arms(record: Record) -> list[str]:
         said.append("both files hold the same rows: is the candidate the new run?")
     if record.findings and not record.suite and all(one.rule != ANSWERED for one in record.findings):
         said.append("no output column is named, so missing outputs are not looked for (the rule `answered`)")
+    if record.suite and new and not old and record.verdict in (Verdict.STOP, Verdict.UNDECIDED):
+        said.append(
+            "no baseline: only limits and must-pass rules were judged. To begin with what is broken now, "
+            "accept the run with --accept-regression RULE --until DATE for each broken rule"
+            if record.verdict is Verdict.STOP
+            else "no baseline: only limits and must-pass rules were judged"
+        )
     if record.new_keys:
         judges = "limits and must-pass" if record.suite else "limits"
         said.append(f"{_many(len(record.new_keys), 'new case')} without a baseline: only {judges} judge them")

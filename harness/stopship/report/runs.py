@@ -191,14 +191,23 @@ def _around(one: str, two: str) -> tuple[str, str]:
     return lead + plain(one[start:], _VALUE), lead + plain(two[start:], _VALUE)
 
 
-def accepted_lines(record: Record, run: Run, *, is_redrawn: bool, path: str) -> list[str]:
-    """What accepting a run did."""
+def accepted_lines(
+    record: Record,
+    run: Run,
+    *,
+    is_redrawn: bool,
+    path: str,
+    waivers: Sequence[tuple[str, str]] = (),
+) -> list[str]:
+    """What accepting a run did; `waivers` are (rule, last day)."""
     said = f"{plain(record.suite)}: run {run.short} is the baseline"
     if is_redrawn:
         said += " (fresh outputs of the accepted stack)"
+    judged = "first baseline" if record.baseline is None else f"judged {record.verdict.value} before"
     return [
         said,
-        f"  judged {record.verdict.value} before; the pointer is {plain(path)}: review it with the change",
+        f"  {judged}; the pointer is {plain(path)}: review it with the change",
+        *(f"  {plain(rule)} may stay broken until {until}" for rule, until in waivers),
     ]
 
 
