@@ -272,3 +272,16 @@ def test_a_blind_rule_is_refused_with_the_number_it_needs(tmp_path: Path) -> Non
     assert "needs" in str(fault)
     assert "--allow-blind" in fault.do
     assert blind_fault(opened, allow_blind=True) is None
+
+
+def test_a_renamed_suite_is_told_how_to_go_on(tmp_path: Path) -> None:
+    made = make(tmp_path / "s")
+    made.edit("suite.toml", '"small"', '"mine"')
+    (reason,) = made.gate().reasons
+    assert reason == (
+        "the baseline is a run of the suite 'small', not of 'mine': call the suite that again, or begin a "
+        "new baseline: remove baseline.json, replay, accept"
+    )
+    (made.folder / "baseline.json").unlink()
+    made.accept(made.replay())
+    assert made.gate().exit_code == 0
