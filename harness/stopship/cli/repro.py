@@ -58,11 +58,18 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
             good=f"{one.good} of {one.good_tries}",
             bad=f"{one.bad} of {one.bad_tries}",
             chance=one.chance,
+            is_failed=bool(one.good or one.bad),
             why=one.why,
         )
         for one in found.tallies
     ]
-    lines = repro_lines(case, (shown(found.good), shown(found.bad)), tallies, reproduced=found.is_reproduced)
+    lines = repro_lines(
+        case,
+        (shown(found.good), shown(found.bad)),
+        tallies,
+        reproduced=found.is_reproduced,
+        perhaps=found.chance if found.is_perhaps else None,
+    )
     if found.deterministic and max(found.good.distinct, found.bad.distinct) > 1:
         lines.append(
             "  the target is declared deterministic and is not: its outputs differ from time to time"

@@ -145,15 +145,25 @@ class ShownTally:
     rule: str
     good: str  # `0 of 10`
     bad: str
-    chance: float | None
+    chance: float | None  # None: it plays no part
+    is_failed: bool  # by either side, once at least
     why: str
 
 
 def repro_lines(
-    key: str, sides: tuple[ShownSide, ShownSide], tallies: Sequence[ShownTally], *, reproduced: bool
+    key: str,
+    sides: tuple[ShownSide, ShownSide],
+    tallies: Sequence[ShownTally],
+    *,
+    reproduced: bool,
+    perhaps: float | None = None,
 ) -> list[str]:
-    """Who fails what, how often, and whether that can be chance."""
+    """Who fails what, how often, and whether that can be chance; `perhaps`: how likely, where it may be."""
     head = "reproduced" if reproduced else "not reproduced"
+    if perhaps is not None:
+        can_ask = not all(one.is_recorded for one in sides)
+        more = "ask more often with --times" if can_ask else "recorded outputs cannot be asked more often"
+        head = f"perhaps: by chance p {words.probability(perhaps)}; {more}"
     lines = [f"{plain(key, _KEY)}: {head}"]
     for word, side in zip(("good", "bad"), sides, strict=True):
         how = f"asked {side.times} {'time' if side.times == 1 else 'times'}"
@@ -162,14 +172,15 @@ def repro_lines(
         lines.append(f"  {word:<5} {plain(side.name, _KEY)} (stack {short(side.stack)}), {how}{other}")
     rows = [("rule", "good fails", "bad fails", "by chance", "")]
     rows += [
-        (plain(one.rule, _KEY), one.good, one.bad, _chance(one.chance), plain(one.why, _VALUE))
-        for one in tallies
+        (plain(one.rule, _KEY), one.good, one.bad, _chance(one), plain(one.why, _VALUE)) for one in tallies
     ]
     return [*lines, "", *(f" {line.rstrip()}" for line in table(rows, left=frozenset((0, 4))))]
 
 
-def _chance(chance: float | None) -> str:
-    return "no" if chance is None else f"p {words.probability(chance)}"
+def _chance(one: ShownTally) -> str:
+    if not one.is_failed:
+        return "-"
+    return "no" if one.chance is None else f"p {words.probability(one.chance)}"
 
 
 def parting_lines(step: int, what: str, good: Json, bad: Json) -> list[str]:
