@@ -102,6 +102,9 @@ class Finding:
     worse_keys: tuple[str, ...] = ()  # worst first
     better_keys: tuple[str, ...] = ()
     worst: tuple[WorseCase, ...] = ()  # the first of worse_keys, with labels
+    owner: str = ""  # of the rule: who is asked
+    incident_class: str = ""  # of the rule: what kind of harm it stands against
+    note: str = ""  # of the rule
 
     @property
     def title(self) -> str:
