@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from stopship.model.rule import ANSWERED, MIN_COHORT, Mode
 from stopship.model.verdict import PROVEN, Decision, Example, Finding, Record, Verdict
 from stopship.report import words
+from stopship.report.neutral import plain
 
+_KEYS, _KEY = 3, 60  # new cases named in a note, and characters of each
 _NO_PROOF = frozenset((Decision.BLIND, Decision.INCONCLUSIVE))
 _TITLES = {"limit": "Cases outside the limit", "must_pass": "Cases that must pass and fail"}
 
@@ -133,7 +135,10 @@ def _on_the_arms(record: Record) -> list[str]:
         )
     if record.new_keys:
         judges = "limits and must-pass" if record.suite else "limits"
-        said.append(f"{_many(len(record.new_keys), 'new case')} without a baseline: only {judges} judge them")
+        named = ", ".join(plain(repr(key), _KEY, keep_end=True) for key in record.new_keys[:_KEYS])
+        named += ", …" if len(record.new_keys) > _KEYS else ""
+        new_cases = _many(len(record.new_keys), "new case")
+        said.append(f"{new_cases} without a baseline ({named}): only {judges} judge them")
     return said
 
 
