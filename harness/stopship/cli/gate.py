@@ -114,7 +114,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
             notes.append(f"compared with {against.short} as asked: anchor and waivers play no part")
     except EvidenceError as err:
         record = void_gate(at.opened, [str(err), *_drifted(err)])
-        reports.give(record)
+        reports.give(record, next_steps(at.place, record, suite))
         return record.exit_code
     asked = Asked(
         today=datetime.now(tz=UTC).date(),

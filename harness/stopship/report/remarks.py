@@ -96,7 +96,8 @@ def notes(record: Record) -> list[str]:
         said.append(f"outputs missing or blank: {sides}")
     said += _lost(record)
     own = [one for one in record.findings if one.scope == "all" and one.kind in ("compare", "limit")]
-    outside = [note for one in own for note in _outside(one)]
+    missing = sum(blank)
+    outside = [note for one in own for note in _outside(one, missing)]
     said += dict.fromkeys(outside)  # a rule with a limit has two findings on the same cases
     watched = [one for one in record.findings if one.mode is Mode.WATCH and one.worse > one.better]
     if watched:
@@ -165,13 +166,19 @@ def _forecast(p_ship: tuple[tuple[float, float], ...]) -> str:
     )
 
 
-def _outside(one: Finding) -> list[str]:
+def _outside(one: Finding, missing: int) -> list[str]:
+    """Cases that the rule's numbers do not hold; `missing`: outputs that are not there, in both arms."""
     said = []
     if one.unscored:
-        said.append(f"{one.rule}: nothing to judge in {_many(one.unscored, 'case')}, which do not count")
-    if one.left_out:
+        which = "which does not count" if one.unscored == 1 else "which do not count"
+        said.append(f"{one.rule}: nothing to judge in {_many(one.unscored, 'case')}, {which}")
+    if one.left_out and one.decision is not Decision.ERROR:
         pairs = _many(one.left_out, "pair")
-        said.append(f"{one.rule}: {pairs} without an output left out; the rule `answered` counts them")
+        said.append(
+            f"{one.rule}: {pairs} without an output left out; the rule `answered` counts them"
+            if one.left_out <= missing
+            else f"{one.rule}: {pairs} left out, as an output or the baseline's score is missing"
+        )
     if one.unreadable:
         said.append(f"{one.rule}: unreadable outputs in {_many(one.unreadable, 'pair')}; they score worst")
     if one.relative and one.baseline and one.candidate is not None and one.margin is not None:
