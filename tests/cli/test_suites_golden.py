@@ -28,7 +28,11 @@ FIRST = [
     ("gate", SUITE, "--no-examples"),
 ]
 ERRORS = [
+    ("gat", SUITE),
     ("gate", "nowhere"),
+    ("gate", "suites/small/stack.toml"),
+    ("replay", "suites/small/stack.toml"),
+    ("replay", SUITE, "--resume", "--fresh"),
     ("gate", SUITE, "--candidate", "ffff"),
     ("gate", SUITE, "--candidate", "ff"),
     ("gate", SUITE, "--candidate", "ffff", "--fresh"),

@@ -8,6 +8,7 @@ import click
 
 from stopship.cli.options import conditions_of
 from stopship.cli.suites import blind_option, desk, stack_option, tell_outlook
+from stopship.errors import UsageError
 
 
 @click.command(
@@ -59,6 +60,8 @@ def replay(  # noqa: PLR0913  # one parameter an option
     from stopship.gating.selection import shard as shard_of
     from stopship.report.runs import run_lines
 
+    if resume and fresh:
+        raise UsageError("--resume with --fresh: one goes on, the other begins anew", do="give one of them")
     at = desk(suite)
     tell_outlook(at.opened, allow_blind=allow_blind or bool(cases or where or pins))
     chosen = Selection(keys=cases, where=conditions_of(where), shard=shard_of(shard) if shard else None)
