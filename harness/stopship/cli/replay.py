@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from stopship.cli.options import conditions_of
+from stopship.cli.reporting import columns
 from stopship.cli.suites import blind_option, desk, stack_option, tell_outlook
 from stopship.errors import UsageError
 
@@ -71,7 +72,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     bar = Progress()
     done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": int(time.time())})
     bar.end()
-    for line in run_lines(done.run):
+    for line in run_lines(done.run, columns=columns()):
         click.echo(line)
     if done.is_served:
         click.echo("  served from the sealed run of this very replay; --fresh draws anew")

@@ -123,7 +123,10 @@ def desk_with(suite_path: Path | None, holds: "Callable[[Workplace], bool]", wha
 
 def tell_outlook(opened: "OpenSuite", *, allow_blind: bool) -> None:
     """Say on standard error what the suite can decide; refuse rules that never can."""
-    click.echo(outlook_of(opened), err=True)
+    from stopship.cli.reporting import columns
+    from stopship.report.layout import wrapped
+
+    click.echo(wrapped(outlook_of(opened), first="", then="  ", columns=columns()), err=True)
     refuse_blind(opened, allow_blind=allow_blind)
 
 

@@ -13,17 +13,18 @@ from stopship.model.change import PinChange
 from stopship.model.run import Outcome, Run, Status
 from stopship.model.verdict import Record
 from stopship.report import words
-from stopship.report.layout import table
+from stopship.report.layout import WIDTH, table, wrapped
 from stopship.report.neutral import plain
 from stopship.report.pins import change_lines, short
 
 _KEY, _VALUE, _LINE = 60, 160, 400
 _LISTED = 20
+_NO_BREAK = "\u00a0"
 _TOLD = ("citations", "refusal", "usage", "observed", "cost_usd", "latency_ms")  # of a trace, for people
 
 
-def run_lines(run: Run) -> list[str]:
-    """What the run is a replay of, and how it went."""
+def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
+    """What the run is a replay of, and how it went. Pins wrap at `columns`, between pins."""
     head = run.head
     counted = Counter(one.status for one in run.outcomes)
     each = f", {head.repeats} outputs each" if head.repeats > 1 else ""
@@ -34,7 +35,7 @@ def run_lines(run: Run) -> list[str]:
         ),
         f"  id       {run.id}",
         f"  target   {plain(head.target)}" + (" (deterministic)" if head.deterministic else ""),
-        f"  pins     {', '.join(plain(one.title) for one in head.stack.pins)}",
+        *_pin_lines([plain(one.title) for one in head.stack.pins], columns),
         (
             f"  outputs  {counted[Status.OK]} told, {counted[Status.FAILED]} failed, "
             f"{counted[Status.LOST]} lost to infrastructure"
@@ -50,6 +51,12 @@ def run_lines(run: Run) -> list[str]:
     if len(bad) > _LISTED:
         lines.append(f"  … and {len(bad) - _LISTED} more")
     return lines
+
+
+def _pin_lines(titles: Sequence[str], columns: int) -> list[str]:
+    listed = ", ".join(one.replace(" ", _NO_BREAK) for one in titles)
+    text = wrapped(listed, first="  pins     ", then="           ", columns=columns)
+    return text.replace(_NO_BREAK, " ").splitlines()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
