@@ -49,6 +49,18 @@ def test_a_target_that_varies_has_the_chance_of_fisher(tmp_path: Path) -> None:
     assert found.parting.bad == "no"  # an answer that fails, though others did not
 
 
+def test_what_may_well_be_chance_is_no_reproduction(tmp_path: Path) -> None:
+    made = make(tmp_path / "s", replay="")
+    bad = made.stack("bad", draws=0, every=2)  # every second answer is wrong
+    found = of(made, "baseline", str(bad), times=3)
+    assert tally(found).bad > tally(found).good
+    assert found.chance is not None
+    assert found.chance > 0.05
+    assert (found.is_reproduced, found.is_perhaps) == (False, True)
+    surely = of(made, "baseline", str(bad), times=12)
+    assert (surely.is_reproduced, surely.is_perhaps) == (True, False)
+
+
 def test_equal_stacks_reproduce_nothing(tmp_path: Path) -> None:
     made = make(tmp_path / "s")
     found = of(made, "baseline", "anchor", times=2)

@@ -53,7 +53,8 @@ def accept(
 ) -> int:
     """Judge RUN, and make it the baseline: fresh outputs of its stack where the target may vary.
 
-    A VOID run is refused; a STOP needs --accept-regression with --until. Writes `baseline.json` beside
+    A VOID run is refused; a STOP needs --accept-regression with --until, a first baseline that breaks a
+    limit or must-pass rule, too. Writes `baseline.json` beside
     the suite and files the run in its store.
     """
     from stopship.gating.accepting import Decision
@@ -93,7 +94,10 @@ def accept(
 
     done = accepted(at.opened, at.place, found, decision, redraw, folder=folder)
     path = str(at.place.pointer_path)
-    for line in accepted_lines(done.record, done.run, is_redrawn=done.is_redrawn, path=path):
+    waived_now = [(one.rule, one.until) for one in done.waivers]
+    for line in accepted_lines(
+        done.record, done.run, is_redrawn=done.is_redrawn, path=path, waivers=waived_now
+    ):
         click.echo(line)
     for one in done.lifted:
         click.echo(f"  the waiver for {one.rule} is no longer needed and is gone")

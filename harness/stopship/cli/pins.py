@@ -2,14 +2,12 @@
 
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from stopship.errors import UsageError
-from stopship.model.change import PinChange
 from stopship.model.stack import Kind, Pin, PinnedFile
 
 _STORE = click.option(
@@ -90,13 +88,13 @@ def verify(stack: Path) -> int:
 def diff(old: Path, new: Path, lines: bool, store: str | None) -> int:
     """Say what changed from OLD to NEW: stack files or locks. Exits 0 whether they differ or not."""
     from stopship.pinning.stacks import diff_stacks
-    from stopship.report.pins import change_lines
+    from stopship.report.pins import change_lines, diff_lines
 
     changes = diff_stacks(old, new, store)
     _say(change_lines(changes))
     if lines:
         for one in changes:
-            _say(text_diff(one))
+            _say(diff_lines(one))
     return 0
 
 
@@ -147,18 +145,6 @@ def restore(stack: Path, folder: Path, store: str | None) -> int:
     for left_out in done.refused:
         click.echo(f"  not {plain(left_out.pin.title)}: {plain(left_out.because)}")
     return 22 if done.refused else 0
-
-
-def text_diff(change: PinChange) -> Iterator[str]:
-    """The unified diff of each text of a pin, each side under its own name: a version may be a new file."""
-    from stopship.report.neutral import plain
-    from stopship.report.pins import diff_lines
-
-    for one in change.files:
-        head, *rest = list(diff_lines(replace(change, files=(one,)))) or [""]
-        if head and one.old is not None and one.new is not None and one.old.path != one.new.path:
-            head = f"--- {plain(f'{change.axis}/{one.old.path}')}"
-        yield from [head, *rest] if head else ()
 
 
 def _say(lines: Iterable[str]) -> None:

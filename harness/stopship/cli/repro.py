@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stopship.cli.pins import text_diff
 from stopship.cli.suites import desk_with, suite_option
 from stopship.store.shown import quoted
 
@@ -37,7 +36,7 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
     from stopship.gating.repro import repro as reproduced
     from stopship.model.suite import RECORDED
     from stopship.report.neutral import plain
-    from stopship.report.pins import change_lines
+    from stopship.report.pins import change_lines, diff_lines
     from stopship.report.runs import ShownSide, ShownTally, parting_lines, repro_lines
 
     def holds(place: "Workplace") -> bool:
@@ -61,11 +60,18 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
             good=f"{one.good} of {one.good_tries}",
             bad=f"{one.bad} of {one.bad_tries}",
             chance=one.chance,
+            is_failed=bool(one.good or one.bad),
             why=one.why,
         )
         for one in found.tallies
     ]
-    lines = repro_lines(case, (shown(found.good), shown(found.bad)), tallies, reproduced=found.is_reproduced)
+    lines = repro_lines(
+        case,
+        (shown(found.good), shown(found.bad)),
+        tallies,
+        reproduced=found.is_reproduced,
+        perhaps=found.chance if found.is_perhaps else None,
+    )
     for word, side in (("bad", found.bad), ("good", found.good)):
         if side.why and at.opened.suite.replay.target != RECORDED:
             first, *further = side.why.splitlines()
@@ -83,7 +89,7 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
     lines += ["", "stacks:", *(f"  {one}" for one in change_lines(found.changes))]
     for change in found.changes:
         if not change.is_same:
-            lines += [f"    {one}" for one in list(text_diff(change))[:40]]
+            lines += [f"    {one}" for one in list(diff_lines(change))[:40]]
     for line in lines:
         click.echo(line)
     return 0

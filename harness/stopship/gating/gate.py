@@ -247,9 +247,13 @@ def _since(opened: OpenSuite, accepted: Accepted | None) -> list[str]:
 
 
 def _removed(opened: OpenSuite, baseline: Run) -> list[str]:
-    """Cases that the baseline has and the suite has given up, each with its reason."""
-    gone = [(key, why) for key, why in opened.suite.removed if key in baseline.head.planned]
-    return [f"removed since the baseline: {quoted(key)}: {why}" for key, why in gone]
+    """Cases that the baseline has and the suite has given up, each with its reason; slips among them."""
+    return [
+        f"removed since the baseline: {quoted(key)}: {why}"
+        if key in baseline.head.planned
+        else f"[removed] names {quoted(key)}, which is no case of the baseline: a slip, or it may go"
+        for key, why in opened.suite.removed
+    ]
 
 
 def other_stack(path: Path, candidate: Run) -> str:

@@ -21,7 +21,7 @@ from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Json
 from stopship.model.change import PinChange
-from stopship.model.rule import ANSWERED, Rule
+from stopship.model.rule import ALPHA, ANSWERED, Rule
 from stopship.model.run import Outcome, Status
 from stopship.model.score import Direction
 from stopship.model.stack import Stack
@@ -76,8 +76,24 @@ class Repro:
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether the bad side fails some rule more often than the good one."""
-        return any(one.bad * one.good_tries > one.good * one.bad_tries for one in self.tallies)
+        """Whether the bad side fails some rule more often than the good one, and hardly by chance."""
+        return bool(self._more_often) and (self.chance is None or self.chance <= ALPHA)
+
+    @property
+    def chance(self) -> float | None:
+        """The least chance among the rules that the bad side fails more often; None: it plays no part."""
+        told = [one.chance for one in self._more_often]
+        known = [one for one in told if one is not None]
+        return None if len(known) < len(told) or not known else min(known)
+
+    @property
+    def is_perhaps(self) -> bool:
+        """Whether the bad side fails more often, though chance may be why."""
+        return bool(self._more_often) and not self.is_reproduced
+
+    @property
+    def _more_often(self) -> list[Tally]:
+        return [one for one in self.tallies if one.bad * one.good_tries > one.good * one.bad_tries]
 
 
 def repro(opened: OpenSuite, place: Workplace, key: str, *, good: str, bad: str, times: int) -> Repro:

@@ -64,10 +64,11 @@ def conclude(
         for one in references
         for rule in one.rules
     }
-    findings = described(findings, compared, own)
+    findings = _owned(described(findings, compared, own), rules)
     verdict = Verdict.VOID if faults else compose(findings)
     allowed = allow and _may_be_allowed(verdict, findings)
-    is_forecast = not faults and not about.deterministic
+    p_ship, assumes = _chances(pairing, rules, findings, alpha=alpha, about=about)
+    said = _unchanged(pairing, rules, verdict, alpha=alpha) if about.deterministic else ()
     return replace(
         _blank(verdict, rules, columns, alpha=alpha, about=about),
         exit_code=0 if allowed else EXIT_CODES[verdict],
@@ -78,7 +79,9 @@ def conclude(
         candidate=about.candidate or _pin(pairing.candidate),
         findings=findings,
         new_keys=pairing.new_keys,
-        p_ship=forecast(findings, rules, alpha=alpha) if is_forecast else (),
+        p_ship=p_ship,
+        p_ship_assumes=assumes,
+        notes=(*about.notes, *said),
         examples=examples_of(findings, compared, own, _most(examples, verdict)),
     )
 
@@ -100,7 +103,7 @@ def conclude_alone(
     """
     faults = tuple(lost_faults(arm, "candidate", about.lost_limit))
     own = sides(None, arm)
-    findings = () if faults else described(judge_alone(arm, rules, alpha=alpha), {}, own)
+    findings = () if faults else _owned(described(judge_alone(arm, rules, alpha=alpha), {}, own), rules)
     verdict = Verdict.VOID if faults else compose(findings)
     if not faults and not (verdict is Verdict.STOP or _has_errors(findings)):
         faults = _unjudged(rules, findings, is_new_suite=is_new_suite)
@@ -119,6 +122,47 @@ def conclude_alone(
         candidate=about.candidate or _pin(arm),
         findings=findings,
         examples=examples_of(findings, {}, own, _most(examples, verdict)),
+    )
+
+
+def _chances(
+    pairing: Pairing, rules: Sequence[Rule], findings: Sequence[Finding], *, alpha: float, about: About
+) -> tuple[tuple[tuple[float, float], ...], tuple[str, ...]]:
+    """P(SHIP) of an identical build and what it assumes; nothing where none could ship or no case flips."""
+    is_never = any(one.stops and one.expects_improvement for one in rules)
+    if about.deterministic or is_never or not findings:
+        return (), ()
+    return forecast(findings, rules, pairing.baseline, alpha=alpha)
+
+
+def _unchanged(pairing: Pairing, rules: Sequence[Rule], verdict: Verdict, *, alpha: float) -> tuple[str, ...]:
+    """Said of a deterministic target where the baseline itself, judged against itself, would not ship."""
+    if verdict not in (Verdict.STOP, Verdict.UNDECIDED):
+        return ()
+    same = replace(pairing, candidate=pairing.baseline, after=pairing.before, new_keys=())
+    plain = [replace(one, expects_improvement=False) for one in rules]
+    held = [one for one in judge(same, plain, alpha=alpha) if one.is_broken or one.holds]
+    named = list(dict.fromkeys(f"{one.title} in {one.scope}" for one in held))
+    if not named:
+        return ()
+    more = f" and {len(named) - _KEYS} more" if len(named) > _KEYS else ""
+    verb = "holds" if len(named) == 1 else "hold"
+    return (
+        f"a build that changed nothing would not ship either: {', '.join(named[:_KEYS])}{more} {verb} it",
+    )
+
+
+def _owned(findings: Sequence[Finding], rules: Sequence[Rule]) -> tuple[Finding, ...]:
+    """The findings with what their rules say for people: who is asked, and which harm it is."""
+    known = {one.id: one for one in rules}
+    return tuple(
+        replace(
+            one,
+            owner=known[one.rule].owner,
+            incident_class=kind.value if (kind := known[one.rule].incident_class) else "",
+            note=known[one.rule].note,
+        )
+        for one in findings
     )
 
 
@@ -179,7 +223,6 @@ def rules_digest(rules: Sequence[Rule], columns: Columns, *, alpha: float) -> st
             "severity": one.severity.value,
             "mode": one.mode.value,
             "alpha": one.alpha,
-            **_further(one),
         }
         for one in rules
     ]
@@ -198,19 +241,6 @@ def rules_digest(rules: Sequence[Rule], columns: Columns, *, alpha: float) -> st
         named["groups"] = [[one.name, [str(where) for where in one.where]] for one in columns.groups]
         named["modes"] = [list(one) for one in columns.modes]
     return digest({"rules": listed, "columns": named, "alpha": alpha})
-
-
-def _further(rule: Rule) -> dict[str, object]:
-    """What only the rules of suites have; absent where it is not used."""
-    told: dict[str, object] = {
-        "class": rule.incident_class.value if rule.incident_class else None,
-        "owner": rule.owner or None,
-        "where": [str(one) for one in rule.where] or None,
-        "must_pass": None if rule.must_pass is None else [str(one) for one in rule.must_pass],
-        "expect": "improved" if rule.expects_improvement else None,
-        "anchor_margin": str(rule.anchor_margin) if rule.anchor_margin else None,
-    }
-    return {name: value for name, value in told.items() if value is not None}
 
 
 def _pin(arm: Arm) -> ArmPin:
@@ -259,7 +289,11 @@ def _reasons(findings: Sequence[Finding], verdict: Verdict, *, allow: bool, allo
         return errors or ("no stop-ship rule has anything to judge",)
     if verdict is Verdict.STOP:
         return (
-            *(f"{one.title} in {one.scope}: {_counted(one)}" for one in ordered if one.is_broken),
+            *(
+                f"{one.title} in {one.scope}: {_counted(one)}{_asked(one)}"
+                for one in ordered
+                if one.is_broken
+            ),
             *errors,
         )
     if verdict is Verdict.UNDECIDED:
@@ -284,6 +318,10 @@ def _open(one: Finding) -> str:
 
 def _cohorts_first(one: Finding) -> tuple[bool, float]:
     return (one.scope == "all", one.harm)
+
+
+def _asked(one: Finding) -> str:
+    return f"; owner {one.owner}" if one.owner else ""
 
 
 def _counted(one: Finding) -> str:
