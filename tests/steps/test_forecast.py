@@ -11,7 +11,7 @@ from stopship.model.case import Case, Trace
 from stopship.model.rule import Limit, Margin, Mode, Rule, Severity
 from stopship.model.score import BINARY, Direction, Scored, Scorer
 from stopship.model.verdict import Decision, Finding
-from stopship.steps.forecast import Promise, assumptions, chances, forecast
+from stopship.steps.forecast import Promise, assumptions, chances, forecast, promises_of
 from stopship.steps.stats.planning import chance_of_pass_at
 
 
@@ -119,3 +119,11 @@ def test_a_limit_is_in_the_number_once_a_baseline_shows_how_well_it_is_kept() ->
     assert assumptions([promise]) == ("if its limits are kept",)
     assert assumptions([promise], {"one": Promise(n=9, misses=1, allowed=0.5)}) == ()
     assert assumptions([replace(promise, is_waived=True)]) == ()
+
+
+def test_a_limit_that_is_waived_plays_no_part() -> None:
+    promise = arms.rule(limit=Limit(0.9, at_most=False))
+    before = arms.arm([0.0] * 30 + [1.0] * 70)
+    found = [replace(findings("right", 0.05, 100, 2)[0], kind="limit")]
+    assert promises_of(found, [promise], before) == {"right": Promise(n=100, misses=30, allowed=1 - 0.9)}
+    assert promises_of(found, [replace(promise, is_waived=True)], before) == {}

@@ -62,7 +62,8 @@ def promises_of(findings: Sequence[Finding], rules: Sequence[Rule], baseline: Ar
     worth = {one.rule: one.n_effective / one.n for one in findings if one.kind == "limit" and one.n}
     found = {}
     for rule in _gating(rules):
-        if rule.limit is None or rule.scorer.scale.kind is not Kind.BINARY or baseline.repeats > 1:
+        is_rate = rule.scorer.scale.kind is Kind.BINARY and baseline.repeats == 1
+        if rule.limit is None or rule.is_waived or not is_rate:
             continue
         group = f"{SELECTION}{rule.id}" if rule.where else ""
         values = measure_candidate(baseline, rule.scorer, rule.better, group=group).values
@@ -70,9 +71,10 @@ def promises_of(findings: Sequence[Finding], rules: Sequence[Rule], baseline: Ar
             continue
         hits = int((values > 0).sum())
         misses = hits if rule.limit.at_most else len(values) - hits
+        n = int(len(values) * worth[rule.id])
         found[rule.id] = Promise(
-            n=int(len(values) * worth[rule.id]),
-            misses=round(misses * worth[rule.id]),
+            n=n,
+            misses=min(n, round(misses * worth[rule.id])),
             allowed=rule.limit.value if rule.limit.at_most else 1 - rule.limit.value,
         )
     return found
