@@ -51,7 +51,7 @@ def suite(folder: Path, *, replay: str = "deterministic = true") -> Made:
 
 def is_nothing_kept(made: Made) -> bool:
     work = made.folder / ".stopship"
-    return not [*work.glob("runs/*"), *work.glob("work/*/journal-*"), *work.glob("plans/*")]
+    return not [*work.glob("runs/*"), *work.glob("work/*/journal*"), *work.glob("plans/*")]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def begin(answering: Answering, journals: Path) -> None:
 
     Raises MovedError, with the journals dropped, where outputs are filed of a stack that was touched since.
     """
-    if any(one.stat().st_size for one in journals.glob("journal-*.jsonl")) and (before := _read(journals)):
+    if any(one.stat().st_size for one in journals.glob("journal*.jsonl")) and (before := _read(journals)):
         if moved := _touched(answering, before, answering.stack.stamps, set()):
             _drop(journals)
             raise MovedError(answering.path, moved)
@@ -92,6 +92,6 @@ def _read(journals: Path) -> Stamps:
 
 
 def _drop(journals: Path) -> None:
-    for one in journals.glob("journal-*.jsonl"):
+    for one in journals.glob("journal*.jsonl"):
         one.unlink(missing_ok=True)
     end(journals)
