@@ -12,7 +12,6 @@ import pytest
 SUITE_FILE = "suite.toml"
 ITEMS = "stopship_items"
 _KEEPER = pytest.StashKey[Any]()
-_SESSION = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,6 +70,12 @@ def keeper(config: pytest.Config) -> Any:
     return config.stash[_KEEPER]
 
 
+def settle(config: pytest.Config) -> None:
+    """File what is under way in this process, where any suite was met."""
+    if _KEEPER in config.stash:
+        config.stash[_KEEPER].settle()
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.name != SUITE_FILE:
         return None
@@ -109,10 +114,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """xdist, on the controller: a worker's journal gets this session's name, and all know what was named."""
-    import secrets
-
-    node.workerinput["stopship_session"] = node.config.stash.setdefault(_SESSION, secrets.token_hex(6))
+    """xdist, on the controller: every worker knows what was named on the command line."""
     named = node.config.args_source is pytest.Config.ArgsSource.ARGS
     node.workerinput["stopship_named"] = [str(one) for one in node.config.args] if named else []
 

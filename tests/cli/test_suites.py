@@ -3,11 +3,19 @@
 import json
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.cli.running import Command
-from tests.gating.making import Made, forget_code, key, make
+from tests.gating.making import TODAY, Made, forget_code, key, make
+
+from stopship.gating.gate import Asked, gate
+from stopship.gating.nextsteps import next_steps
+from stopship.gating.replay import planned
+from stopship.gating.stacking import answering
+from stopship.model.run import Outcome
+from stopship.store.journal import Journal
 
 WRONG = [key(i) for i in range(20, 45)]
 HOSTILE = "\x1b[2J\n::error::owned\u202e"
@@ -275,3 +283,47 @@ def test_a_run_of_another_suite_is_not_pushed(stopship: Command, made: Made, tmp
     run = other.replay()
     assert stopship("push", f"elsewhere/.stopship/runs/{run.id}", "--suite", "suites/small") == 2
     assert "a run of the suite 'second', not of 'small'" in stopship.err
+
+
+def test_a_baseline_that_was_not_fetched_is_never_written_over(stopship: Command, made: Made) -> None:
+    run = next((made.folder / "store" / "runs").iterdir())
+    shutil.rmtree(run)
+    made.stack("bad", wrong=WRONG)
+    shutil.rmtree(made.folder / ".stopship")
+    assert stopship("gate", "suites/small", "--stack", "suites/small/bad.toml") == 22
+    assert "accept" not in stopship.out
+    assert "Next:" not in stopship.out  # the run is nowhere here
+    assert stopship("gate", "suites/small") == 22
+    assert printed(stopship) == [["push", run.name[:12], "--suite", "suites/small"]]
+    assert stopship(*printed(stopship)[0]) == 0
+    assert stopship("gate", "suites/small") == 0
+
+
+def test_a_scorer_that_raises_is_void_and_nothing_false_is_said_of_its_pairs(
+    stopship: Command, made: Made
+) -> None:
+    made.edit("scorers.py", "return trace", "raise KeyError('wanted')\n    return trace")
+    forget_code()
+    assert stopship("gate", "suites/small") == 22
+    assert "without an output" not in stopship.out
+    assert "left out" not in stopship.out
+
+
+def test_a_pointer_that_another_revision_lacks_is_not_written_over(made: Made, tmp_path: Path) -> None:
+    elsewhere = replace(made.place, pointer_folder=tmp_path)
+    run = made.replay()
+    record = gate(made.open(), elsewhere, run, Asked(today=TODAY))
+    assert record.reasons == ("no baseline",)
+    assert next_steps(elsewhere, record, made.folder) == []
+
+
+def test_a_gate_goes_on_with_a_replay_that_was_broken_off(stopship: Command, made: Made) -> None:
+    made.stack("bad", wrong=["c30"])
+    plan = planned(made.open(), made.place, answering(made.folder / "bad.toml"))
+    plan.place.made()
+    with Journal(plan.journal_folder, plan.identity) as journal:
+        journal.add(Outcome(key="c30", trace={"output": "q30"}))  # a recorded draw is a recorded draw
+    assert stopship("replay", "suites/small", "--stack", "suites/small/bad.toml") == 2
+    assert "broken off with 1 of 60 outputs" in stopship.err
+    assert stopship("gate", "suites/small", "--stack", "suites/small/bad.toml") == 0
+    assert " right         all       60      0       0" in stopship.out

@@ -20,8 +20,19 @@ DAY = [
     ("repro", "c21", "--good", "baseline", "--bad", NEXT, "--times", "3"),
     ("push", "baseline"),
 ]
+FIRST = [
+    ("gate", SUITE),
+    ("gate", SUITE, "--no-examples"),
+    ("accept", "RUN", "--because", "first baseline"),
+    ("accept", "RUN", "--because", "known", "--accept-regression", "incidents", "--until", "2999-12-31"),
+    ("gate", SUITE, "--no-examples"),
+]
 ERRORS = [
+    ("gat", SUITE),
     ("gate", "nowhere"),
+    ("gate", "suites/small/stack.toml"),
+    ("replay", "suites/small/stack.toml"),
+    ("replay", SUITE, "--resume", "--fresh"),
     ("gate", SUITE, "--candidate", "ffff"),
     ("gate", SUITE, "--candidate", "ff"),
     ("gate", SUITE, "--candidate", "ffff", "--fresh"),
@@ -64,10 +75,26 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     return made
 
 
+def test_the_first_day_of_a_suite_with_a_broken_incident_is_told_to_its_end(
+    stopship: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = make(Path("suites/small").absolute(), is_accepted=False, wrong=["c01"])
+    run = made.replay().short
+    forget_code()
+    calls = [tuple(run if word == "RUN" else word for word in words) for words in FIRST]
+    check("suites-first", stopship, tmp_path, calls)
+
+
 @pytest.mark.parametrize(("name", "calls"), [("suites-day", DAY), ("suites-errors", ERRORS)])
 def test_what_is_said_of_suites_is_what_was_read_and_agreed(
     stopship: Command, made: Made, tmp_path: Path, name: str, calls: list[tuple[str, ...]]
 ) -> None:
+    check(name, stopship, tmp_path, calls)
+
+
+def check(name: str, stopship: Command, tmp_path: Path, calls: list[tuple[str, ...]]) -> None:
+    """Hold what the commands print against the file of that name."""
     told = []
     for words in calls:
         stopship(*words)

@@ -17,7 +17,7 @@ from stopship.gating.stacking import answering
 from stopship.gating.workplace import Workplace, workplace
 from stopship.model.run import Run
 from stopship.model.verdict import Record
-from stopship.parts import user_code
+from stopship.parts import neighbours, user_code
 from stopship.parts.neighbours import PRIVATE
 from stopship.pinning.lock import lock_stack
 from stopship.store.suitefile import read_suite
@@ -206,5 +206,6 @@ def make(
 def forget_code() -> None:
     """Files of users are executed once in a process; a suite that is opened again may hold others."""
     user_code._loaded.clear()
+    neighbours._folders.clear()
     for name in [one for one in sys.modules if one.startswith(PRIVATE)]:
         del sys.modules[name]

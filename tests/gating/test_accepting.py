@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.gating.making import TODAY, Made, key, make
+from tests.gating.making import LIMIT, TODAY, Made, key, make
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating import accepting
@@ -38,6 +38,45 @@ def test_a_first_run_that_breaks_a_promise_is_refused(tmp_path: Path) -> None:
     made = make(tmp_path / "s", is_accepted=False, wrong=["c01"])
     with pytest.raises(UsageError, match="breaks incidents, which need no baseline"):
         made.accept(made.replay())
+
+
+FIRST: dict[str, Any] = {"until": UNTIL, "because": "known since May"}
+
+
+def test_a_team_with_a_known_broken_incident_begins_with_a_waiver_for_it(tmp_path: Path) -> None:
+    made = make(tmp_path / "s", is_accepted=False, wrong=["c01"])
+    with pytest.raises(UsageError, match="--accept-regression incidents --until"):
+        made.accept(made.replay())
+    done = made.accept(made.replay(), waived=("incidents",), **FIRST)
+    assert [(one.rule, one.until) for one in done.waivers] == [("incidents", "2026-04-01")]
+    assert made.gate().verdict is Verdict.SHIP
+    assert made.gate(today=AFTER).verdict is Verdict.STOP
+    made.stack("worse", wrong=["c01", "c02"])
+    assert made.gate("worse").verdict is Verdict.STOP
+    made.stack("mended")
+    mended = made.accept(made.replay("mended"))
+    assert [one.rule for one in mended.lifted] == ["incidents"]
+
+
+def test_a_first_baseline_may_break_a_limit_for_a_time(tmp_path: Path) -> None:
+    rules = LIMIT.replace("at_least = 0.3", "at_least = 0.95")
+    made = make(tmp_path / "s", rules=rules, is_accepted=False, wrong=[key(i) for i in range(40, 55)])
+    with pytest.raises(UsageError, match="breaks mostly-right, which need no baseline"):
+        made.accept(made.replay())
+    made.accept(made.replay(), waived=("mostly-right",), **FIRST)
+    assert made.gate().verdict is Verdict.SHIP
+    assert made.gate(today=AFTER).verdict is Verdict.STOP
+
+
+def test_a_refusal_names_the_whole_waiver(tmp_path: Path) -> None:
+    made = make(tmp_path / "s")
+    made.stack("bad", wrong=[*WRONG, "c01"])
+    whole = "--accept-regression incidents --accept-regression right --until YYYY-MM-DD"
+    with pytest.raises(UsageError, match=whole):
+        made.accept(made.replay("bad"))
+    whole = "--accept-regression right --accept-regression incidents --until YYYY-MM-DD"
+    with pytest.raises(UsageError, match=whole):
+        made.accept(made.replay("bad"), **WAIVED)
 
 
 def test_a_void_run_is_refused(tmp_path: Path) -> None:

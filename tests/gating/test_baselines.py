@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.gating.making import LIMIT, MUST, TODAY, Made, key, make
 
-from stopship.errors import UsageError
+from stopship.errors import EvidenceError, UsageError
 from stopship.gating.gate import Asked, gate
 from stopship.gating.opened import blind_fault
 from stopship.model.verdict import Verdict
@@ -272,3 +272,36 @@ def test_a_blind_rule_is_refused_with_the_number_it_needs(tmp_path: Path) -> Non
     assert "needs" in str(fault)
     assert "--allow-blind" in fault.do
     assert blind_fault(opened, allow_blind=True) is None
+
+
+def test_a_renamed_suite_is_told_how_to_go_on(tmp_path: Path) -> None:
+    made = make(tmp_path / "s")
+    made.edit("suite.toml", '"small"', '"mine"')
+    (reason,) = made.gate().reasons
+    assert reason == (
+        "the baseline is a run of the suite 'small', not of 'mine': call the suite that again, or begin a "
+        "new baseline: remove baseline.json, replay, accept"
+    )
+    (made.folder / "baseline.json").unlink()
+    made.accept(made.replay())
+    assert made.gate().exit_code == 0
+
+
+def test_a_case_that_is_gone_with_its_label_left_behind_is_told_what_to_write(tmp_path: Path) -> None:
+    made = make(tmp_path / "s")
+    made.write_rows("cases.jsonl", [one for one in made.rows("cases.jsonl") if one["key"] != "c30"])
+    with pytest.raises(EvidenceError) as refused:
+        made.open()
+    told = str(refused.value)
+    assert "labels a case that is not there: 'c30'" in told
+    assert 'suite.toml under [removed]: "c30" = "…"' in told
+    made.edit("suite.toml", "[decide]", '[removed]\n"c30" = "asked twice"\n[decide]')
+    assert made.gate().exit_code == 0
+
+
+def test_a_tombstone_of_no_case_of_the_baseline_is_noted(tmp_path: Path) -> None:
+    made = make(tmp_path / "s")
+    made.edit("suite.toml", "[decide]", '[removed]\nc3O = "a slip"\n[decide]')
+    record = made.gate()
+    assert record.exit_code == 0
+    assert "[removed] names 'c3O', which is no case of the baseline: a slip, or it may go" in record.notes

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.gating.making import Made, make
+from tests.gating.making import LIMIT, Made, make
 from tests.gating.test_digests import recorded
 
 from stopship.errors import EvidenceError, StopshipError
@@ -273,3 +273,11 @@ def test_a_waived_limit_may_be_no_worse_than_the_run_that_was_accepted(tmp_path:
     record = made.gate("worse")
     assert record.verdict is Verdict.STOP
     assert any("held in all: 15 of 60 cases got worse" in one for one in record.reasons)
+
+
+def test_an_unchanged_build_that_cannot_keep_a_limit_is_told_in_the_report(tmp_path: Path) -> None:
+    rules = LIMIT.replace("at_least = 0.3", "at_least = 0.95")
+    made = make(tmp_path / "s", rules=rules, wrong=["c50", "c51", "c52"])
+    record = made.gate()
+    assert record.verdict is Verdict.UNDECIDED
+    assert "a build that changed nothing would not ship either: mostly-right in all holds it" in record.notes

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.gating.making import Made, make
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating.opened import OpenSuite
-from stopship.gating.replay import Replay, Replayed, planned, replay
+from stopship.gating.replay import Draw, Replay, Replayed, planned, replay
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import answering
 from stopship.model.columns import condition_of
@@ -95,12 +96,69 @@ def test_going_on_asks_only_for_what_is_missing(tmp_path: Path) -> None:
     assert (made.folder / "draws").stat().st_size <= 61  # one may have been under way
 
 
-def test_two_replays_of_one_plan_do_not_run_at_once(tmp_path: Path) -> None:
-    made = make(tmp_path / "s", is_accepted=False)
+def test_a_second_replay_of_one_plan_waits_says_so_and_is_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make(tmp_path / "s", is_accepted=False, replay="", draws=10_000)
     plan = plan_of(made)
     plan.place.made()
-    with Journal(plan.journal_folder, plan.identity), pytest.raises(UsageError, match="another replay"):
-        made.replay()
+    with ThreadPoolExecutor() as pool:
+        with plan.journal(print) as journal:
+            second = pool.submit(replay, plan)
+            time.sleep(0.8)
+            first = plan.sealed([*plan.engine().outcomes(plan.jobs())], {})
+            journal.finish()
+        assert second.result(20).is_served
+        assert second.result().run.id == first.run.id
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("waiting for another replay of this plan, at work in ")
+    assert (made.folder / "draws").stat().st_size == 60
+    assert list((made.folder / ".stopship" / "work").iterdir()) == []
+
+
+def test_a_replay_that_waited_for_one_that_was_broken_off_goes_on_from_what_is_filed(tmp_path: Path) -> None:
+    made = make(tmp_path / "s", is_accepted=False, replay="", draws=10_000)
+    plan = plan_of(made)
+    plan.place.made()
+    with ThreadPoolExecutor() as pool:
+        with plan.journal(print) as journal, plan.engine() as engine:
+            second = pool.submit(replay, plan)
+            time.sleep(0.3)
+            for _, outcome in zip(range(20), engine.outcomes(plan.jobs())):
+                journal.add(outcome)
+        assert len(second.result(20).run.outcomes) == 60
+    assert (made.folder / "draws").stat().st_size <= 61
+
+
+@pytest.mark.parametrize("word", ["gate", "replay"])
+def test_two_commands_at_once_ask_for_each_output_once_and_agree(tmp_path: Path, word: str) -> None:
+    made = make(tmp_path / "s", replay="", draws=10_000)
+    path = made.folder / "app" / "answer.py"
+    path.write_text(path.read_text("utf-8") + SLOW, "utf-8")
+    lock_stack(made.folder / "stack.toml")
+    before = (made.folder / "draws").stat().st_size
+    words = [sys.executable, "-m", "stopship", word, str(made.folder)]
+    pipe = subprocess.PIPE
+    both = [subprocess.Popen(words, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
+    ends = [one.communicate(timeout=60) for one in both]
+    assert [one.returncode for one in both] == [0, 0], ends
+    assert (made.folder / "draws").stat().st_size == before + 60
+    runs = {out.split("candidate ")[-1].split()[0] if word == "gate" else out.split()[1] for out, _ in ends}
+    assert len(runs) == 1
+
+
+def test_what_clears_damaged_state_away_is_a_command_or_a_folder(tmp_path: Path) -> None:
+    made = make(tmp_path / "s", replay="", draws=10_000)
+    other = made.stack("other", draws=10_000)
+    opened = made.open()
+    suite = os.path.relpath(made.folder)
+    assert plan_of(made, opened).remedy == f"start over: stopship replay {suite} --fresh"
+    stack = planned(opened, made.place, answering(other))
+    assert stack.remedy == f"start over: stopship replay {suite} --stack {os.path.relpath(other)} --fresh"
+    for how in ({"repeats": 3}, {"draw": Draw(purpose="accept x")}, {"selection": Selection(shard=(1, 2))}):
+        part = planned(opened, made.place, answering(made.folder / "stack.toml"), **how)
+        assert part.remedy.startswith(f"delete {part.journal_folder}")
 
 
 @pytest.mark.parametrize("order", [[1, 2, 3], [3, 1, 2]])

@@ -1,5 +1,6 @@
 """One case on two stacks: who fails what, how likely that is chance, and where the traces part."""
 
+import shutil
 from math import comb
 from pathlib import Path
 
@@ -8,7 +9,12 @@ from tests.gating.making import Made, make
 from tests.gating.test_digests import recorded
 
 from stopship.errors import UsageError
+from stopship.gating.gate import kept_texts
 from stopship.gating.repro import Repro, Tally, repro
+from stopship.gating.workplace import workplace
+from stopship.pinning.lock import lock_stack
+from stopship.store.lockfile import read_lock
+from stopship.store.suitefile import read_suite
 
 
 def of(made: Made, good: str, bad: str, times: int = 10, key: str = "c30") -> Repro:
@@ -43,6 +49,18 @@ def test_a_target_that_varies_has_the_chance_of_fisher(tmp_path: Path) -> None:
     assert found.parting.bad == "no"  # an answer that fails, though others did not
 
 
+def test_what_may_well_be_chance_is_no_reproduction(tmp_path: Path) -> None:
+    made = make(tmp_path / "s", replay="")
+    bad = made.stack("bad", draws=0, every=2)  # every second answer is wrong
+    found = of(made, "baseline", str(bad), times=3)
+    assert tally(found).bad > tally(found).good
+    assert found.chance is not None
+    assert found.chance > 0.05
+    assert (found.is_reproduced, found.is_perhaps) == (False, True)
+    surely = of(made, "baseline", str(bad), times=12)
+    assert (surely.is_reproduced, surely.is_perhaps) == (True, False)
+
+
 def test_equal_stacks_reproduce_nothing(tmp_path: Path) -> None:
     made = make(tmp_path / "s")
     found = of(made, "baseline", "anchor", times=2)
@@ -56,9 +74,12 @@ def test_a_run_whose_stack_is_gone_speaks_for_itself(tmp_path: Path) -> None:
     bad = made.stack("bad", wrong=["c30"])
     run = made.replay("bad")
     made.stack("bad", wrong=["c31"])
+    (kept,) = (made.folder / "pins").rglob(run.head.stack.pin("prompt").content)
+    kept.unlink()
     assert bad.exists()
     found = of(made, "baseline", run.short, times=3)
     assert found.bad.is_recorded
+    assert "the text of 'bad.json', digest " in found.bad.why
     assert (tally(found).bad, tally(found).bad_tries, tally(found).good_tries) == (1, 1, 3)
 
 
@@ -99,5 +120,21 @@ def test_an_unknown_case_or_run_is_a_usage_error(tmp_path: Path) -> None:
     part = made.shard(1, 60)
     absent = next(one for one in made.open().cases if one not in part.head.planned)
     made.stack("stack", wrong=["c59"])
+    shutil.rmtree(made.folder / "pins")
     with pytest.raises(UsageError, match="has no case"):
         of(made, "baseline", part.id, key=absent)
+
+
+def test_texts_behind_a_url_are_read_once_and_do_without_it_afterwards(tmp_path: Path) -> None:
+    made = make(tmp_path / "s", is_accepted=False)
+    stack = read_lock(made.folder / "stack.lock.json")
+    pin = stack.pin("prompt")
+    url = f"file://{tmp_path}/there"
+    lock_stack(made.folder / "stack.toml", url)
+    shutil.rmtree(made.folder / "pins")
+    suite = read_suite(made.file)
+    assert kept_texts(workplace(suite, store=url))(pin, pin.files[0]) == b"{}"
+    shutil.rmtree(tmp_path / "there")
+    assert kept_texts(workplace(suite, store=url))(pin, pin.files[0]) == b"{}"
+    shutil.rmtree(made.folder / ".stopship")
+    assert kept_texts(workplace(suite, store="nowhere://x/y"))(pin, pin.files[0]) is None

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tests.steps import arms
 from tests.steps.arms import LOST, NO_ANSWER, arm, gate, must, rule, selecting
@@ -10,10 +11,11 @@ from stopship.model.change import FileChange, PinChange
 from stopship.model.rule import IncidentClass, Limit, Margin
 from stopship.model.stack import Kind, Pin, PinnedFile
 from stopship.model.verdict import ArmPin, Record
+from stopship.steps.about import About
 from stopship.steps.arm import Arm
-from stopship.steps.conclude import About, conclude_alone
-from stopship.steps.judge import Reference
+from stopship.steps.conclude import conclude_alone
 from stopship.steps.pair import pair
+from stopship.steps.terms import Reference
 
 
 def _pin(axis: str, version: str, content: str) -> Pin:
@@ -71,7 +73,12 @@ def suite_ship(_folder: Path) -> Record:
 
 
 def suite_fix_not_shown(_folder: Path) -> Record:
-    fix = [rule(expects_improvement=True), replace(CLOSED, expects_improvement=True)]
+    said: dict[str, Any] = {
+        "owner": "search",
+        "incident_class": IncidentClass.USEFULNESS,
+        "note": "the May incident",
+    }
+    fix = [rule(expects_improvement=True, **said), replace(CLOSED, expects_improvement=True)]
     return gate(_arm(RIGHT), _arm(RIGHT), fix, COLUMNS, about=ABOUT, allow=True)
 
 

@@ -17,7 +17,7 @@ def test_a_build_that_ships_takes_one_line(records: Mapping[str, Record]) -> Non
 def test_a_stop_says_what_broke_and_what_changed(records: Mapping[str, Record]) -> None:
     assert text.brief(records["suite-stop"]) == [
         "STOP  support   candidate 7c1e5a2b vs baseline 3fa0c911   exit 20",
-        "  closed in all: 2 of 10 cases that must pass failed ('c0000', 'c0001')",
+        "  closed in all: 2 of 10 cases that must pass failed ('c0000', 'c0001'); owner search",
         "  right in all: 22 of 100 cases got worse, 0 better",
         "  right vs anchor in all: 22 of 100 cases got worse, 0 better",
         "  right (waiver over) in all: 22 of 100 cases got worse, 0 better",

@@ -18,11 +18,12 @@ from stopship.model.score import (
     Unscored,
 )
 from stopship.model.verdict import Record
+from stopship.steps.about import About
 from stopship.steps.arm import Arm, Scoring
-from stopship.steps.conclude import About, conclude
-from stopship.steps.judge import Reference
+from stopship.steps.conclude import conclude
 from stopship.steps.pair import pair
 from stopship.steps.repeats import merged
+from stopship.steps.terms import Reference
 
 NO_ANSWER, UNREADABLE, RAISED, NOTHING, LOST = "none", "unreadable", "raised", "nothing", "lost"
 Output = float | str

@@ -1,12 +1,17 @@
 """P(SHIP) of an identical build, against the published table."""
 
+import random
+from dataclasses import replace
+
 import pytest
+from scipy.stats import beta
+from tests.steps import arms
 
 from stopship.model.case import Case, Trace
-from stopship.model.rule import Margin, Mode, Rule, Severity
+from stopship.model.rule import Limit, Margin, Mode, Rule, Severity
 from stopship.model.score import BINARY, Direction, Scored, Scorer
 from stopship.model.verdict import Decision, Finding
-from stopship.steps.forecast import forecast
+from stopship.steps.forecast import Promise, assumptions, chances, forecast, promises_of
 from stopship.steps.stats.planning import chance_of_pass_at
 
 
@@ -71,17 +76,54 @@ def rule(name: str, margin: float) -> Rule:
 def test_an_identical_build_with_ten_guarded_cohorts_ships_as_often_as_published(
     margin: float, published: float
 ) -> None:
-    chances = dict(forecast(findings("one", margin, 500, 10), [rule("one", margin)], alpha=0.05))
-    assert chances[0.05] == pytest.approx(published, abs=0.03)
+    told, _ = forecast(findings("one", margin, 500, 10), [rule("one", margin)], arms.arm([1.0]), alpha=0.05)
+    assert dict(told)[0.05] == pytest.approx(published, abs=0.03)
 
 
 def test_more_flips_or_more_rules_never_raise_the_chance() -> None:
-    one = [chance for _, chance in forecast(findings("one", 0.05, 500, 10), [rule("one", 0.05)], alpha=0.05)]
-    two = forecast(
+    nothing = arms.arm([1.0])
+    told, _ = forecast(findings("one", 0.05, 500, 10), [rule("one", 0.05)], nothing, alpha=0.05)
+    one = [chance for _, chance in told]
+    two, _ = forecast(
         findings("one", 0.05, 500, 10) + findings("two", 0.05, 500, 10),
         [rule("one", 0.05), rule("two", 0.05)],
+        nothing,
         alpha=0.05,
     )
     assert one == sorted(one, reverse=True)
     assert all(both <= alone for (_, both), alone in zip(two, one, strict=True))
     assert all(0 <= chance <= 1 for chance in one)
+
+
+@pytest.mark.parametrize(("n", "misses", "allowed"), [(100, 8, 0.15), (300, 20, 0.10), (60, 0, 0.05)])
+def test_the_chance_that_a_limit_is_kept_is_that_of_simulated_flips(
+    n: int, misses: int, allowed: float
+) -> None:
+    promise = rule("one", 0.05)
+    promise = replace(promise, margin=None, limit=Limit(1 - allowed, at_most=False))
+    told = dict(
+        chances([], [promise], alpha=0.05, promises={"one": Promise(n=n, misses=misses, allowed=allowed)})
+    )
+    chance = random.Random(7)  # noqa: S311  # a simulation
+    kept, tries = 0, 4000
+    for _ in range(tries):
+        changed = sum(chance.random() < 0.05 for _ in range(n))
+        worse = sum(chance.random() < 0.5 for _ in range(changed))
+        after = misses + 2 * worse - changed
+        kept += after < 0 or beta.ppf(0.95, after + 1, n - after) <= allowed
+    assert told[0.05] == pytest.approx(kept / tries, abs=0.03)
+
+
+def test_a_limit_is_in_the_number_once_a_baseline_shows_how_well_it_is_kept() -> None:
+    promise = replace(rule("one", 0.05), limit=Limit(0.5, at_most=False))
+    assert assumptions([promise]) == ("if its limits are kept",)
+    assert assumptions([promise], {"one": Promise(n=9, misses=1, allowed=0.5)}) == ()
+    assert assumptions([replace(promise, is_waived=True)]) == ()
+
+
+def test_a_limit_that_is_waived_plays_no_part() -> None:
+    promise = arms.rule(limit=Limit(0.9, at_most=False))
+    before = arms.arm([0.0] * 30 + [1.0] * 70)
+    found = [replace(findings("right", 0.05, 100, 2)[0], kind="limit")]
+    assert promises_of(found, [promise], before) == {"right": Promise(n=100, misses=30, allowed=1 - 0.9)}
+    assert promises_of(found, [replace(promise, is_waived=True)], before) == {}

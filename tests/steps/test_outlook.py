@@ -238,11 +238,44 @@ def test_an_identical_build_that_may_flip_ships_as_often_as_forecast() -> None:
     found = dict(look([{}] * 300, rule(), deterministic=False).p_ship)
     assert {flips: round(chance, 2) for flips, chance in found.items()} == {0.02: 1.0, 0.05: 0.97, 0.1: 0.84}
     assert set(dict(look([{}] * 40, rule(), deterministic=False).p_ship).values()) == {0.0}
-    assert look([{}] * 300, rule(), rule(None, must_pass=()), deterministic=False).p_ship == ()
+
+
+def test_p_ship_is_told_beside_must_pass_limits_and_percent_with_what_it_assumes() -> None:
+    bare = look([{}] * 300, rule(), deterministic=False)
+    must, promise = rule(None, must_pass=()), rule(None, limit=Limit(0.5, at_most=False))
+    percent = rule(0.10, UNBOUNDED)
+    for others, assumed in (
+        ([must], ("if its must-pass cases do not flip",)),
+        ([promise, must], ("if its limits are kept and its must-pass cases do not flip",)),
+        ([percent], ("without rules in percent",)),
+    ):
+        named = [replace(one, id=f"r{i}") for i, one in enumerate(others)]
+        found = look([{}] * 300, rule(), *named, deterministic=False)
+        assert found.assumes == assumed
+        alone = [one for one in named if one.must_pass is None]
+        assert found.p_ship == bare.p_ship or (alone and len(found.p_ship) == 3)
+    only = look([{}] * 300, must, deterministic=False)
+    assert {chance for _, chance in only.p_ship} == {1.0}
+    assert look([{}] * 300, percent, deterministic=False).p_ship == ()
+
+
+def test_a_deterministic_target_ships_surely_only_if_the_baseline_keeps_its_promises() -> None:
+    found = look([{}] * 300, rule(limit=Limit(0.5, at_most=False)))
+    assert (found.p_ship, found.assumes) == (((0.0, 1.0),), ("if its limits are kept",))
+    found = look([{}] * 300, rule(), rule(None, must_pass=()))
+    assert found.assumes == ("if its must-pass cases pass",)
+    assert look([{}] * 300, rule(0.10, UNBOUNDED)).assumes == ()
+
+
+def test_what_keeps_an_identical_build_from_shipping_is_named() -> None:
+    found = look([{}] * 20, rule())
+    assert (found.p_ship, found.because) == (((0.0, 0.0),), "cites can never be proven on these cases")
+    assert look([{}] * 300, rule()).because == ""
 
 
 def test_a_rule_that_expects_an_improvement_never_ships_an_identical_build() -> None:
-    assert look([{}] * 300, rule(expects_improvement=True)).p_ship == ((0.0, 0.0),)
+    found = look([{}] * 300, rule(expects_improvement=True))
+    assert (found.p_ship, found.because) == (((0.0, 0.0),), "an improvement is expected of cites")
 
 
 def test_no_case_at_all_and_hostile_text_are_told_plainly() -> None:

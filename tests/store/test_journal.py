@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +53,7 @@ def written(folder: Path, *outcomes: Outcome) -> Path:
     with Journal(folder, PLAN) as journal:
         for one in outcomes:
             journal.add(one)
-    return folder / "journal-main.jsonl"
+    return folder / "journal.jsonl"
 
 
 @settings(max_examples=60, deadline=None)
@@ -95,7 +97,7 @@ def test_no_flipped_bit_invents_an_outcome(tmp_path: Path) -> None:
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, A, B, C)
     path.write_bytes(path.read_bytes().replace(b"because b", b"because x"))
-    with pytest.raises(EvidenceError, match=r"journal-main.jsonl:line 3: damaged(.|\n)*--fresh"):
+    with pytest.raises(EvidenceError, match=r"journal.jsonl:line 3: damaged(.|\n)*--fresh"):
         Journal(tmp_path, PLAN).outcomes()
     path.write_bytes(b"\n" * 3)
     with pytest.raises(EvidenceError, match="line 1: damaged: is not the header"):
@@ -112,29 +114,100 @@ def test_a_journal_of_another_plan_is_refused(tmp_path: Path) -> None:
     line = path.read_bytes().split(b"\n")[1]
     with Journal(tmp_path / "other", "b" * 64) as journal:
         journal.add(B)
-        with (tmp_path / "other" / "journal-main.jsonl").open("ab") as stream:
+        with (tmp_path / "other" / "journal.jsonl").open("ab") as stream:
             stream.write(line + b"\n")
         with pytest.raises(EvidenceError, match="line 3"):
             journal.outcomes()
 
 
 def test_a_newer_format_says_so(tmp_path: Path) -> None:
-    (tmp_path / "journal-x.jsonl").write_bytes(canonical_bytes({"format": 2, "plan": PLAN}) + b"\n")
+    (tmp_path / "journal.jsonl").write_bytes(canonical_bytes({"format": 2, "plan": PLAN}) + b"\n")
     with pytest.raises(EvidenceError, match="format '2'; this stopship reads format 1"):
         Journal(tmp_path, PLAN).outcomes()
 
 
-def test_writers_have_their_own_files_and_are_read_together(tmp_path: Path) -> None:
-    with Writer(tmp_path, PLAN, "gw0") as one, Writer(tmp_path, PLAN, "gw1") as two:
-        one.add(B)
-        two.add(A)
-        two.add(replace(B, took_ms=9.0))
-        assert Journal(tmp_path, PLAN).outcomes() == (A, replace(B, took_ms=9.0))
-        with pytest.raises(UsageError, match="another writer is called 'gw0'"):
-            Writer(tmp_path, PLAN, "gw0")
-    for name in ("", "../x", "a/b", "\0", "x" * 65):
-        with pytest.raises(UsageError, match="cannot name a journal"):
-            Writer(tmp_path, PLAN, name)
+def test_the_first_outcome_that_anybody_filed_holds_for_every_writer_and_reader(tmp_path: Path) -> None:
+    other = replace(B, trace={"output": "otherwise"})
+    with Writer(tmp_path, PLAN) as one, Writer(tmp_path, PLAN) as two:
+        assert one.add(B) == B
+        assert two.add(other) == B
+        assert two.add(A) == A
+        assert one.find("a", 0) == A
+        assert one.find("c", 0) is None
+        assert Journal(tmp_path, PLAN).outcomes() == (A, B)
+    with Writer(tmp_path, PLAN) as three:
+        assert three.find("b", 0) == B
+        assert three.add(replace(B, took_ms=9.0)) == B
+    assert Journal(tmp_path, PLAN).outcomes() == (A, B)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abc"), st.integers(0, 9)), max_size=12))
+def test_however_writers_take_turns_all_agree_with_the_reader(
+    tmp_path_factory: pytest.TempPathFactory, turns: list[tuple[int, str, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("journal")
+    writers = [Writer(folder, PLAN) for _ in range(3)]
+    said: dict[str, Outcome] = {}
+    by: dict[str, int] = {}
+    for who, key, number in turns:
+        one = Outcome(key=key, trace={"output": number})
+        if by.setdefault(key, who) == who and key in said:
+            continue  # one writer tells a sample once
+        assert writers[who].add(one) == said.setdefault(key, one)
+    for writer in writers:
+        assert {key: writer.find(key, 0) for key in said} == said
+        writer.close()
+    assert Journal(folder, PLAN).outcomes() == tuple(said[key] for key in sorted(said))
+
+
+def test_a_writer_whose_journal_is_dropped_begins_with_the_next_one(tmp_path: Path) -> None:
+    with Writer(tmp_path / "x", PLAN) as writer:
+        writer.add(A)
+        with Journal(tmp_path / "x", PLAN) as journal:
+            journal.finish()
+        assert not (tmp_path / "x").exists()
+        assert writer.find("a", 0) is None
+        assert writer.add(B) == B
+        assert Journal(tmp_path / "x", PLAN).outcomes() == (B,)
+
+
+CLAIMS = """
+import sys
+from pathlib import Path
+from stopship.store.journal import Writer
+writer = Writer(Path(sys.argv[1]), "a" * 64)
+for line in sys.stdin:
+    print(writer.claim(line.strip(), 0), flush=True)
+"""
+
+
+def test_a_sample_is_asked_for_by_one_process_until_it_is_filed_released_or_dead(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", CLAIMS, str(tmp_path)]
+    pipe = subprocess.PIPE
+    with (
+        Writer(tmp_path, PLAN) as writer,
+        subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        out, into = process.stdout, process.stdin
+
+        def other(key: str) -> str:
+            print(key, file=into, flush=True)
+            return out.readline().strip()
+
+        assert all(writer.claim(key, 0) for key in "abc")
+        assert (other("a"), other("d")) == ("False", "True")
+        assert not writer.claim("d", 0)
+        writer.release("a", 0)
+        assert other("a") == "True"
+        writer.add(B)
+        assert other("b") == "False", "filed"
+        assert not writer.claim("b", 0)
+        process.kill()
+        process.wait()
+        assert writer.claim("d", 0)
 
 
 @pytest.mark.parametrize(
@@ -145,22 +218,70 @@ def test_one_output_told_in_two_ways_is_an_error(tmp_path: Path, other: Outcome)
         journal.add(replace(A, trace={"output": 1}))
         journal.add(other)
         with pytest.raises(
-            EvidenceError, match=r"line 3: case 'a', sample 0 is told otherwise than in .*line 2"
+            EvidenceError, match=r"line 3: case 'a', sample 0 is told otherwise than in line 2"
         ):
             journal.outcomes()
 
 
-def test_a_second_replay_is_sent_away_until_the_first_ends(tmp_path: Path) -> None:
-    with Journal(tmp_path, PLAN):
-        with (
-            pytest.raises(UsageError, match="another replay of this plan is at work here"),
-            Journal(tmp_path, PLAN),
-        ):
-            pass
+def test_a_second_replay_waits_until_the_first_ends_and_says_once_what_for(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with Journal(tmp_path, PLAN, say=order.append) as journal:
+            assert journal.is_shared
+            assert journal.outcomes() == (A,)
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with Journal(tmp_path, PLAN) as journal:
+        assert not journal.is_shared
+        thread.start()
+        time.sleep(0.8)
+        journal.add(A)
         with Journal(tmp_path / "elsewhere", PLAN):
-            pass
-    with Journal(tmp_path, PLAN):
-        pass
+            order.append("first")
+    thread.join(10)
+    waited, *rest = order
+    assert waited.startswith("waiting for another replay of this plan, at work in ")
+    assert rest == ["first", "second"]
+
+
+def test_a_lock_that_was_removed_under_a_waiting_replay_lets_only_one_in(tmp_path: Path) -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def enter() -> None:
+        with Journal(tmp_path / "x", PLAN) as journal:
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.05)
+            inside.pop()
+            journal.finish()
+
+    threads = [threading.Thread(target=enter) for _ in range(6)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(20)
+    assert most == [1] * 6
+
+
+def test_what_is_filed_beside_a_session_is_not_left_over(tmp_path: Path) -> None:
+    with Writer(tmp_path, PLAN) as writer:
+        assert writer.claim("a", 0)
+        writer.add(A)
+        with Journal(tmp_path, PLAN) as journal:
+            assert journal.is_shared
+    with Journal(tmp_path, PLAN) as journal:
+        assert not journal.is_shared
+        assert journal.outcomes() == (A,)
+
+
+def test_damage_names_what_to_do_about_it(tmp_path: Path) -> None:
+    path = written(tmp_path, A)
+    path.write_bytes(path.read_bytes().replace(b"because", b"becauze"))
+    with pytest.raises(EvidenceError, match="stopship replay mine --fresh"):
+        Journal(tmp_path, PLAN, remedy="start over: stopship replay mine --fresh").outcomes()
 
 
 def test_dropping_removes_every_journal_unread(tmp_path: Path) -> None:
@@ -214,7 +335,8 @@ def test_lines_reach_the_disk_at_most_so_often_and_on_closing(
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
     for every, expected in ((0.0, 2), (1e9, 1)):
-        writer = Writer(tmp_path, PLAN, f"every{expected}", sync_every_s=every)
+        writer = Writer(tmp_path / f"every{expected}", PLAN, sync_every_s=every)
+        writer.add(C)
         synced.clear()
         writer.add(A)
         writer.add(B)
@@ -242,9 +364,15 @@ def test_a_killed_replay_leaves_its_outcomes_and_its_lock(tmp_path: Path) -> Non
     with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        with pytest.raises(UsageError, match="at work here"), Journal(tmp_path, PLAN):
+        waited: list[str] = []
+
+        def kill(line: str) -> None:
+            waited.append(line)
+            process.send_signal(signal.SIGKILL)
+
+        with Journal(tmp_path, PLAN, say=kill):
             pass
-        process.send_signal(signal.SIGKILL)
+        assert len(waited) == 1
     with Journal(tmp_path, PLAN) as journal:
         found = journal.outcomes()
         assert len(found) > 50
@@ -258,6 +386,6 @@ def test_a_folder_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"), Journal(tmp_path / "file" / "x", PLAN):
         pass
     assert Journal(tmp_path / "none", PLAN).outcomes() == ()
-    (tmp_path / "journal-x.jsonl").mkdir()
+    (tmp_path / "journal.jsonl").mkdir()
     with pytest.raises(EvidenceError, match="is not a file"):
         Journal(tmp_path, PLAN).outcomes()

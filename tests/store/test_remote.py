@@ -1,5 +1,6 @@
 """A store takes whole runs and gives whole runs back, be it a folder or a URL; its secrets stay secret."""
 
+import hashlib
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -247,3 +248,45 @@ def test_opening_a_store_reaches_for_nothing(tmp_path: Path) -> None:
         "assert 'fsspec' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", probe], check=True, cwd=tmp_path)
+
+
+DATA = b"Answer.\r\n"
+DIGEST = hashlib.sha256(DATA).hexdigest()
+
+
+def test_a_text_goes_in_and_comes_out_whole(store: Store) -> None:
+    texts = store.texts()
+    assert not texts.has(DIGEST)
+    with pytest.raises(EvidenceError, match="is not kept here\n  fetch it, or name the store"):
+        texts.read(DIGEST)
+    for _ in range(2):
+        texts.keep(DIGEST, DATA)
+        assert texts.has(DIGEST)
+        assert texts.read(DIGEST) == DATA
+    fs, root = place_of(store)
+    assert fs.cat_file(f"{root}/pins/sha256/{DIGEST[:2]}/{DIGEST}") == DATA
+
+
+def test_a_damaged_text_is_never_served_and_keeping_it_again_mends_it(store: Store) -> None:
+    texts = store.texts()
+    texts.keep(DIGEST, DATA)
+    fs, root = place_of(store)
+    fs.pipe_file(f"{root}/pins/sha256/{DIGEST[:2]}/{DIGEST}", DATA[:-1])
+    with pytest.raises(EvidenceError, match="damaged: it has another digest than its name"):
+        texts.read(DIGEST)
+    texts.keep(DIGEST, DATA)
+    assert texts.read(DIGEST) == DATA
+
+
+def test_a_text_that_was_read_is_there_when_the_url_is_not(tmp_path: Path) -> None:
+    store = open_store(f"file://{tmp_path}/there", tmp_path)
+    store.texts().keep(DIGEST, DATA)
+    cache = tmp_path / "cache"
+    assert store.texts(cache).read(DIGEST) == DATA
+    gone = open_store("nowhere://bucket/x", tmp_path).texts(cache)
+    assert gone.read(DIGEST) == DATA
+    cached = cache / "pins" / "sha256" / DIGEST[:2] / DIGEST
+    cached.write_bytes(b"forged")
+    assert store.texts(cache).read(DIGEST) == DATA
+    with pytest.raises(EvidenceError, match="the store cannot be reached"):
+        gone.has("0" * 64)

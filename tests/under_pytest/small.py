@@ -30,7 +30,7 @@ store  = "store"
 
 [replay]
 target = "{target}"
-deterministic = true
+deterministic = {deterministic}
 {replay}
 
 [decide]
@@ -61,6 +61,14 @@ def answer(case, stack):
 {more}
     return {{"output": "no" if key in wrong else "yes"}}
 """
+NOISE = """
+import os, time
+from pathlib import Path
+time.sleep(0.01)
+with (Path(__file__).parent / "asked").open("a") as file:
+    file.write(key + "\\n")
+return {"output": "no" if key in wrong else "yes", "draw": os.urandom(8).hex()}
+"""
 SCORERS = """\
 from stopship.model.score import Scored
 
@@ -86,6 +94,7 @@ class Small:
     decide: str = ""
     margin: str = "20pt"
     is_accepted: bool = True
+    is_noisy: bool = False  # the target is not said to be deterministic, and is not
 
     @property
     def every(self) -> tuple[str, ...]:
@@ -100,7 +109,7 @@ class Small:
 def suite(folder: Path, how: Small | None = None) -> Path:
     """A copy of such a suite, with its baseline; its folder."""
     made = _made(how or Small())
-    shutil.copytree(made, folder, ignore=shutil.ignore_patterns(".stopship"))
+    shutil.copytree(made, folder, ignore=shutil.ignore_patterns(".stopship", "asked"))
     return folder
 
 
@@ -119,11 +128,19 @@ def write(folder: Path, how: Small) -> None:
     target = "recorded" if how.is_recorded else "app.py:answer"
     _put(
         folder / "suite.toml",
-        SUITE.format(name=how.name, target=target, replay=how.replay, decide=how.decide, margin=how.margin),
+        SUITE.format(
+            name=how.name,
+            target=target,
+            deterministic="false" if how.is_noisy else "true",
+            replay=how.replay,
+            decide=how.decide,
+            margin=how.margin,
+        ),
     )
     rows = [{"key": key, "tag": "incident" if key in how.tagged else "usual"} for key in how.every]
     _put(folder / "cases.jsonl", _lines(rows))
-    _put(folder / "app.py", APP.format(more=_indented(how.more_app)))
+    more = how.more_app + (NOISE if how.is_noisy else "")
+    _put(folder / "app.py", APP.format(more=_indented(more)))
     _put(folder / "scorers.py", SCORERS.format(more=_indented(how.more_scorers)))
     for version, wrong, file in (("good", (), "stack.toml"), ("bad", how.wrong, "stacks/bad.toml")):
         up, store = ("../", "..") if "/" in file else ("", ".")
@@ -137,6 +154,12 @@ def write(folder: Path, how: Small) -> None:
             text += f'[code]\npaths = ["{up}app.py"]\n'
         _put(folder / file, text)
         lock_stack(folder / file)
+
+
+def asked(folder: Path) -> list[str]:
+    """The keys that a noisy target was asked for, in their order."""
+    path = folder / "asked"
+    return path.read_text("utf-8").split() if path.exists() else []
 
 
 def accepted(folder: Path) -> None:

@@ -53,13 +53,14 @@ def accept(
 ) -> int:
     """Judge RUN, and make it the baseline: fresh outputs of its stack where the target may vary.
 
-    A VOID run is refused; a STOP needs --accept-regression with --until. Writes `baseline.json` beside
+    A VOID run is refused; a STOP needs --accept-regression with --until, a first baseline that breaks a
+    limit or must-pass rule, too. Writes `baseline.json` beside
     the suite and files the run in its store.
     """
     from stopship.gating.accepting import Decision
     from stopship.gating.accepting import accept as accepted
+    from stopship.gating.rebuilding import answering_of
     from stopship.gating.replay import Draw, planned, replay
-    from stopship.gating.repro import answering_of
     from stopship.report.runs import accepted_lines
     from stopship.store.runs import read_run
 
@@ -75,12 +76,7 @@ def accept(
     )
 
     def redraw() -> "Run":
-        answering = at.answering(stack_file) if stack_file else answering_of(at.opened, found)
-        if answering is None:
-            raise UsageError(
-                "fresh outputs of the accepted stack are needed, and no stack file here is locked as it",
-                do="name it: --stack FILE",
-            )
+        answering = at.answering(stack_file) if stack_file else answering_of(at.opened, at.place, found)
         if answering.stack.stack_id != found.head.stack.stack_id:
             raise UsageError(
                 "this is not the stack that the run answered with",
@@ -98,7 +94,10 @@ def accept(
 
     done = accepted(at.opened, at.place, found, decision, redraw, folder=folder)
     path = str(at.place.pointer_path)
-    for line in accepted_lines(done.record, done.run, is_redrawn=done.is_redrawn, path=path):
+    waived_now = [(one.rule, one.until) for one in done.waivers]
+    for line in accepted_lines(
+        done.record, done.run, is_redrawn=done.is_redrawn, path=path, waivers=waived_now
+    ):
         click.echo(line)
     for one in done.lifted:
         click.echo(f"  the waiver for {one.rule} is no longer needed and is gone")

@@ -9,7 +9,7 @@ import click
 
 from stopship.cli.replay import Progress
 from stopship.cli.reporting import Reports, report_options
-from stopship.cli.suites import Desk, blind_option, desk, stack_option, tell_outlook
+from stopship.cli.suites import Desk, blind_option, desk, refuse_stack_file, stack_option, tell_outlook
 from stopship.cli.table_options import refuse_overwriting
 from stopship.errors import EvidenceError, UsageError
 
@@ -46,7 +46,6 @@ Examples:
 @click.option(
     "--expect", multiple=True, metavar="RULE", help="This rule must be proven improved, too. Repeatable."
 )
-@click.option("--resume", is_flag=True, help="Go on with a replay that was broken off.")
 @click.option("--fresh", is_flag=True, help="Draw new outputs, whatever an earlier replay gave.")
 @click.option(
     "--undecided",
@@ -63,7 +62,6 @@ def gate(  # noqa: PLR0913  # one parameter an option
     baseline_ref: str | None,
     new_suite: bool,
     expect: tuple[str, ...],
-    resume: bool,
     fresh: bool,
     undecided: str | None,
     allow_blind: bool,
@@ -77,8 +75,8 @@ def gate(  # noqa: PLR0913  # one parameter an option
 
     Exits 0 SHIP, 20 STOP, 21 UNDECIDED, 22 VOID.
     """
-    if candidates and (fresh or resume):
-        raise UsageError("--candidate with --fresh or --resume: nothing is replayed", do="give one of them")
+    if candidates and fresh:
+        raise UsageError("--candidate with --fresh: nothing is replayed", do="give one of them")
     if baseline and baseline_ref:
         raise UsageError(
             "--baseline with --baseline-ref", do="the pointer of the revision names the baseline"
@@ -91,8 +89,8 @@ def gate(  # noqa: PLR0913  # one parameter an option
         no_examples=no_examples,
     )
     written = _make_way(suite, stack_file, reports)
+    from stopship.gating.escalating import Means, decided
     from stopship.gating.gate import Asked, other_stack, void_gate, void_unopened
-    from stopship.gating.gate import gate as judged
     from stopship.gating.nextsteps import next_steps
 
     try:
@@ -106,14 +104,14 @@ def gate(  # noqa: PLR0913  # one parameter an option
     tell_outlook(at.opened, allow_blind=allow_blind)
     reports = _as_the_suite_says(reports, at)
     try:
-        run, notes = _candidate(at, stack_file, candidates, resume=resume, fresh=fresh)
+        run, notes = _candidate(at, stack_file, candidates, fresh=fresh)
         other = other_stack(at.stack_path(stack_file), run) if candidates else ""
         against = at.place.run(baseline) if baseline else None
         if against is not None:
             notes.append(f"compared with {against.short} as asked: anchor and waivers play no part")
     except EvidenceError as err:
         record = void_gate(at.opened, [str(err), *_drifted(err)])
-        reports.give(record)
+        reports.give(record, next_steps(at.place, record, suite))
         return record.exit_code
     asked = Asked(
         today=datetime.now(tz=UTC).date(),
@@ -124,7 +122,14 @@ def gate(  # noqa: PLR0913  # one parameter an option
         notes=tuple(notes),
         never_ships=other and f"{other}: name its stack file with --stack",
     )
-    record = judged(at.opened, at.place, run, asked)
+    bar = Progress()
+    means = Means(
+        answering=at.answering(stack_file) if stack_file else None,
+        tell=bar.tell,
+        provenance={"started": int(time.time())},
+    )
+    record = decided(at.opened, at.place, run, asked, means)
+    bar.end()
     steps = next_steps(at.place, record, suite, baseline, stack=stack_file, allow_blind=allow_blind)
     reports.give(record, steps)
     return record.exit_code
@@ -138,6 +143,7 @@ def _make_way(path: Path, stack_file: Path | None, reports: Reports) -> "Suite":
     from stopship.store.suitefile import read_suite
 
     file = find_suite_file(path)
+    refuse_stack_file(file)
     try:
         suite = read_suite(file)
     except UsageError:
@@ -166,9 +172,9 @@ def _drifted(err: EvidenceError) -> list[str]:
 
 
 def _candidate(
-    at: Desk, stack_file: Path | None, candidates: tuple[str, ...], *, resume: bool, fresh: bool
+    at: Desk, stack_file: Path | None, candidates: tuple[str, ...], *, fresh: bool
 ) -> "tuple[Run, list[str]]":
-    """The run to judge, and what to say of it."""
+    """The run to judge, and what to say of it. A replay that was broken off goes on: what is told is told."""
     from stopship.gating.replay import Draw, planned, replay
     from stopship.store.runs import merged
 
@@ -181,7 +187,7 @@ def _candidate(
         return merged(runs, planned=at.opened.case_digests), notes
     bar = Progress()
     plan = planned(at.opened, at.place, at.answering(stack_file), draw=Draw(is_new=fresh))
-    done = replay(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": int(time.time())})
+    done = replay(plan, resume=True, fresh=fresh, tell=bar.tell, provenance={"started": int(time.time())})
     bar.end()
     if done.ignored:
         notes.append(f"{done.ignored} recorded outputs of cases that the suite does not have were ignored")

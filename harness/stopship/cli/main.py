@@ -11,7 +11,7 @@ from importlib import import_module
 import click
 
 from stopship import __version__
-from stopship.errors import StopshipError
+from stopship.errors import StopshipError, nearest
 
 _COMMANDS = {
     "init": "stopship.cli.init",
@@ -41,6 +41,15 @@ class _LazyGroup(click.Group):
         command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101  # the table above is ours
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest command named where there is no such one."""
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            ctx.fail(f"No such command {name[:60]!r}; {nearest(name, list(_COMMANDS))}")
+        return super().resolve_command(ctx, args)
 
 
 @click.command(

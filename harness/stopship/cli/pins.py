@@ -12,11 +12,10 @@ from stopship.model.stack import Kind, Pin, PinnedFile
 
 _STORE = click.option(
     "--store",
-    type=click.Path(path_type=Path),
     envvar="STOPSHIP_STORE",
-    metavar="DIR",
-    help="Folder that keeps the texts, in pins/.  [default: STOPSHIP_STORE, else `store` in the stack file, "
-    "else the stack file's folder]",
+    metavar="DIR|URL",
+    help="Folder or URL that keeps the texts, in pins/.  [default: STOPSHIP_STORE, else `store` in the stack "
+    "file, else the stack file's folder]",
 )
 _PATH = click.Path(path_type=Path)
 
@@ -32,7 +31,7 @@ def pins() -> None:
 @pins.command()
 @click.argument("stack", type=_PATH)
 @_STORE
-def lock(stack: Path, store: Path | None) -> int:
+def lock(stack: Path, store: str | None) -> int:
     """Write the lock of STACK, keep its texts, and say what changed since the earlier lock."""
     from stopship.pinning.lock import lock_stack
     from stopship.report.neutral import plain
@@ -86,7 +85,7 @@ def verify(stack: Path) -> int:
 @click.argument("new", type=_PATH)
 @click.option("--lines", is_flag=True, help="Show the lines that differ in each text.")
 @_STORE
-def diff(old: Path, new: Path, lines: bool, store: Path | None) -> int:
+def diff(old: Path, new: Path, lines: bool, store: str | None) -> int:
     """Say what changed from OLD to NEW: stack files or locks. Exits 0 whether they differ or not."""
     from stopship.pinning.stacks import diff_stacks
     from stopship.report.pins import change_lines, diff_lines
@@ -104,7 +103,7 @@ def diff(old: Path, new: Path, lines: bool, store: Path | None) -> int:
 @click.argument("axis", required=False)
 @click.option("--raw", is_flag=True, help="Print the bytes as they are, for a file or a pipe.")
 @_STORE
-def show(stack: Path, axis: str | None, raw: bool, store: Path | None) -> int:
+def show(stack: Path, axis: str | None, raw: bool, store: str | None) -> int:
     """List the pins of STACK, a stack file or a lock; with AXIS, print the texts of that pin."""
     from stopship.pinning.stacks import load_stack
     from stopship.report.pins import short, stack_table
@@ -130,7 +129,7 @@ def show(stack: Path, axis: str | None, raw: bool, store: Path | None) -> int:
 @click.argument("stack", metavar="STACK_OR_LOCK", type=_PATH)
 @click.argument("folder", metavar="DIR", type=_PATH)
 @_STORE
-def restore(stack: Path, folder: Path, store: Path | None) -> int:
+def restore(stack: Path, folder: Path, store: str | None) -> int:
     """Write the kept texts of a locked stack, and a stack file for them, into DIR, which is new or empty.
 
     Exits 0 where every pin was restored, else 22.

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from stopship.cli.options import conditions_of
+from stopship.cli.reporting import columns
 from stopship.cli.suites import blind_option, desk, stack_option, tell_outlook
+from stopship.errors import UsageError
 
 
 @click.command(
@@ -59,6 +61,8 @@ def replay(  # noqa: PLR0913  # one parameter an option
     from stopship.gating.selection import shard as shard_of
     from stopship.report.runs import run_lines
 
+    if resume and fresh:
+        raise UsageError("--resume with --fresh: one goes on, the other begins anew", do="give one of them")
     at = desk(suite)
     tell_outlook(at.opened, allow_blind=allow_blind or bool(cases or where or pins))
     chosen = Selection(keys=cases, where=conditions_of(where), shard=shard_of(shard) if shard else None)
@@ -68,7 +72,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     bar = Progress()
     done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": int(time.time())})
     bar.end()
-    for line in run_lines(done.run):
+    for line in run_lines(done.run, columns=columns()):
         click.echo(line)
     if done.is_served:
         click.echo("  served from the sealed run of this very replay; --fresh draws anew")

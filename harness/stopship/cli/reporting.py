@@ -1,6 +1,7 @@
 """The options that say where a verdict is written and what it shows; every command that judges has them."""
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class Reports:
         self._write(record, next_steps)
         from stopship.report import annotations, text
 
-        shown = text.render(record, next_steps=next_steps, show_outputs=self.shows_outputs)
+        shown = text.render(record, next_steps=next_steps, show_outputs=self.shows_outputs, columns=columns())
         click.echo(shown, nl=False)
         if os.environ.get("GITHUB_ACTIONS", "").lower() == "true":
             click.echo(annotations.render(record), nl=False)
@@ -92,6 +93,13 @@ class Reports:
             write_atomically(self.markdown_file, shown.encode())
         if self.junit_file is not None:
             write_atomically(self.junit_file, junit.render(record))
+
+
+def columns() -> int:
+    """Columns that sentences may take: those of the terminal, or of COLUMNS; 60 at least, 100 at most."""
+    from stopship.report.layout import WIDTH
+
+    return max(60, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
 
 
 def in_ci() -> bool:

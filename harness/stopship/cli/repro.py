@@ -34,6 +34,8 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
     from stopship.gating.casefiles import cases_of
     from stopship.gating.repro import Side
     from stopship.gating.repro import repro as reproduced
+    from stopship.model.suite import RECORDED
+    from stopship.report.neutral import plain
     from stopship.report.pins import change_lines, diff_lines
     from stopship.report.runs import ShownSide, ShownTally, parting_lines, repro_lines
 
@@ -58,11 +60,23 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
             good=f"{one.good} of {one.good_tries}",
             bad=f"{one.bad} of {one.bad_tries}",
             chance=one.chance,
+            is_failed=bool(one.good or one.bad),
             why=one.why,
         )
         for one in found.tallies
     ]
-    lines = repro_lines(case, (shown(found.good), shown(found.bad)), tallies, reproduced=found.is_reproduced)
+    lines = repro_lines(
+        case,
+        (shown(found.good), shown(found.bad)),
+        tallies,
+        reproduced=found.is_reproduced,
+        perhaps=found.chance if found.is_perhaps else None,
+    )
+    for word, side in (("bad", found.bad), ("good", found.good)):
+        if side.why and at.opened.suite.replay.target != RECORDED:
+            first, *further = side.why.splitlines()
+            told = [f"  {word} was not asked anew: {plain(first)}"]
+            lines[3:3] = [*told, *(f"    {plain(one.strip())}" for one in further)]
     if found.deterministic and max(found.good.distinct, found.bad.distinct) > 1:
         lines.append(
             "  the target is declared deterministic and is not: its outputs differ from time to time"

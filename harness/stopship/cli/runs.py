@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stopship.cli.reporting import columns
 from stopship.cli.suites import Desk, desk_with, suite_option
 from stopship.errors import UsageError
 from stopship.store.shown import quoted, shown
@@ -42,7 +43,7 @@ def show(run: str, key: str | None, suite_path: Path | None) -> int:
     at = desk_with(suite_path, finds(run), f"know a run {quoted(run)}")
     found = at.place.run(run)
     if key is None:
-        lines = run_lines(found)
+        lines = run_lines(found, columns=columns())
     elif key not in found.rows:
         from stopship.errors import nearest
 

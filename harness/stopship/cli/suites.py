@@ -63,6 +63,7 @@ def desk(path: Path, *, baseline_ref: str | None = None, expect: Sequence[str] =
     from stopship.store.suitefile import read_suite
 
     file = find_suite_file(path)
+    refuse_stack_file(file)
     suite = read_suite(file)
     place = workplace(suite, store=os.environ.get(STORE) or None)
     if baseline_ref is None:
@@ -70,6 +71,25 @@ def desk(path: Path, *, baseline_ref: str | None = None, expect: Sequence[str] =
     judged_by, commit = suite_at(place, suite, baseline_ref)
     opened = open_suite(file, judged_by=judged_by, expect=expect)
     return Desk(opened=opened, place=replace(place, pointer_folder=judged_by.parent), commit=commit)
+
+
+def refuse_stack_file(path: Path) -> None:
+    """UsageError where a file that is to be a suite is a stack, instead of a fault for each of its lines."""
+    import tomllib
+
+    from stopship.store.shown import shown
+
+    try:
+        document = tomllib.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return  # read_suite says what is wrong with it
+    is_pinned = any(isinstance(one, dict) and "version" in one for one in document.values())
+    if is_pinned and "suite" not in document:
+        raise UsageError(
+            "this is a stack file",
+            where=shown(path),
+            do="name the suite, and the stack with --stack",
+        )
 
 
 def desk_of(suite_path: Path | None) -> Desk:
@@ -103,7 +123,10 @@ def desk_with(suite_path: Path | None, holds: "Callable[[Workplace], bool]", wha
 
 def tell_outlook(opened: "OpenSuite", *, allow_blind: bool) -> None:
     """Say on standard error what the suite can decide; refuse rules that never can."""
-    click.echo(outlook_of(opened), err=True)
+    from stopship.cli.reporting import columns
+    from stopship.report.layout import wrapped
+
+    click.echo(wrapped(outlook_of(opened), first="", then="  ", columns=columns()), err=True)
     refuse_blind(opened, allow_blind=allow_blind)
 
 
@@ -117,7 +140,8 @@ def outlook_of(opened: "OpenSuite") -> str:
         found.cases,
         found.clusters,
         found.p_ship,
-        deterministic=opened.suite.replay.deterministic,
+        because=found.because or ("its target is deterministic" if opened.suite.replay.deterministic else ""),
+        assumes=found.assumes,
     )
 
 

@@ -4,6 +4,7 @@ Decides what may become a baseline: never a VOID run, and a regression only with
 """
 
 import fcntl
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class Accepting:
     record: Record  # of the accepted run against the baseline before it
     run: Run  # the baseline from now on: fresh outputs where the target may vary
     is_redrawn: bool
+    waivers: tuple[Waiver, ...]  # that hold from now on
     lifted: tuple[Waiver, ...]  # waivers that the new baseline no longer needs
 
 
@@ -78,14 +80,15 @@ def _accepted_alone(
     pointer = place.pointer()
     asked = Asked(today=decision.today, is_new_suite=pointer.baseline is None)
     record = gate(opened, place, run, asked)
-    broken = _broken(record, is_first=pointer.baseline is None)
+    is_first = pointer.baseline is None
+    broken = _broken(record, is_first=is_first)
     _check_waiver(decision, opened, broken)
-    _refuse_unwaived(broken, decision, "this run")
+    _refuse_unwaived(broken, decision, "this run", is_first=is_first)
     is_redrawn = not run.head.deterministic
     kept = redraw() if is_redrawn else run
     if is_redrawn:
-        again = _broken(gate(opened, place, kept, asked), is_first=pointer.baseline is None)
-        _refuse_unwaived(again, decision, "a fresh draw of the accepted stack")
+        again = _broken(gate(opened, place, kept, asked), is_first=is_first)
+        _refuse_unwaived(again, decision, "a fresh draw of the accepted stack", is_first=is_first)
     waivers, lifted = _waivers(opened, place, kept, decision, pointer)
     place.store.put_run(folder if folder is not None and not is_redrawn else place.find(kept.id))
     if place.pointer() != pointer:
@@ -94,12 +97,12 @@ def _accepted_alone(
             where=shown(place.pointer_path),
             do="look at what was accepted, then accept again",
         )
-    verdict = NEW if pointer.baseline is None else record.verdict.value
+    verdict = NEW if is_first else record.verdict.value
     accepted = _accepted(opened, kept, decision, verdict, waivers)
     history = (*pointer.history, pointer.baseline) if pointer.baseline else pointer.history
     anchor = accepted if decision.as_anchor or pointer.anchor is None else pointer.anchor
     write_pointer(place.pointer_path, Pointer(baseline=accepted, anchor=anchor, history=history))
-    return Accepting(record=record, run=kept, is_redrawn=is_redrawn, lifted=lifted)
+    return Accepting(record=record, run=kept, is_redrawn=is_redrawn, waivers=waivers, lifted=lifted)
 
 
 @contextmanager
@@ -123,13 +126,7 @@ def _broken(record: Record, *, is_first: bool) -> list[str]:
             "a VOID run cannot be accepted: " + "; ".join(record.reasons[:3]),
             do="mend the evidence and replay",
         )
-    broken = sorted({one.rule for one in record.findings if one.is_broken})
-    if is_first and broken:
-        raise UsageError(
-            f"this run breaks {', '.join(broken)}, which need no baseline",
-            do="mend the stack before it becomes what others are compared with",
-        )
-    return broken
+    return sorted({one.rule for one in record.findings if one.is_broken})
 
 
 def _check_waiver(decision: Decision, opened: OpenSuite, broken: Sequence[str]) -> None:
@@ -151,14 +148,19 @@ def _check_waiver(decision: Decision, opened: OpenSuite, broken: Sequence[str]) 
         raise UsageError(f"--until {decision.until} has passed", do="name a day to come")
 
 
-def _refuse_unwaived(broken: Sequence[str], decision: Decision, what: str) -> None:
+def _refuse_unwaived(broken: Sequence[str], decision: Decision, what: str, *, is_first: bool) -> None:
+    """UsageError that names every broken rule and the whole waiver; waived ones belong into it, too."""
     unwaived = [one for one in broken if one not in decision.waived]
-    if unwaived:
-        raise UsageError(
-            f"{what} is a STOP: {', '.join(unwaived)} got worse",
-            do=f"mend it, or accept the loss for a time: --accept-regression {quoted(unwaived[0])} "
-            "--until YYYY-MM-DD --because TEXT",
-        )
+    if not unwaived:
+        return
+    listed, named = ", ".join(map(shown, unwaived)), dict.fromkeys([*decision.waived, *unwaived])
+    options = " ".join(f"--accept-regression {shlex.quote(shown(one))}" for one in named)
+    raise UsageError(
+        f"{what} breaks {listed}, which need no baseline"
+        if is_first
+        else f"{what} is a STOP: {listed} got worse",
+        do=f"mend it, or accept the loss for a time: {options} --until YYYY-MM-DD --because TEXT",
+    )
 
 
 def _is_silent(record: Record) -> bool:
@@ -169,20 +171,26 @@ def _is_silent(record: Record) -> bool:
 def _waivers(
     opened: OpenSuite, place: Workplace, run: Run, decision: Decision, pointer: Pointer
 ) -> tuple[tuple[Waiver, ...], tuple[Waiver, ...]]:
-    """The waivers of the new baseline, and the old ones that it no longer needs."""
+    """The waivers of the new baseline, and the old ones that it no longer needs.
+
+    A first baseline has no run before it: what fails in itself is what may go on failing until the day.
+    """
     before = pointer.baseline
-    if before is None:
-        return (), ()
     new = []
     if decision.until is not None:
         until = decision.until.isoformat()
         new = [
-            Waiver(rule=one, until=until, because=decision.because, before=_root(before, one))
+            Waiver(
+                rule=one,
+                until=until,
+                because=decision.because,
+                before=run.id if before is None else _root(before, one),
+            )
             for one in decision.waived
         ]
     standing: list[Waiver] = []
     lifted: list[Waiver] = []
-    for one in before.waivers:
+    for one in before.waivers if before is not None else ():
         if one.rule in decision.waived:
             continue  # waived anew, against the same run
         held = gate(opened, place, run, Asked(today=decision.today, baseline=place.kept(one.before)))

@@ -3,6 +3,7 @@
 Decides which row is which case, and which columns are labels. Never shows a label to a target.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -88,8 +89,12 @@ def labels_of(
         if key in known:
             continue
         if key not in cases:
+            line = shown(f'{json.dumps(key, ensure_ascii=False)} = "…"')
             raise EvidenceError(
-                f"labels a case that is not there: {quoted(key)}", where=place, do=nearest(key, sorted(cases))
+                f"labels a case that is not there: {quoted(key)}",
+                where=place,
+                do=f"of a case that is gone say why, in {shown(suite.path)} under [removed]: {line}; of "
+                f"another, mend the key: {nearest(key, sorted(cases))}",
             )
         labels[key] = without(row, (suite.columns.key,))
         shared = sorted(labels[key].keys() & cases[key].keys())

@@ -4,7 +4,7 @@ Decides whether something can be drawn at all. Never draws one arm where a compa
 judges what it drew.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from stopship.errors import StopshipError
@@ -28,8 +28,18 @@ class Arm:
 
     name: str
     run: Run
-    answering: Answering | None
-    why_not: str = ""  # it cannot be asked
+    find: Callable[[], Answering]  # raises StopshipError where the stack is not at hand
+    _found: Answering | None = None
+
+    @property
+    def answering(self) -> Answering:
+        """The stack, looked for once it is needed: NotDrawnError where it cannot be asked."""
+        if self._found is None:
+            try:
+                self._found = self.find()
+            except StopshipError as err:
+                raise NotDrawnError(f"the {self.name} cannot be asked again: {err}") from err
+        return self._found
 
 
 @dataclass(kw_only=True)
@@ -43,6 +53,7 @@ class Drawer:
     tell: Told | None = None
     provenance: Mapping[str, Json] = field(default_factory=dict)
     told: list[Escalated] = field(default_factory=list)
+    may_draw: bool = True  # else whatever is drawn would reach over a network that nobody asked for
 
     def further(self, outputs: int) -> tuple[Run, Run]:
         """Both runs with more outputs a case, of the draws that they are: baseline, candidate."""
@@ -80,9 +91,10 @@ class Drawer:
     def _both(self) -> tuple[Arm, Arm]:
         if self.baseline is None:
             raise NotDrawnError("there is no baseline to draw for")
+        if not self.may_draw:
+            raise NotDrawnError("the target is reached over the network, and the suite is not named")
         for arm in (self.baseline, self.candidate):
-            if arm.answering is None:
-                raise NotDrawnError(f"the {arm.name}'s stack cannot be asked: {arm.why_not}")
+            arm.answering  # noqa: B018  # both are at hand, or nothing is drawn
         return self.baseline, self.candidate
 
     def _extended(self, arm: Arm, outputs: int) -> Run:
@@ -91,8 +103,6 @@ class Drawer:
         return self._replayed(self._planned(arm, (), outputs, _same(arm.run)))
 
     def _planned(self, arm: Arm, keys: tuple[str, ...], outputs: int, draw: Draw) -> Replay:
-        if arm.answering is None:
-            raise NotDrawnError(f"the {arm.name}'s stack cannot be asked: {arm.why_not}")
         return planned(
             self.opened,
             self.place,

@@ -11,6 +11,12 @@ from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.drawing import Drawer, joined
 from stopship.gating.evidence import arm_of, arm_of_one
 from stopship.gating.gate import Asked, allows, gate
+from stopship.gating.opened import OpenSuite
+from stopship.gating.rebuilding import answering_of
+from stopship.gating.replay import Told
+from stopship.gating.stacking import Answering
+from stopship.gating.workplace import Workplace
+from stopship.model.case import Json
 from stopship.model.rule import IncidentClass, Rule
 from stopship.model.run import Run
 from stopship.model.suite import Escalate
@@ -24,9 +30,53 @@ OF_THREE = 3  # outputs of a must-pass case that failed, of which two decide
 TRIAGED = 20  # cases whose flips are asked again, the worst first
 
 
-def escalated(drawer: Drawer, asked: Asked) -> Record:
-    """The verdict after all that the suite lets be drawn, and that was needed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a gate may use beyond its evidence."""
+
+    answering: Answering | None = None  # the candidate's stack; None: looked for, where it is needed
+    may_draw: bool = True
+    tell: Told | None = None
+    provenance: Mapping[str, Json] = field(default_factory=dict)
+
+
+def decided(
+    opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked, means: Means = Means()
+) -> Record:
+    """The verdict after all that the suite lets be drawn, and that was needed. VOID as `gate` says."""
+    if opened.suite.replay.deterministic:
+        return gate(opened, place, candidate, asked)
+    try:
+        baseline = _baseline(opened, place, asked)
+    except EvidenceError:
+        return gate(opened, place, candidate, asked)  # which says what is wrong with it
+
+    def found(run: Run) -> Answering:
+        return answering_of(opened, place, run)
+
+    drawer = Drawer(
+        opened=opened,
+        place=place,
+        candidate=Arm(
+            name="candidate",
+            run=candidate,
+            find=lambda: means.answering if means.answering is not None else found(candidate),
+        ),
+        baseline=None
+        if baseline is None
+        else Arm(name="baseline", run=baseline, find=lambda: found(baseline)),
+        tell=means.tell,
+        provenance=means.provenance,
+        may_draw=means.may_draw,
+    )
     return _Escalation(drawer=drawer, asked=asked).record()
+
+
+def _baseline(opened: OpenSuite, place: Workplace, asked: Asked) -> Run | None:
+    if asked.baseline is not None:
+        return asked.baseline
+    accepted = place.pointer().baseline
+    return place.kept(accepted.run) if accepted is not None else None
 
 
 @dataclass(kw_only=True)

@@ -100,7 +100,9 @@ def baseline_faults(opened: OpenSuite, run: Run, name: str) -> list[str]:
     """Why a run cannot serve as the one to compare with."""
     head = run.head
     if head.suite != opened.suite.name:
-        return [f"the {name} is a run of the suite {quoted(head.suite)}, not of {quoted(opened.suite.name)}"]
+        what = f"the {name} is a run of the suite {quoted(head.suite)}, not of {quoted(opened.suite.name)}"
+        do = "call the suite that again, or begin a new baseline: remove baseline.json, replay, accept"
+        return [f"{what}: {do}"]
     faults = []
     if head.selection:
         faults.append(f"the {name} is a partial run ({head.selection})")

@@ -20,13 +20,15 @@ from stopship.model.run import Accepted, Run
 from stopship.model.stack import Pin, PinnedFile
 from stopship.model.suite import Suite
 from stopship.model.verdict import EXIT_CODES, ArmPin, Record, Verdict
+from stopship.pinning.stacks import store_beside
+from stopship.steps.about import About
 from stopship.steps.arm import Arm
-from stopship.steps.conclude import About, conclude, conclude_alone, void
-from stopship.steps.judge import Reference, Terms
+from stopship.steps.conclude import conclude, conclude_alone, void
 from stopship.steps.looks import ONE_LOOK, Look
 from stopship.steps.pair import pair
 from stopship.steps.pindiff import Read, compare
-from stopship.store.contents import Contents
+from stopship.steps.terms import Reference, Terms
+from stopship.store.contents import Contents, Texts
 from stopship.store.shown import quoted, shown
 
 
@@ -264,9 +266,13 @@ def _since(opened: OpenSuite, accepted: Accepted | None) -> list[str]:
 
 
 def _removed(opened: OpenSuite, baseline: Run) -> list[str]:
-    """Cases that the baseline has and the suite has given up, each with its reason."""
-    gone = [(key, why) for key, why in opened.suite.removed if key in baseline.head.planned]
-    return [f"removed since the baseline: {quoted(key)}: {why}" for key, why in gone]
+    """Cases that the baseline has and the suite has given up, each with its reason; slips among them."""
+    return [
+        f"removed since the baseline: {quoted(key)}: {why}"
+        if key in baseline.head.planned
+        else f"[removed] names {quoted(key)}, which is no case of the baseline: a slip, or it may go"
+        for key, why in opened.suite.removed
+    ]
 
 
 def other_stack(path: Path, candidate: Run) -> str:
@@ -298,17 +304,26 @@ def changes_between(place: Workplace, old: Run, new: Run) -> tuple[PinChange, ..
 
 
 def kept_texts(place: Workplace) -> Read:
-    """The texts of pins, from wherever this suite keeps them: its store, and beside its stack files."""
-    roots = [place.suite.folder / place.suite.stack]
-    folders = [one for one in (place.store.local, *(root.parent for root in roots)) if one is not None]
-    folders += [place.folder / CACHE]
-    kept = [Contents(one) for one in folders]
+    """The texts of pins, from wherever this suite keeps them. What cannot be had is told as not at hand:
+    a store that cannot be reached takes the lines from a report, and is asked once."""
+    sources = texts_of(place)
 
     def read(pin: Pin, file: PinnedFile | None) -> bytes | None:
         wanted = file.digest if file is not None and file.is_text else pin.content if file is None else ""
-        for one in kept:
-            if wanted and one.has(wanted):
-                return one.read(wanted)
+        for one in list(sources) if wanted else ():
+            try:
+                if one.has(wanted):
+                    return one.read(wanted)
+            except EvidenceError:
+                if not isinstance(one, Contents):
+                    sources.remove(one)
         return None
 
     return read
+
+
+def texts_of(place: Workplace) -> list[Texts]:
+    """Where texts of pins may be kept, the nearest first: beside the stack file, its store, the suite's."""
+    stack = place.suite.folder / place.suite.stack
+    near = list(dict.fromkeys([stack.parent, store_beside(stack)]))
+    return [*map(Contents, near), place.store.texts(place.folder / CACHE)]

@@ -7,6 +7,7 @@ import os
 import shlex
 from pathlib import Path
 
+from stopship.errors import StopshipError
 from stopship.gating.workplace import BASELINE, Workplace
 from stopship.model.run import SHORT_ID
 from stopship.model.verdict import Record, Verdict
@@ -23,26 +24,45 @@ def next_steps(
 ) -> list[str]:
     """For a first run, how it becomes the baseline; for a worse one, how its worst case is looked at."""
     run = record.candidate.run[:SHORT_ID] if record.candidate is not None else ""
-    if not run:
-        return []
     named = ["--suite", _near(suite)]
+    if not run:
+        return _not_fetched(place, record, named)
+    is_elsewhere = place.pointer_folder is not None  # the pointer here may name another run
     given = ["--stack", _near(stack)] if stack is not None else []
-    if record.verdict is Verdict.VOID and record.baseline is None and place.pointer().baseline is None:
+    if record.verdict is Verdict.VOID and record.baseline is None:
+        if is_elsewhere or place.pointer().baseline is not None:
+            return []  # accepting would write over a pointer that only this judgement does not see
         blind = ["--allow-blind"] if allow_blind else []
         return _printable(
             ["stopship", "replay", _near(suite), *given, *blind],
             ["stopship", "accept", run, *named, *given, "--because", "first baseline"],
         )
-    if record.verdict not in (Verdict.STOP, Verdict.UNDECIDED) or not record.examples:
+    if record.verdict not in (Verdict.STOP, Verdict.UNDECIDED):
         return []
-    key = record.examples[0].key
+    worst = [one.key for one in record.examples]
     if record.baseline is None:
-        return _printable(["stopship", "show", run, *named, f"--case={key}"])
-    is_elsewhere = place.pointer_folder is not None  # the pointer here may name another run
+        worst += [key for one in record.findings if one.is_broken or one.holds for key in one.worse_keys[:1]]
+        return _printable(["stopship", "show", run, *named, *(f"--case={key}" for key in worst[:1])])
+    if not worst:
+        return []
+    key = worst[0]
     good = baseline or (record.baseline.run[:SHORT_ID] if is_elsewhere else BASELINE)
     case = ["--", key] if key.startswith("-") else []
     words = [*named, "--good", good, "--bad", run, "--times", "10", *case]
     return _printable(["stopship", "repro", *([] if case else [key]), *words])
+
+
+def _not_fetched(place: Workplace, record: Record, named: list[str]) -> list[str]:
+    """Where the pointer names a run that only the working folder has: how the store gets it."""
+    if record.verdict is not Verdict.VOID:
+        return []
+    try:
+        accepted = place.pointer().baseline
+        if accepted is None or not (place.runs / accepted.run).is_dir() or place.store.has_run(accepted.run):
+            return []
+    except StopshipError:
+        return []
+    return _printable(["stopship", "push", accepted.run[:SHORT_ID], *named])
 
 
 def _printable(*lines: list[str]) -> list[str]:

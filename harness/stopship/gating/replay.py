@@ -3,8 +3,11 @@
 Decides what a replay must hold and what may be served from an earlier one. Never judges an output.
 """
 
+import os
 import platform
+import shlex
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,18 +20,21 @@ from stopship.gating.engine import Engine, Job
 from stopship.gating.opened import OpenSuite
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
+from stopship.gating.stillness import begin, check_still, end
+from stopship.gating.targeting import check_code, target_of
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Case, Json
 from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import OUTPUTS, RECORDED
-from stopship.parts.targets.python import PythonTarget, load_target
+from stopship.parts.targets.python import PythonTarget
 from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
 from stopship.store import tables
 from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
+from stopship.store.locks import Patience, Say
 from stopship.store.runs import read_run, seal_run
-from stopship.store.shown import quoted, shown
+from stopship.store.shown import shown
 
 Told = Callable[[int, int], None]
 """Called with (outcomes so far, outcomes in all)."""
@@ -92,6 +98,30 @@ class Replay:
     def journal_folder(self) -> Path:
         return self.place.folder / "work" / self.identity[:16]
 
+    def journal(self, say: Say) -> Journal:
+        """What is filed of this plan while it is answered. `say` is told what is waited for."""
+        return Journal(self.journal_folder, self.identity, remedy=self.remedy, say=say)
+
+    @property
+    def remedy(self) -> str:
+        """What a person types to clear damaged working state away."""
+        head, suite, stack = self.head, self.opened.suite, self.answering
+        own_draws = self.target is None or head.deterministic or head.epoch == self.current_epoch
+        is_plain = not head.selection and head.repeats == suite.replay.repeats and not stack.replaced
+        if not own_draws or not is_plain:
+            return f"delete {shown(self.journal_folder)} and run again; its outputs are drawn anew"
+        is_other = os.path.realpath(stack.path) != os.path.realpath(suite.folder / suite.stack)
+        given = ["--stack", os.path.relpath(stack.path)] if is_other else []
+        blind = ["--allow-blind"] if self.opened.outlook.blind else []
+        words = ["stopship", "replay", os.path.relpath(suite.folder), *given, *blind, "--fresh"]
+        return f"start over: {shown(shlex.join(words))}"
+
+    @property
+    def current_epoch(self) -> int:
+        """The epoch in which candidates are drawn now."""
+        assert self.target is not None  # noqa: S101  # the caller looked
+        return _draws(self.opened, self.place, self.answering, self.target).epoch
+
     @property
     def served_path(self) -> Path:
         """Where the id of a sealed run of this very plan is remembered."""
@@ -124,20 +154,33 @@ class Replay:
                 if (key, sample) not in done:
                     yield self.job(key, sample)
 
-    def engine(self) -> Engine:
-        """What asks the target. Only where nothing is recorded."""
+    def engine(self, *, is_filed: bool = True) -> Engine:
+        """What asks the target. Only where nothing is recorded. `is_filed`: its outputs go into journals.
+
+        Raises EvidenceError where outputs are filed already and the stack was touched since.
+        """
         assert self.target is not None  # noqa: S101  # the caller looked at `recorded` first
+        if is_filed:
+            begin(self.answering, self.journal_folder)
         plan = self.opened.suite.replay
         return Engine(
             self.target, self.answering.stack, concurrency=plan.concurrency, timeout_s=plan.timeout_s
         )
 
     def sealed(self, outcomes: Iterable[Outcome], provenance: dict[str, Json]) -> Replayed:
-        """The sealed run of these outcomes, remembered for the next time."""
+        """The sealed run of these outcomes, remembered for the next time.
+
+        Raises EvidenceError where the target ran code that no pin holds, and where the stack was touched
+        since it was opened: then the journals of this plan are dropped.
+        """
+        if self.target is not None:
+            check_code(self.target, self.answering)
+        check_still(self.answering, self.journal_folder)
         self.place.made()
         rows = {key: self.opened.cases[key] for key in self.head.planned}
         said = {"stopship": __version__, "python": platform.python_version(), **provenance}
         run = seal_run(self.place.runs, self.head, rows, outcomes, provenance=said)
+        end(self.journal_folder)
         self.served_path.parent.mkdir(exist_ok=True)
         write_atomically(self.served_path, run.id.encode("ascii"))
         if self.target is not None and not self.head.deterministic:
@@ -202,7 +245,7 @@ def planned(
     said = [f"pins replaced by hand: {', '.join(answering.replaced)}"] if answering.replaced else []
     if plan.target == RECORDED and (repeats or 1) > 1:
         raise UsageError("a recorded output is one draw, however often it is read", do="leave --repeat out")
-    target = None if plan.target == RECORDED else _python(opened, answering)
+    target = None if plan.target == RECORDED else target_of(opened, answering)
     head = RunHead(
         suite=opened.suite.name,
         target=plan.target,
@@ -222,6 +265,12 @@ def planned(
     return made
 
 
+def say(line: str) -> None:
+    """Tell the person at the terminal."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr, flush=True)
+
+
 def replay(
     plan: Replay,
     *,
@@ -229,10 +278,13 @@ def replay(
     fresh: bool = False,
     tell: Told | None = None,
     provenance: dict[str, Json] | None = None,
+    say: Say = say,
 ) -> Replayed:
     """Answer what is planned, and seal it. An unfinished replay of the same plan must be resumed or dropped.
 
-    Raises UsageError where one is left over, EvidenceError for damaged working state; `fresh` clears it away.
+    Where another process replays the plan already, this one waits, says so, and is served or goes on from
+    what is filed. Raises UsageError where a replay is left over that nobody is at work on, EvidenceError for
+    damaged working state; `fresh` clears both away.
     """
     if not fresh and (served := plan.served()) is not None:
         return replace(served, ignored=plan.ignored)
@@ -242,28 +294,58 @@ def replay(
             plan.forget()
         return plan.sealed(recorded, provenance or {})
     plan.place.made()
-    with Journal(plan.journal_folder, plan.identity) as journal:
+    with plan.journal(say) as journal:
         if fresh:
             plan.forget()
             journal.drop()
+        elif (served := plan.served()) is not None:  # by the one that was waited for
+            journal.finish()
+            return served
         done = {(one.key, one.sample): one for one in journal.outcomes()}
-        if done and not resume:
+        if done and not resume and not journal.is_shared:
             raise UsageError(
                 f"a replay of this plan was broken off with {len(done)} of {plan.total} outputs",
                 where=shown(plan.journal_folder),
                 do="go on with --resume, or start over with --fresh",
             )
         done = {**plan.drawn, **done}
-        with plan.engine() as engine:
-            for outcome in engine.outcomes(plan.jobs(frozenset(done))):
-                journal.add(outcome)
-                done[outcome.key, outcome.sample] = outcome
-                if tell is not None:
-                    tell(len(done), plan.total)
+        for outcome in _answers(plan, journal, frozenset(done), say):
+            done[outcome.key, outcome.sample] = outcome
+            if tell is not None:
+                tell(len(done), plan.total)
         sealed = plan.sealed(list(done.values()), provenance or {})
-        journal.drop()
-        shutil.rmtree(plan.journal_folder, ignore_errors=True)  # empty but for its lock, which is held
+        journal.finish()
     return sealed
+
+
+def _answers(plan: Replay, journal: Journal, done: frozenset[tuple[str, int]], say: Say) -> Iterator[Outcome]:
+    """What is not done yet: asked for, or filed meanwhile by a session that is at work on it, too."""
+    left: Iterable[Job] = plan.jobs(done)
+    patience = Patience(f"waiting for a session that asks for outputs, too, in {shown(journal.folder)}", say)
+    with plan.engine() as engine:
+        while True:
+            elsewhere: list[Job] = []
+            for outcome in engine.outcomes(_claimed(journal, left, elsewhere)):
+                yield journal.add(outcome)
+            left = []
+            for job in elsewhere:
+                found = journal.find(job.key, job.sample)
+                if found is None:
+                    left.append(job)
+                else:
+                    yield found
+            if not left:
+                return
+            patience.pause()  # with nothing claimed: whoever is waited for waits for nothing of this replay
+
+
+def _claimed(journal: Journal, jobs: Iterable[Job], elsewhere: list[Job]) -> Iterator[Job]:
+    """The jobs that nobody else is at work on; the others are noted."""
+    for job in jobs:
+        if journal.claim(job.key, job.sample):
+            yield job
+        else:
+            elsewhere.append(job)
 
 
 def _settings(opened: OpenSuite, target: PythonTarget | None) -> list[Json]:
@@ -302,20 +384,6 @@ def _approved_epochs(place: Workplace, stack_id: str) -> list[int]:
     pointer = place.pointer()
     approved = {one.run for one in (pointer.baseline, pointer.anchor) if one and one.stack == stack_id}
     return [place.kept(one).head.epoch for one in sorted(approved)]
-
-
-def _python(opened: OpenSuite, answering: Answering) -> PythonTarget:
-    """The target, once it is known that its code is a pin: else a change of it would go unseen."""
-    file, _, function = opened.suite.replay.target.rpartition(":")
-    target = load_target(opened.folder / file, function, shown(opened.suite.path))
-    pinned = {one.digest for pin in answering.stack.stack.pins for one in pin.files}
-    if target.digest not in pinned:
-        raise EvidenceError(
-            f"no pin of the stack holds the target {quoted(file)}: a change of it would go unseen",
-            where=shown(answering.path),
-            do='write [code] with paths = ["…"] that names it or its folder, and lock the stack',
-        )
-    return target
 
 
 def _recorded(opened: OpenSuite, answering: Answering, keys: tuple[str, ...]) -> RecordedOutputs:

@@ -11,15 +11,18 @@ from stopship.errors import UsageError
 from stopship.gating.evidence import arm_of_one, concerns
 from stopship.gating.gate import kept_texts
 from stopship.gating.opened import OpenSuite
+from stopship.gating.rebuilding import NotAtHandError, answering_of
 from stopship.gating.replay import planned
 from stopship.gating.selection import Selection
-from stopship.gating.stacking import Answering, answering, answering_as
+from stopship.gating.stacking import Answering, answering
+from stopship.gating.stillness import check_still
+from stopship.gating.targeting import check_code
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Json
 from stopship.model.change import PinChange
-from stopship.model.rule import ANSWERED, Rule
-from stopship.model.run import Outcome, Run, Status
+from stopship.model.rule import ALPHA, ANSWERED, Rule
+from stopship.model.run import Outcome, Status
 from stopship.model.score import Direction
 from stopship.model.stack import Stack
 from stopship.model.suite import RECORDED
@@ -38,6 +41,7 @@ class Side:
     stack: Stack
     outcomes: tuple[Outcome, ...]
     is_recorded: bool  # out of a run: its stack is not at hand to be asked again
+    why: str = ""  # why it was not asked anew, and what would bring its stack back
 
     @property
     def distinct(self) -> int:
@@ -72,8 +76,24 @@ class Repro:
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether the bad side fails some rule more often than the good one."""
-        return any(one.bad * one.good_tries > one.good * one.bad_tries for one in self.tallies)
+        """Whether the bad side fails some rule more often than the good one, and hardly by chance."""
+        return bool(self._more_often) and (self.chance is None or self.chance <= ALPHA)
+
+    @property
+    def chance(self) -> float | None:
+        """The least chance among the rules that the bad side fails more often; None: it plays no part."""
+        told = [one.chance for one in self._more_often]
+        known = [one for one in told if one is not None]
+        return None if len(known) < len(told) or not known else min(known)
+
+    @property
+    def is_perhaps(self) -> bool:
+        """Whether the bad side fails more often, though chance may be why."""
+        return bool(self._more_often) and not self.is_reproduced
+
+    @property
+    def _more_often(self) -> list[Tally]:
+        return [one for one in self.tallies if one.bad * one.good_tries > one.good * one.bad_tries]
 
 
 def repro(opened: OpenSuite, place: Workplace, key: str, *, good: str, bad: str, times: int) -> Repro:
@@ -101,15 +121,18 @@ def _side(opened: OpenSuite, place: Workplace, key: str, name: str, times: int) 
     run = place.run(name)
     if run.head.suite != opened.suite.name:
         raise UsageError(f"{quoted(name)} is a run of the suite {quoted(run.head.suite)}", do="name another")
-    here = None if opened.suite.replay.target == RECORDED else answering_of(opened, run)
-    if here is not None:
-        return _asked(opened, place, key, name, here, times)
+    why = "its outputs were recorded"
+    if opened.suite.replay.target != RECORDED:
+        try:
+            return _asked(opened, place, key, name, answering_of(opened, place, run), times)
+        except NotAtHandError as err:
+            why = str(err)
     outcomes = tuple(one for one in run.outcomes if one.key == key)
     if not outcomes:
         raise UsageError(
             f"the run {quoted(name)} has no case {quoted(key)}", do="name a run that replayed it"
         )
-    return Side(name=name, stack=run.head.stack, outcomes=outcomes, is_recorded=True)
+    return Side(name=name, stack=run.head.stack, outcomes=outcomes, is_recorded=True, why=why)
 
 
 def _asked(opened: OpenSuite, place: Workplace, key: str, name: str, stack: Answering, times: int) -> Side:
@@ -118,16 +141,12 @@ def _asked(opened: OpenSuite, place: Workplace, key: str, name: str, stack: Answ
     plan = planned(opened, place, stack, selection=Selection(keys=(key,)), repeats=repeats)
     if (recorded := plan.recorded) is not None:
         return Side(name=name, stack=plan.head.stack, outcomes=recorded, is_recorded=True)
-    with plan.engine() as engine:
+    with plan.engine(is_filed=False) as engine:
         outcomes = tuple(sorted(engine.outcomes(plan.jobs()), key=lambda one: one.sample))
+    assert plan.target is not None  # noqa: S101  # nothing is recorded
+    check_code(plan.target, stack)
+    check_still(stack)
     return Side(name=name, stack=plan.head.stack, outcomes=outcomes, is_recorded=False)
-
-
-def answering_of(opened: OpenSuite, run: Run) -> Answering | None:
-    """The stack of a run, where a stack file beside the suite is locked as it and has not drifted."""
-    own = opened.folder / opened.suite.stack
-    beside = sorted({*opened.folder.glob("*.toml"), *opened.folder.glob("stacks/*.toml")} - {own})
-    return answering_as([own, *beside], run.head.stack.stack_id)
 
 
 def _told(one: Outcome) -> dict[str, Json]:

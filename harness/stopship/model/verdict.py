@@ -116,6 +116,9 @@ class Finding:
     worse_keys: tuple[str, ...] = ()  # worst first
     better_keys: tuple[str, ...] = ()
     worst: tuple[WorseCase, ...] = ()  # the first of worse_keys, with labels
+    owner: str = ""  # of the rule: who is asked
+    incident_class: str = ""  # of the rule: what kind of harm it stands against
+    note: str = ""  # of the rule
 
     @property
     def title(self) -> str:
@@ -220,6 +223,7 @@ class Record:
     findings: tuple[Finding, ...] = ()
     new_keys: tuple[str, ...] = ()
     p_ship: tuple[tuple[float, float], ...] = ()  # (share of cases that flip, P(SHIP) of an identical build)
+    p_ship_assumes: tuple[str, ...] = ()  # what that takes for granted: `if …`, `without …`
     examples: tuple[Example, ...] = field(default=())
     suite: str = ""  # "": two files were compared
     changes: tuple[PinChange, ...] = ()  # axis by axis, from the baseline's stack to the candidate's

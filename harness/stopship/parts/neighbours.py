@@ -2,7 +2,7 @@
 
 Decides which file an `import` in a user's file means: one in its own folder first, as for a script. Each
 folder is a private package, so two suites may each have an `index.py`. Never puts a folder on `sys.path`,
-never lends a file's plain name to anybody else, never reads or writes bytecode.
+never lends a file's plain name to anybody else, never reads or writes bytecode. Keeps book of who ran what.
 """
 
 import builtins
@@ -10,8 +10,9 @@ import hashlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import module_from_spec, resolve_name, spec_from_file_location
 from pathlib import Path
 from threading import RLock
 from types import CodeType, ModuleType
@@ -19,6 +20,68 @@ from types import CodeType, ModuleType
 PRIVATE = "_stopship_user_"
 _folders: dict[str, "_Folder"] = {}  # by the name of its private package
 _lock = RLock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A file that was executed, in which bytes, and who imported it."""
+
+    file: Path  # resolved
+    sha256: str
+    importer: Path | None  # None: it was not imported by a file of a user's
+
+
+_ran: dict[str, tuple[Path, str]] = {}  # by module name: the file and the digest of the bytes that ran
+_imported: dict[str, set[str]] = {}  # by module name: the modules of private packages that it imported
+
+
+def code_of(file: Path) -> list[Ran]:
+    """Every file beside it that a user's file has executed so far: itself, and what it imports in its turn.
+
+    What others imported is not its own, though it lie in the same folder.
+    """
+    first = Executed(file, b"").name
+    found: dict[Path, Ran] = {}
+    waiting: list[tuple[str, Path | None]] = [(first, None)]
+    seen = {first}
+    while waiting:
+        name, importer = waiting.pop(0)
+        ran = _ran.get(name) or _loaded_otherwise(name)
+        if ran is not None:
+            found.setdefault(ran[0], Ran(file=ran[0], sha256=ran[1], importer=importer))
+        for one in sorted(_imported.get(name, set()) - seen):
+            seen.add(one)
+            waiting.append((one, ran[0] if ran else importer))
+    return list(found.values())
+
+
+def _loaded_otherwise(name: str) -> tuple[Path, str] | None:
+    """A module that Python itself loaded from a private package: an extension, or bytecode alone."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    if not isinstance(spec, ModuleSpec) or not spec.has_location or not spec.origin:
+        return None
+    file = Path(spec.origin).resolve()
+    try:
+        return file, hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return file, ""  # gone since: the digest of nothing that is pinned
+
+
+def _note(importer: object, names: Sequence[str]) -> None:
+    if isinstance(importer, str) and importer.startswith(PRIVATE):
+        mine = _imported.setdefault(importer, set())
+        mine.update(one for one in names if one.startswith(PRIVATE) and one != importer)
+
+
+def _asking(name: str) -> str:
+    """The module of a user's whose code is running, other than the one that is named."""
+    frame = sys._getframe(1)  # noqa: SLF001  # how a frame is had
+    while frame.f_back is not None:
+        frame = frame.f_back
+        found = frame.f_globals.get("__name__")
+        if isinstance(found, str) and found.startswith(PRIVATE) and found != name:
+            return found
+    return ""
 
 
 class Executed:
@@ -71,11 +134,14 @@ class _Loader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType | None:  # noqa: ARG002  # the signature of the base class
         source = Path(self.path).read_bytes() if self._source is None else self._source
         self.sha256 = hashlib.sha256(source).hexdigest()
+        _ran[self.name] = (Path(self.path).resolve(), self.sha256)
         code: CodeType = self.source_to_code(source, self.path)
         return code
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module)["__builtins__"] = self._folder.builtins
+        _imported[self.name] = set()
+        _note(_asking(self.name), [self.name])  # however it was imported
         super().exec_module(module)
 
 
@@ -100,9 +166,17 @@ class _Folder:
         level: int = 0,
     ) -> ModuleType:
         top = name.partition(".")[0]
-        if level or not self._is_beside(top):
+        asking = globals or sys._getframe(1).f_globals  # noqa: SLF001  # how a frame is had
+        importer = str(asking.get("__name__") or "")
+        if level:
+            found = builtins.__import__(name, globals, locals, fromlist or (), level)
+            package = asking.get("__package__") or importer.rpartition(".")[0]
+            _note(importer, _touched(resolve_name("." * level + name, str(package)), fromlist or ()))
+            return found
+        if not self._is_beside(top):
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         found = builtins.__import__(f"{self.package}.{name}", globals, locals, fromlist or (), 0)
+        _note(importer, _touched(f"{self.package}.{name}", fromlist or ()))
         return found if fromlist else sys.modules[f"{self.package}.{top}"]
 
     def _is_beside(self, top: str) -> bool:
@@ -126,6 +200,15 @@ class _Folder:
                 loader = _Loader(fullname, str(file), self)
                 return spec_from_file_location(fullname, file, loader=loader)
         return PathFinder.find_spec(fullname, path)
+
+
+def _touched(name: str, fromlist: Sequence[str]) -> list[str]:
+    """The modules that an import statement reaches: those on the way, and those it names in the last."""
+    parts = name.split(".")
+    found = [".".join(parts[:i]) for i in range(2, len(parts) + 1)]  # the first is the folder itself
+    listed = getattr(sys.modules.get(name), "__all__", ()) if "*" in fromlist else fromlist
+    inside = [f"{name}.{one}" for one in listed if isinstance(one, str)]
+    return [*found, *(one for one in inside if one in sys.modules)]
 
 
 def _is_anywhere(top: str) -> bool:

@@ -18,6 +18,11 @@ from stopship.store.stackfile import Axis, StackFile
 from stopship.store.stackwords import label
 from stopship.store.trees import Keep, files_in, is_folder, read_file
 
+Stamp = tuple[int, int, int]
+Stamps = dict[str, dict[str, Stamp]]
+"""Axis -> name in the pin -> inode, size and time of the last change of the inode (ns). A name that ends with
+`/` is a folder of data: files that came and went show in it. Whoever puts a file back changes its stamp."""
+
 
 @dataclass(slots=True)
 class Gathering:
@@ -30,6 +35,7 @@ class Gathering:
     places: dict[str, dict[str, Path]] = field(default_factory=dict)
     roots: dict[str, tuple[Path, ...]] = field(default_factory=dict)
     values: dict[str, bytes] = field(default_factory=dict)
+    stamps: Stamps = field(default_factory=dict)
 
     def run(self) -> None:
         for axis in self.file.axes:
@@ -80,11 +86,34 @@ class Gathering:
                     raise EvidenceError(f"is a second file called {quoted(one)}", where=shown(path), do=do)
                 places[one] = path
         self.places[axis.name] = places
+        self.stamps[axis.name] = {name: _stamp(path) for name, path in places.items()}
+        for root in self.roots[axis.name]:
+            if root.is_symlink():
+                self.stamps[axis.name][f"{label(root.name)} (the link)"] = _stamp(root, follow=False)
+            if kind is Kind.FOLDER:
+                self.stamps[axis.name].update(self._stamps_inside(root, places))
         keep = self.keep if kind in KEEPS else None
         return kind, [read_file(path, name, keep) for name, path in places.items()]
 
+    def _stamps_inside(self, root: Path, places: dict[str, Path]) -> Iterator[tuple[str, Stamp]]:
+        """The folders of a folder of data; none that our own files come to lie in."""
+        real = Path(os.path.realpath(root))
+        own = Path(os.path.realpath(self.file.folder))
+        for one in {real, *(path.parent for path in places.values())}:
+            if not own.is_relative_to(one):
+                inside = one.relative_to(real).as_posix()
+                yield "/" if inside == "." else f"{inside}/", _stamp(one)
+
     def _inside(self, root: Path) -> Iterator[tuple[str, Path]]:
         return files_in(root, own_files(self.file))
+
+
+def _stamp(path: Path, *, follow: bool = True) -> Stamp:
+    try:
+        found = path.stat(follow_symlinks=follow)
+    except (OSError, ValueError):
+        return (0, 0, 0)  # reading it says what is wrong
+    return (found.st_ino, found.st_size, found.st_ctime_ns)
 
 
 def own_files(file: StackFile) -> frozenset[str]:

@@ -10,11 +10,11 @@ from pathlib import Path
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.change import Drift, PinChange
 from stopship.model.stack import Kind, Stack
-from stopship.pinning.gather import Gathering, declared_store, own_files
-from stopship.pinning.stacks import OpenStack, kept_in, opened_stack
-from stopship.steps.pindiff import compare, file_changes
+from stopship.pinning.gather import declared_store, own_files
+from stopship.pinning.stacks import OpenStack, drifts_of, kept_in, opened_stack, texts_at
+from stopship.steps.pindiff import compare
 from stopship.store.atomic import write_atomically
-from stopship.store.contents import Contents
+from stopship.store.contents import Contents, Texts
 from stopship.store.lockfile import lock_path, read_lock, rendered
 from stopship.store.shown import shown
 from stopship.store.stackfile import StackFile, read_stack_file, together
@@ -29,13 +29,16 @@ class Locked:
     changes: tuple[PinChange, ...]  # since the earlier lock; all new where there was none
     earlier: str  # "", or why the earlier lock could not be read
     is_first: bool
-    store: Path
+    store: str  # where its texts are kept, without credentials
 
 
-def lock_stack(path: Path, store: Path | None = None) -> Locked:
-    """Keep the texts of a stack and write its lock, the lock last; a lock that would not change stays."""
+def lock_stack(path: Path, store: Path | str | None = None) -> Locked:
+    """Keep the texts of a stack and write its lock, the lock last; a lock that would not change stays.
+
+    `store`: a folder, or the text of a folder or URL; else the one that the stack file names.
+    """
     file = read_stack_file(path)
-    contents = Contents(store or declared_store(file))
+    contents = texts_at(store, path) if store else Contents(declared_store(file))
     opened = opened_stack(file, contents.keep)
     _refuse_pinned_store(opened, file, contents)
     for pin in opened.stack.pins:
@@ -59,7 +62,7 @@ def lock_stack(path: Path, store: Path | None = None) -> Locked:
         changes=changes,
         earlier=why,
         is_first=is_first,
-        store=contents.folder,
+        store=contents.name,
     )
 
 
@@ -76,24 +79,13 @@ def verify_stack(path: Path) -> tuple[Stack, tuple[Drift, ...]]:
         do = f"lock it: stopship pins lock {shown(path)}"
         raise EvidenceError("the stack is not locked: there is no such file", where=shown(lock), do=do)
     locked = read_lock(lock)
-    gathered = Gathering(file, None)
-    gathered.run()
-    now = {one.axis: one for one in gathered.pins}
-    where = {one.name: one.where for one in file.axes}
-    drifts = []
-    for axis in sorted({one.axis for one in locked.pins} | set(where)):
-        old, new = locked.get(axis), now.get(axis)
-        fault = gathered.faults.get(axis)
-        if fault is None and old is not None and new is not None and old.digest == new.digest:
-            continue
-        files = tuple(file_changes(old, new)) if old is not None and new is not None else ()
-        place = where.get(axis, shown(path))
-        drifts.append(Drift(axis=axis, where=place, old=old, new=new, files=files, fault=fault))
-    return locked, tuple(drifts)
+    return locked, drifts_of(locked, file)
 
 
-def _refuse_pinned_store(opened: OpenStack, file: StackFile, contents: Contents) -> None:
+def _refuse_pinned_store(opened: OpenStack, file: StackFile, contents: Texts) -> None:
     """A store inside a pinned folder changes the pin with every lock, unless the stack file names it."""
+    if not isinstance(contents, Contents):
+        return
     blobs = os.path.realpath(contents.folder)
     if blobs in own_files(file):
         return

@@ -9,9 +9,8 @@ from pathlib import Path
 from stopship.errors import EvidenceError
 from stopship.model.stack import Kind, Pin
 from stopship.pinning.gather import Gathering
-from stopship.pinning.stacks import store_beside
+from stopship.pinning.stacks import texts_at
 from stopship.steps.restoring import NotRestored, plan, to_write
-from stopship.store.contents import Contents
 from stopship.store.lockfile import lock_path, read_lock, stack_name
 from stopship.store.restored import check_folder, stack_text, write_new
 from stopship.store.stackfile import read_stack_file
@@ -26,14 +25,14 @@ class Restored:
     refused: tuple[NotRestored, ...]
 
 
-def restore_stack(path: Path, folder: Path, store: Path | None = None) -> Restored:
+def restore_stack(path: Path, folder: Path, store: Path | str | None = None) -> Restored:
     """Write the kept pins of a lock, or of a stack file's lock, into a new or empty folder.
 
     A pin is restored whole, with the digest it was locked with, or not at all.
     """
     name = stack_name(path)
     locked = read_lock(path.with_name(lock_path(Path(name)).name))
-    contents = Contents(store or store_beside(path.with_name(name)))
+    contents = texts_at(store, path.with_name(name))
     check_folder(folder)
     planned = plan(locked, name)
     refused, pins = list(planned.refused), []

@@ -3,20 +3,23 @@
 Decides where contents are read. Never hands out bytes that are not the pinned ones.
 """
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.case import Json
-from stopship.model.change import PinChange
+from stopship.model.change import Drift, PinChange
 from stopship.model.stack import KEEPS, Kind, Pin, PinnedFile, Stack, stack_of, value_of
-from stopship.pinning.gather import Gathering, declared_store
-from stopship.steps.pindiff import Read, compare
-from stopship.store.contents import Contents
+from stopship.pinning.gather import Gathering, Stamps, declared_store
+from stopship.steps.pindiff import Read, compare, file_changes
+from stopship.store.contents import Contents, Texts
 from stopship.store.lockfile import read_lock, stack_name
+from stopship.store.remote import open_store
 from stopship.store.shown import shown
 from stopship.store.stackfile import StackFile, read_stack_file, together
+from stopship.store.stackwords import label
 from stopship.store.trees import Keep, read_file
 
 
@@ -31,6 +34,8 @@ class OpenStack:
     _places: dict[str, dict[str, Path]]  # axis -> name in the pin -> where it lies
     _roots: dict[str, tuple[Path, ...]]  # axis -> what the stack file names
     _values: dict[str, bytes]  # axis -> canonical JSON
+    _file: StackFile  # as it was read, or with pins replaced by hand
+    stamps: Stamps  # of all files, taken before they were read
 
     @property
     def stack_id(self) -> str:
@@ -70,6 +75,29 @@ class OpenStack:
             raise UsageError(f"the axis {axis!r} has no value", do="write value = … in its table")
         return value_of(self._values[axis])
 
+    def place(self, axis: str, name: str) -> Path | None:
+        """Where the file lies that the pin of an axis calls so; None where it has none."""
+        return self._places.get(axis, {}).get(name)
+
+    def held(self) -> dict[str, tuple[Pin, PinnedFile]]:
+        """Every pinned file by its real path."""
+        return {
+            os.path.realpath(self._places[pin.axis][one.path]): (pin, one)
+            for pin in self.stack.pins
+            for one in pin.files
+        }
+
+    def declared(self, axis: str) -> tuple[str, ...]:
+        """The paths that the stack file names for an axis, as they are written there."""
+        return next((one.paths for one in self._file.axes if one.name == axis), ())
+
+    def again(self) -> tuple[tuple[Drift, ...], Stamps]:
+        """What is not as it was when the stack was opened, everything digested and observed anew; and today's
+        stamps."""
+        gathered = Gathering(self._file, None)
+        gathered.run()
+        return _drifts(self.stack, self._file, gathered), gathered.stamps
+
     def read(self, pin: Pin, file: PinnedFile | None) -> bytes | None:
         """The bytes of a text file of a pin, or of its value; None for what is not text."""
         if file is None:
@@ -94,19 +122,19 @@ def open_stack(path: Path) -> OpenStack:
     return opened_stack(read_stack_file(path), None)
 
 
-def diff_stacks(old: Path, new: Path, store: Path | None = None) -> tuple[PinChange, ...]:
+def diff_stacks(old: Path, new: Path, store: Path | str | None = None) -> tuple[PinChange, ...]:
     """Every axis of two stack files or locks."""
     (first, read_first), (second, read_second) = load_stack(old, store), load_stack(new, store)
     return compare(first, second, read_first, read_second)
 
 
-def load_stack(path: Path, store: Path | None = None) -> tuple[Stack, Read]:
+def load_stack(path: Path, store: Path | str | None = None) -> tuple[Stack, Read]:
     """The stack of a stack file or a lock, and how its contents are read."""
     name = stack_name(path)
     if name == path.name:
         opened = open_stack(path)
         return opened.stack, opened.read
-    return read_lock(path), kept_in(Contents(store or store_beside(path.with_name(name))))
+    return read_lock(path), kept_in(texts_at(store, path.with_name(name)))
 
 
 def opened_stack(file: StackFile, keep: Keep | None) -> OpenStack:
@@ -115,8 +143,58 @@ def opened_stack(file: StackFile, keep: Keep | None) -> OpenStack:
     if faults := [*file.faults, *gathered.faults.values()]:
         raise together(file.path, faults)
     return OpenStack(
-        stack=stack_of(gathered.pins), _places=gathered.places, _roots=gathered.roots, _values=gathered.values
+        stack=stack_of(gathered.pins),
+        _places=gathered.places,
+        _roots=gathered.roots,
+        _values=gathered.values,
+        _file=file,
+        stamps=gathered.stamps,
     )
+
+
+def drifts_of(locked: Stack, file: StackFile) -> tuple[Drift, ...]:
+    """Every pin of a stack that is something else now, digested anew from what the stack file names."""
+    gathered = Gathering(file, None)
+    gathered.run()
+    return _drifts(locked, file, gathered)
+
+
+def _drifts(locked: Stack, file: StackFile, gathered: Gathering) -> tuple[Drift, ...]:
+    now = {one.axis: one for one in gathered.pins}
+    where = {one.name: one.where for one in file.axes}
+    drifts = []
+    for axis in sorted({one.axis for one in locked.pins} | set(where)):
+        old, new = locked.get(axis), now.get(axis)
+        fault = gathered.faults.get(axis)
+        if fault is None and old is not None and new is not None and old.digest == new.digest:
+            continue
+        files = tuple(file_changes(old, new)) if old is not None and new is not None else ()
+        place = where.get(axis, shown(file.path))
+        drifts.append(Drift(axis=axis, where=place, old=old, new=new, files=files, fault=fault))
+    return tuple(drifts)
+
+
+def names_in(file: StackFile, path: Path) -> list[tuple[str, str]]:
+    """What the pins of a stack file call a file, whether it is there or not: axis and name in the pin."""
+    found = []
+    real = os.path.realpath(path)
+    for axis in file.axes:
+        for declared in axis.paths if axis.key in ("file", "path", "paths") else ():
+            root = os.path.realpath(file.folder / declared)
+            name = label(declared)
+            if real == root:
+                found.append((axis.name, name))
+            elif Path(real).is_relative_to(root):
+                inside = Path(real).relative_to(root).as_posix()
+                found.append((axis.name, inside if axis.key == "path" or not name else f"{name}/{inside}"))
+    return found
+
+
+def texts_at(store: Path | str | None, stack_file: Path) -> Texts:
+    """The texts in a store, a folder or a URL; where none is named, in the one of the stack file."""
+    if isinstance(store, str):
+        return open_store(store, Path()).texts()
+    return Contents(store or store_beside(stack_file))
 
 
 def store_beside(stack_file: Path) -> Path:
@@ -126,7 +204,7 @@ def store_beside(stack_file: Path) -> Path:
     return stack_file.parent
 
 
-def kept_in(contents: Contents) -> Read:
+def kept_in(contents: Texts) -> Read:
     def read(pin: Pin, file: PinnedFile | None) -> bytes | None:
         if file is None:
             wanted = pin.content if pin.kind is Kind.VALUE else ""

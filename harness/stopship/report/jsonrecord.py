@@ -30,6 +30,7 @@ def render(record: Record) -> bytes:
         },
         "alpha": record.alpha,
         "p_ship": [{"flips": flips, "p": chance} for flips, chance in record.p_ship],
+        "p_ship_assumes": list(record.p_ship_assumes),
         "new_keys": list(record.new_keys),
         "findings": [_finding(one) for one in record.findings],
     }
@@ -102,6 +103,9 @@ def _finding(one: Finding) -> dict[str, object]:
         "leaning": one.leaning or None,
         "cases_needed": one.cases_needed,
         "why": one.why or None,
+        **({"owner": one.owner} if one.owner else {}),
+        **({"class": one.incident_class} if one.incident_class else {}),
+        **({"note": one.note} if one.note else {}),
         "worse_keys": list(one.worse_keys),
         "better_keys": list(one.better_keys),
         "worst": [{"key": case.key, "before": case.before, "after": case.after} for case in one.worst],

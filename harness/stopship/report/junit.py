@@ -54,6 +54,12 @@ def _gate(suite: ET.Element, record: Record) -> None:
 def _case(suite: ET.Element, one: Finding) -> None:
     name = xml(f"{one.kind} {one.scope}", _NAME)
     case = ET.SubElement(suite, "testcase", classname=xml(one.title, _NAME), name=name)
+    told = {"owner": one.owner, "class": one.incident_class, "note": one.note}
+    if any(told.values()):
+        properties = ET.SubElement(case, "properties")
+        for word, value in told.items():
+            if value:
+                ET.SubElement(properties, "property", name=f"stopship.{word}", value=xml(value, _SENTENCE))
     if one.decision is Decision.ERROR and one.stops:
         ET.SubElement(case, "error", type="VOID", message=xml(one.why, _SENTENCE))
     elif one.is_broken:

@@ -36,11 +36,11 @@ def shared_widths(first: int, second: int, room: int, *, least: int) -> tuple[in
     return first, second
 
 
-def wrapped(text: str, *, first: str, then: str) -> str:
-    """A sentence over as many lines as it needs, broken at spaces alone."""
+def wrapped(text: str, *, first: str, then: str, columns: int = WIDTH) -> str:
+    """A sentence over as many lines as it needs, broken at spaces alone; never at a no-break space."""
     return textwrap.fill(
         text,
-        WIDTH,
+        columns,
         initial_indent=first,
         subsequent_indent=then,
         break_long_words=False,

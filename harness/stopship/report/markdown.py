@@ -64,7 +64,7 @@ def _table(record: Record, room: int) -> list[str]:
     if not findings:
         return []
     lines = ["| " + " | ".join(words.COLUMNS) + " |", "|---|---|" + "---:|" * 6 + "---|"]
-    counted = [f"{one}." for one in (*remarks.counted(fine, watched), words.LEGEND)]
+    counted = [f"{one}." for one in (*remarks.counted(findings, fine, watched), words.LEGEND)]
     end = ["", "<br>".join(counted), ""]
     room -= sum(len(one) + 1 for one in (*lines, *end)) + 100
     for count, one in enumerate(findings):

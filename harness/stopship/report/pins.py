@@ -49,10 +49,16 @@ def diff_lines(change: PinChange) -> Iterator[str]:
     """The unified diff of each text of a pin."""
     for one in change.files:
         if one.lines:
-            name = f"{change.axis}/{one.path}" if one.path else change.axis
-            yield "--- (new)" if one.old is None and one.new is not None else f"--- {plain(name)}"
-            yield "+++ (gone)" if one.new is None and one.old is not None else f"+++ {plain(name)}"
+            old, new = (
+                _file_name(change.axis, it.path if it is not None else one.path) for it in (one.old, one.new)
+            )
+            yield "--- (new)" if one.old is None and one.new is not None else f"--- {old}"
+            yield "+++ (gone)" if one.new is None and one.old is not None else f"+++ {new}"
             yield from (line[:1] + plain(line[1:]) for line in one.lines)
+
+
+def _file_name(axis: str, path: str) -> str:
+    return plain(f"{axis}/{path}" if path else axis)
 
 
 def drift_lines(drifts: Sequence[Drift]) -> Iterator[str]:

@@ -6,15 +6,20 @@ Shared by every face of the record. Never computes a statistic.
 from dataclasses import dataclass
 
 from stopship.model.rule import ANSWERED, MIN_COHORT, Mode
-from stopship.model.verdict import PROVEN, Example, Finding, Record
+from stopship.model.verdict import PROVEN, Decision, Example, Finding, Record, Verdict
 from stopship.report import words
+from stopship.report.neutral import plain
 
+_KEYS, _KEY = 3, 60  # new cases named in a note, and characters of each
+_NO_PROOF = frozenset((Decision.BLIND, Decision.INCONCLUSIVE))
 _TITLES = {"limit": "Cases outside the limit", "must_pass": "Cases that must pass and fail"}
 
 
-def counted(fine: list[Finding], watched: list[Finding]) -> list[str]:
-    """What is said of the findings that have no line of their own."""
+def counted(shown: list[Finding], fine: list[Finding], watched: list[Finding]) -> list[str]:
+    """What is said of the findings that have no line of their own, and of guards that have one unproven."""
     said = []
+    if any(one.mode is Mode.GUARD and one.decision in _NO_PROOF for one in shown):
+        said.append("a guard (a cohort, the rule answered) needs no proof: it stops what is proven worse")
     if fine:
         said.append(f"{_many(len(fine), 'more cohort check')} within the margin")
     if watched:
@@ -91,7 +96,8 @@ def notes(record: Record) -> list[str]:
         said.append(f"outputs missing or blank: {sides}")
     said += _lost(record)
     own = [one for one in record.findings if one.scope == "all" and one.kind in ("compare", "limit")]
-    outside = [note for one in own for note in _outside(one)]
+    missing = sum(blank)
+    outside = [note for one in own for note in _outside(one, missing)]
     said += dict.fromkeys(outside)  # a rule with a limit has two findings on the same cases
     watched = [one for one in record.findings if one.mode is Mode.WATCH and one.worse > one.better]
     if watched:
@@ -105,7 +111,7 @@ def notes(record: Record) -> list[str]:
     if guards:
         said.append(_weakest(guards))
     if record.p_ship:
-        said.append(_forecast(record.p_ship))
+        said.append(_forecast(record.p_ship) + "".join(f"; {one}" for one in record.p_ship_assumes))
     if record.deterministic:
         said.append("deterministic target: no flips, so a build that changed nothing gives the same outputs")
     return [*said, *record.notes]
@@ -121,9 +127,19 @@ def _on_the_arms(record: Record) -> list[str]:
         said.append("both files hold the same rows: is the candidate the new run?")
     if record.findings and not record.suite and all(one.rule != ANSWERED for one in record.findings):
         said.append("no output column is named, so missing outputs are not looked for (the rule `answered`)")
+    if record.suite and new and not old and record.verdict in (Verdict.STOP, Verdict.UNDECIDED):
+        said.append(
+            "no baseline: only limits and must-pass rules were judged. To begin with what is broken now, "
+            "accept the run with --accept-regression RULE --until DATE for each broken rule"
+            if record.verdict is Verdict.STOP
+            else "no baseline: only limits and must-pass rules were judged"
+        )
     if record.new_keys:
         judges = "limits and must-pass" if record.suite else "limits"
-        said.append(f"{_many(len(record.new_keys), 'new case')} without a baseline: only {judges} judge them")
+        named = ", ".join(plain(repr(key), _KEY, keep_end=True) for key in record.new_keys[:_KEYS])
+        named += ", …" if len(record.new_keys) > _KEYS else ""
+        new_cases = _many(len(record.new_keys), "new case")
+        said.append(f"{new_cases} without a baseline ({named}): only {judges} judge them")
     return said
 
 
@@ -150,13 +166,19 @@ def _forecast(p_ship: tuple[tuple[float, float], ...]) -> str:
     )
 
 
-def _outside(one: Finding) -> list[str]:
+def _outside(one: Finding, missing: int) -> list[str]:
+    """Cases that the rule's numbers do not hold; `missing`: outputs that are not there, in both arms."""
     said = []
     if one.unscored:
-        said.append(f"{one.rule}: nothing to judge in {_many(one.unscored, 'case')}, which do not count")
-    if one.left_out:
+        which = "which does not count" if one.unscored == 1 else "which do not count"
+        said.append(f"{one.rule}: nothing to judge in {_many(one.unscored, 'case')}, {which}")
+    if one.left_out and one.decision is not Decision.ERROR:
         pairs = _many(one.left_out, "pair")
-        said.append(f"{one.rule}: {pairs} without an output left out; the rule `answered` counts them")
+        said.append(
+            f"{one.rule}: {pairs} without an output left out; the rule `answered` counts them"
+            if one.left_out <= missing
+            else f"{one.rule}: {pairs} left out, as an output or the baseline's score is missing"
+        )
     if one.unreadable:
         said.append(f"{one.rule}: unreadable outputs in {_many(one.unreadable, 'pair')}; they score worst")
     if (

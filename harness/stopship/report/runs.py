@@ -13,17 +13,18 @@ from stopship.model.change import PinChange
 from stopship.model.run import Outcome, Run, Status
 from stopship.model.verdict import Record
 from stopship.report import words
-from stopship.report.layout import table
+from stopship.report.layout import WIDTH, table, wrapped
 from stopship.report.neutral import plain
 from stopship.report.pins import change_lines, short
 
 _KEY, _VALUE, _LINE = 60, 160, 400
 _LISTED = 20
+_NO_BREAK = "\u00a0"
 _TOLD = ("citations", "refusal", "usage", "observed", "cost_usd", "latency_ms")  # of a trace, for people
 
 
-def run_lines(run: Run) -> list[str]:
-    """What the run is a replay of, and how it went."""
+def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
+    """What the run is a replay of, and how it went. Pins wrap at `columns`, between pins."""
     head = run.head
     counted = Counter(one.status for one in run.outcomes)
     each = f", {head.repeats} outputs each" if head.repeats > 1 else ""
@@ -34,7 +35,7 @@ def run_lines(run: Run) -> list[str]:
         ),
         f"  id       {run.id}",
         f"  target   {plain(head.target)}" + (" (deterministic)" if head.deterministic else ""),
-        f"  pins     {', '.join(plain(one.title) for one in head.stack.pins)}",
+        *_pin_lines([plain(one.title) for one in head.stack.pins], columns),
         (
             f"  outputs  {counted[Status.OK]} told, {counted[Status.FAILED]} failed, "
             f"{counted[Status.LOST]} lost to infrastructure"
@@ -50,6 +51,12 @@ def run_lines(run: Run) -> list[str]:
     if len(bad) > _LISTED:
         lines.append(f"  … and {len(bad) - _LISTED} more")
     return lines
+
+
+def _pin_lines(titles: Sequence[str], columns: int) -> list[str]:
+    listed = ", ".join(one.replace(" ", _NO_BREAK) for one in titles)
+    text = wrapped(listed, first="  pins     ", then="           ", columns=columns)
+    return text.replace(_NO_BREAK, " ").splitlines()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,15 +152,25 @@ class ShownTally:
     rule: str
     good: str  # `0 of 10`
     bad: str
-    chance: float | None
+    chance: float | None  # None: it plays no part
+    is_failed: bool  # by either side, once at least
     why: str
 
 
 def repro_lines(
-    key: str, sides: tuple[ShownSide, ShownSide], tallies: Sequence[ShownTally], *, reproduced: bool
+    key: str,
+    sides: tuple[ShownSide, ShownSide],
+    tallies: Sequence[ShownTally],
+    *,
+    reproduced: bool,
+    perhaps: float | None = None,
 ) -> list[str]:
-    """Who fails what, how often, and whether that can be chance."""
+    """Who fails what, how often, and whether that can be chance; `perhaps`: how likely, where it may be."""
     head = "reproduced" if reproduced else "not reproduced"
+    if perhaps is not None:
+        can_ask = not all(one.is_recorded for one in sides)
+        more = "ask more often with --times" if can_ask else "recorded outputs cannot be asked more often"
+        head = f"perhaps: by chance p {words.probability(perhaps)}; {more}"
     lines = [f"{plain(key, _KEY)}: {head}"]
     for word, side in zip(("good", "bad"), sides, strict=True):
         how = f"asked {side.times} {'time' if side.times == 1 else 'times'}"
@@ -162,14 +179,15 @@ def repro_lines(
         lines.append(f"  {word:<5} {plain(side.name, _KEY)} (stack {short(side.stack)}), {how}{other}")
     rows = [("rule", "good fails", "bad fails", "by chance", "")]
     rows += [
-        (plain(one.rule, _KEY), one.good, one.bad, _chance(one.chance), plain(one.why, _VALUE))
-        for one in tallies
+        (plain(one.rule, _KEY), one.good, one.bad, _chance(one), plain(one.why, _VALUE)) for one in tallies
     ]
     return [*lines, "", *(f" {line.rstrip()}" for line in table(rows, left=frozenset((0, 4))))]
 
 
-def _chance(chance: float | None) -> str:
-    return "no" if chance is None else f"p {words.probability(chance)}"
+def _chance(one: ShownTally) -> str:
+    if not one.is_failed:
+        return "-"
+    return "no" if one.chance is None else f"p {words.probability(one.chance)}"
 
 
 def parting_lines(step: int, what: str, good: Json, bad: Json) -> list[str]:
@@ -191,32 +209,51 @@ def _around(one: str, two: str) -> tuple[str, str]:
     return lead + plain(one[start:], _VALUE), lead + plain(two[start:], _VALUE)
 
 
-def accepted_lines(record: Record, run: Run, *, is_redrawn: bool, path: str) -> list[str]:
-    """What accepting a run did."""
+def accepted_lines(
+    record: Record,
+    run: Run,
+    *,
+    is_redrawn: bool,
+    path: str,
+    waivers: Sequence[tuple[str, str]] = (),
+) -> list[str]:
+    """What accepting a run did; `waivers` are (rule, last day)."""
     said = f"{plain(record.suite)}: run {run.short} is the baseline"
     if is_redrawn:
         said += " (fresh outputs of the accepted stack)"
+    judged = "first baseline" if record.baseline is None else f"judged {record.verdict.value} before"
     return [
         said,
-        f"  judged {record.verdict.value} before; the pointer is {plain(path)}: review it with the change",
+        f"  {judged}; the pointer is {plain(path)}: review it with the change",
+        *(f"  {plain(rule)} may stay broken until {until}" for rule, until in waivers),
     ]
 
 
 def outlook_line(
-    name: str, cases: int, clusters: int, p_ship: Sequence[tuple[float, float]], *, deterministic: bool
+    name: str,
+    cases: int,
+    clusters: int,
+    p_ship: Sequence[tuple[float, float]],
+    *,
+    because: str = "",
+    assumes: Sequence[str] = (),
 ) -> str:
-    """What a suite can decide, said when it is loaded: `helpdesk: 451 cases in 233 clusters; …`."""
+    """What a suite can decide, said when it is loaded: `helpdesk: 451 cases in 233 clusters; …`.
+
+    `because`: why the chance is one for all shares of flips; `assumes`: what it takes for granted.
+    """
     size = _count(cases)
     if clusters and clusters != cases:
         size += f" in {clusters} clusters"
+    taken = ", ".join(assumes)
     if not p_ship:
-        return f"{plain(name)}: {size}"
-    if deterministic:
-        chance = f"P(SHIP) {_p(p_ship[0][1])}, as its target is deterministic"
+        chance = "cannot be told of limits before there is a baseline, nor of rules in percent"
+    elif because:
+        chance = f"{_p(p_ship[0][1])}{' ' if taken else ''}{taken}, as {plain(because, _LINE)}"
     else:
         chance = ", ".join(f"{_p(p)} where {flips * 100:g} % of cases flip" for flips, p in p_ship)
-        chance = f"P(SHIP) {chance}"
-    return f"{plain(name)}: {size}; a build that changed nothing: {chance}"
+        chance += f"; {taken}" if taken else ""
+    return f"{plain(name)}: {size}; a build that changed nothing: P(SHIP) {chance}"
 
 
 def _count(cases: int) -> str:

@@ -14,18 +14,22 @@ _MOST_ROWS = 20
 _SENTENCE = 500
 _OPENING = 160
 _NAME = 48  # the most that a rule or a scope takes in a row
-_LEAST_NAME = 20
+_LEAST_NAME = 28  # room for `right-article (waiver over)`
 _LEFT = frozenset((0, 1, len(words.COLUMNS) - 1))
 
 
-def render(record: Record, *, next_steps: Sequence[str] = (), show_outputs: bool = True) -> str:
+def render(
+    record: Record, *, next_steps: Sequence[str] = (), show_outputs: bool = True, columns: int = WIDTH
+) -> str:
     """Plain text ending in a line feed. `show_outputs=False`: examples give keys and labels only.
+
+    Sentences wrap at `columns`; a table may be wider, and a command is never broken.
 
     A next step is shown only where it is harmless exactly as typed.
     """
-    blocks = [words.headline(record), _why(record), _table(record)]
-    blocks.append(wrapped(words.change_line(record), first="", then="  "))
-    blocks += [_examples(record, show_outputs=show_outputs), _notes(record)]
+    blocks = [words.headline(record), _why(record, columns), _table(record)]
+    blocks.append(wrapped(words.change_line(record), first="", then="  ", columns=columns))
+    blocks += [_examples(record, show_outputs=show_outputs), _notes(record, columns)]
     blocks.append("\n".join(f"Next:  {one}" for one in next_steps if plain(one) == one))
     return "\n\n".join(one for one in blocks if one) + "\n"
 
@@ -43,12 +47,15 @@ def brief(record: Record) -> list[str]:
     return [*lines, f"  {plain(changed, _BRIEF)}"] if changed else lines
 
 
-def _why(record: Record) -> str:
+def _why(record: Record, columns: int) -> str:
     reasons = words.reason_lines(record)
     lines = [words.summary(record) + (":" if reasons else "")]
     for first, *others in reasons[:_MOST_REASONS]:
-        lines.append(wrapped(plain(first, _SENTENCE), first="  ", then="    "))
-        lines += [wrapped(plain(one.strip(), _SENTENCE), first="    ", then="    ") for one in others]
+        lines.append(wrapped(plain(first, _SENTENCE), first="  ", then="    ", columns=columns))
+        lines += [
+            wrapped(plain(one.strip(), _SENTENCE), first="    ", then="    ", columns=columns)
+            for one in others
+        ]
     if len(reasons) > _MOST_REASONS:
         lines.append(f"  … and {len(reasons) - _MOST_REASONS} more, in the JSON record")
     return "\n".join(lines)
@@ -70,7 +77,7 @@ def _table(record: Record) -> str:
     lines = table(rows, left=_LEFT)
     if len(findings) > _MOST_ROWS:
         lines.append(f" … and {len(findings) - _MOST_ROWS} more, in the JSON record")
-    lines += [f" {one}" for one in remarks.counted(fine, watched)]
+    lines += [f" {one}" for one in remarks.counted(findings, fine, watched)]
     return "\n".join([*lines, f" {words.LEGEND}"])
 
 
@@ -100,5 +107,6 @@ def _quoted(text: str) -> str:
     return f'"{plain(text, _OPENING)}"' if text else "(no output)"
 
 
-def _notes(record: Record) -> str:
-    return "\n".join(wrapped(plain(one, _SENTENCE), first="- ", then="  ") for one in remarks.notes(record))
+def _notes(record: Record, columns: int) -> str:
+    said = (plain(one, _SENTENCE) for one in remarks.notes(record))
+    return "\n".join(wrapped(one, first="- ", then="  ", columns=columns) for one in said)

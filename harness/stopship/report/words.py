@@ -13,7 +13,7 @@ from stopship.report.pins import change_lines
 _SHORT = 8  # characters of a run's id or of a digest in the headline
 
 HEADLINES = {
-    Verdict.SHIP: "every stop-ship rule is proven within its margin",
+    Verdict.SHIP: "every stop-ship rule that needs proof is proven within its margin",
     Verdict.STOP: "it got worse",
     Verdict.UNDECIDED: "the evidence is complete but too thin to decide",
     Verdict.VOID: "the evidence cannot be judged",

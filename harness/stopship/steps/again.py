@@ -12,12 +12,13 @@ from stopship.model.columns import Columns
 from stopship.model.rule import Mode, Rule
 from stopship.model.score import Direction
 from stopship.model.verdict import Decision, Example, Finding, Record, WorseCase
-from stopship.steps.judge import Terms, judge, seed_of
+from stopship.steps.judge import judge, seed_of
 from stopship.steps.metric import measure, repeated
 from stopship.steps.pair import SELECTION, Pairing, chosen
 from stopship.steps.scored import SCORED, Arm
 from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.within import within_p
+from stopship.steps.terms import Terms
 from stopship.steps.triage import Fresh, Label, triage
 
 SCREENED_FROM = 0.20  # of a score's range that a cohort must have lost to be looked at again

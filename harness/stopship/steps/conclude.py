@@ -4,18 +4,19 @@ Decides the verdict, whether an open one is allowed, and the reasons. Reads no f
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from stopship.model.canonical import digest, digest_of_set
-from stopship.model.change import PinChange
 from stopship.model.columns import Columns
 from stopship.model.rule import Rule
 from stopship.model.verdict import EXIT_CODES, ArmPin, Decision, Finding, Record, Verdict, compose
+from stopship.steps.about import About
 from stopship.steps.examples import described, examples_of, sides
 from stopship.steps.forecast import forecast
-from stopship.steps.judge import ONE_SAMPLE, Reference, Terms, judge, judge_alone
-from stopship.steps.pair import LOST_LIMIT, Pairing, lost_faults
+from stopship.steps.judge import judge, judge_alone
+from stopship.steps.pair import Pairing, lost_faults
 from stopship.steps.scored import Arm
+from stopship.steps.terms import Reference, Terms
 
 _EXAMPLES = 3
 _KEYS = 3  # of failed cases named in a reason
@@ -25,39 +26,6 @@ _OPEN = {
     Decision.INCONCLUSIVE: "not proven",
 }
 NO_BASELINE = "no baseline"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class About:
-    """What the caller knows beyond the outputs. Two compared files have nothing of it."""
-
-    suite: str = ""
-    baseline: ArmPin | None = None  # None: the digest of the arm's own rows
-    candidate: ArmPin | None = None
-    changes: tuple[PinChange, ...] = ()
-    notes: tuple[str, ...] = ()
-    deterministic: bool = False  # of the target: no case flips by chance
-    lost_limit: float = LOST_LIMIT  # of an arm without a baseline; of two, `pair` has it
-    terms: Terms = ONE_SAMPLE  # but for alpha
-    alpha_share: float = 1.0  # of alpha, that this look may spend
-
-    def terms_at(self, alpha: float) -> Terms:
-        """The terms of judging where all looks together may spend `alpha`."""
-        return replace(self.terms, alpha=alpha * self.alpha_share)
-
-    def at_this_look(self, rules: Sequence[Rule]) -> list[Rule]:
-        """The rules with what this look may spend of an error rate of their own."""
-        return [
-            one if one.alpha is None else replace(one, alpha=one.alpha * self.alpha_share) for one in rules
-        ]
-
-    def against_alpha(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-        """The findings with p-values to be held against the whole alpha, whatever this look may spend."""
-        share = self.alpha_share
-        return tuple(
-            one if one.p_adjusted is None else replace(one, p_adjusted=min(1.0, one.p_adjusted / share))
-            for one in findings
-        )
 
 
 _COMPARED = About()
@@ -88,10 +56,11 @@ def conclude(
         for one in references
         for rule in one.rules
     }
-    findings = described(about.against_alpha(findings), compared, own)
+    findings = _owned(described(about.against_alpha(findings), compared, own), rules)
     verdict = Verdict.VOID if faults else compose(findings)
     allowed = allow and _may_be_allowed(verdict, findings)
-    is_forecast = not faults and not about.deterministic
+    p_ship, assumes = _chances(pairing, rules, findings, alpha=alpha, about=about)
+    said = _unchanged(pairing, rules, verdict, alpha=alpha) if about.deterministic else ()
     return replace(
         _blank(verdict, rules, columns, alpha=alpha, about=about),
         exit_code=0 if allowed else EXIT_CODES[verdict],
@@ -102,7 +71,9 @@ def conclude(
         candidate=about.candidate or _pin(pairing.candidate),
         findings=findings,
         new_keys=pairing.new_keys,
-        p_ship=forecast(findings, rules, alpha=alpha) if is_forecast else (),
+        p_ship=p_ship,
+        p_ship_assumes=assumes,
+        notes=(*about.notes, *said),
         examples=examples_of(findings, compared, own, _most(examples, verdict)),
     )
 
@@ -125,7 +96,7 @@ def conclude_alone(
     faults = tuple(lost_faults(arm, "candidate", about.lost_limit))
     own = sides(None, arm)
     judged = () if faults else judge_alone(arm, about.at_this_look(rules), about.terms_at(alpha))
-    findings = described(about.against_alpha(judged), {}, own)
+    findings = _owned(described(about.against_alpha(judged), {}, own), rules)
     verdict = Verdict.VOID if faults else compose(findings)
     if not faults and not (verdict is Verdict.STOP or _has_errors(findings)):
         faults = _unjudged(rules, findings, is_new_suite=is_new_suite)
@@ -144,6 +115,47 @@ def conclude_alone(
         candidate=about.candidate or _pin(arm),
         findings=findings,
         examples=examples_of(findings, {}, own, _most(examples, verdict)),
+    )
+
+
+def _chances(
+    pairing: Pairing, rules: Sequence[Rule], findings: Sequence[Finding], *, alpha: float, about: About
+) -> tuple[tuple[tuple[float, float], ...], tuple[str, ...]]:
+    """P(SHIP) of an identical build and what it assumes; nothing where none could ship or no case flips."""
+    is_never = any(one.stops and one.expects_improvement for one in rules)
+    if about.deterministic or is_never or not findings:
+        return (), ()
+    return forecast(findings, rules, pairing.baseline, alpha=alpha)
+
+
+def _unchanged(pairing: Pairing, rules: Sequence[Rule], verdict: Verdict, *, alpha: float) -> tuple[str, ...]:
+    """Said of a deterministic target where the baseline itself, judged against itself, would not ship."""
+    if verdict not in (Verdict.STOP, Verdict.UNDECIDED):
+        return ()
+    same = replace(pairing, candidate=pairing.baseline, after=pairing.before, new_keys=())
+    plain = [replace(one, expects_improvement=False) for one in rules]
+    held = [one for one in judge(same, plain, Terms(alpha=alpha)) if one.is_broken or one.holds]
+    named = list(dict.fromkeys(f"{one.title} in {one.scope}" for one in held))
+    if not named:
+        return ()
+    more = f" and {len(named) - _KEYS} more" if len(named) > _KEYS else ""
+    verb = "holds" if len(named) == 1 else "hold"
+    return (
+        f"a build that changed nothing would not ship either: {', '.join(named[:_KEYS])}{more} {verb} it",
+    )
+
+
+def _owned(findings: Sequence[Finding], rules: Sequence[Rule]) -> tuple[Finding, ...]:
+    """The findings with what their rules say for people: who is asked, and which harm it is."""
+    known = {one.id: one for one in rules}
+    return tuple(
+        replace(
+            one,
+            owner=known[one.rule].owner,
+            incident_class=kind.value if (kind := known[one.rule].incident_class) else "",
+            note=known[one.rule].note,
+        )
+        for one in findings
     )
 
 
@@ -248,7 +260,6 @@ def rules_digest(rules: Sequence[Rule], columns: Columns, *, alpha: float) -> st
             "severity": one.severity.value,
             "mode": one.mode.value,
             "alpha": one.alpha,
-            **_further(one),
         }
         for one in rules
     ]
@@ -267,19 +278,6 @@ def rules_digest(rules: Sequence[Rule], columns: Columns, *, alpha: float) -> st
         named["groups"] = [[one.name, [str(where) for where in one.where]] for one in columns.groups]
         named["modes"] = [list(one) for one in columns.modes]
     return digest({"rules": listed, "columns": named, "alpha": alpha})
-
-
-def _further(rule: Rule) -> dict[str, object]:
-    """What only the rules of suites have; absent where it is not used."""
-    told: dict[str, object] = {
-        "class": rule.incident_class.value if rule.incident_class else None,
-        "owner": rule.owner or None,
-        "where": [str(one) for one in rule.where] or None,
-        "must_pass": None if rule.must_pass is None else [str(one) for one in rule.must_pass],
-        "expect": "improved" if rule.expects_improvement else None,
-        "anchor_margin": str(rule.anchor_margin) if rule.anchor_margin else None,
-    }
-    return {name: value for name, value in told.items() if value is not None}
 
 
 def _pin(arm: Arm) -> ArmPin:
@@ -328,7 +326,11 @@ def _reasons(findings: Sequence[Finding], verdict: Verdict, *, allow: bool, allo
         return errors or ("no stop-ship rule has anything to judge",)
     if verdict is Verdict.STOP:
         return (
-            *(f"{one.title} in {one.scope}: {_counted(one)}" for one in ordered if one.is_broken),
+            *(
+                f"{one.title} in {one.scope}: {_counted(one)}{_asked(one)}"
+                for one in ordered
+                if one.is_broken
+            ),
             *errors,
         )
     if verdict is Verdict.UNDECIDED:
@@ -353,6 +355,10 @@ def _open(one: Finding) -> str:
 
 def _cohorts_first(one: Finding) -> tuple[bool, float]:
     return (one.scope == "all", one.harm)
+
+
+def _asked(one: Finding) -> str:
+    return f"; owner {one.owner}" if one.owner else ""
 
 
 def _counted(one: Finding) -> str:

@@ -3,16 +3,21 @@
 Tells people whether their rules can pass a good build at all. Never an input to a verdict.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from stopship.model.rule import ALPHA, Mode, Rule
+from stopship.model.score import Kind
 from stopship.model.verdict import Finding
 from stopship.steps.judge import ALL_WEIGHT, rule_weights
+from stopship.steps.metric import measure_candidate
+from stopship.steps.pair import SELECTION
+from stopship.steps.scored import Arm
+from stopship.steps.stats.bounds import LEVEL
 from stopship.steps.stats.planning import binomial_weights, chance_of_pass_at
 from stopship.steps.stats.pvalues import mcnemar_mid_p
-from stopship.steps.stats.tails import binomial_at_least
+from stopship.steps.stats.tails import binomial_at_least, share_at_tail
 
 FLIPS = (0.02, 0.05, 0.10)
 
@@ -28,40 +33,120 @@ class ScopeSize:
     margin: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What the accepted baseline shows of a rate that a limit holds."""
+
+    n: int  # cases that count; clusters count as what they are worth
+    misses: int  # of them, outside the limit in the baseline
+    allowed: float  # share of misses that the limit allows
+
+
 def forecast(
-    findings: Sequence[Finding], rules: Sequence[Rule], *, alpha: float
-) -> tuple[tuple[float, float], ...]:
-    """`chances` in the scopes of the findings."""
+    findings: Sequence[Finding], rules: Sequence[Rule], baseline: Arm, *, alpha: float
+) -> tuple[tuple[tuple[float, float], ...], tuple[str, ...]]:
+    """`chances` in the scopes of the findings, with the limits that the baseline tells of; `assumptions`."""
     sizes = [
         ScopeSize(
             rule=one.rule, mode=one.mode, n=one.n, n_effective=one.n_effective, margin=one.margin or 0.0
         )
         for one in findings
+        if one.kind == "compare"
     ]
-    return chances(sizes, rules, alpha=alpha)
+    promises = promises_of(findings, rules, baseline)
+    return chances(sizes, rules, alpha=alpha, promises=promises), assumptions(rules, promises)
+
+
+def promises_of(findings: Sequence[Finding], rules: Sequence[Rule], baseline: Arm) -> dict[str, Promise]:
+    """The limits on a rate, as the baseline keeps them; of a mean's limit nothing is forecast."""
+    worth = {one.rule: one.n_effective / one.n for one in findings if one.kind == "limit" and one.n}
+    found = {}
+    for rule in _gating(rules):
+        is_rate = rule.scorer.scale.kind is Kind.BINARY and baseline.repeats == 1
+        if rule.limit is None or rule.is_waived or not is_rate or rule.limit.tail is not None:
+            continue
+        group = f"{SELECTION}{rule.id}" if rule.where else ""
+        values = measure_candidate(baseline, rule.scorer, rule.better, group=group).values
+        if rule.id not in worth or not len(values):
+            continue
+        hits = int((values > 0).sum())
+        misses = hits if rule.limit.at_most else len(values) - hits
+        n = int(len(values) * worth[rule.id])
+        found[rule.id] = Promise(
+            n=n,
+            misses=min(n, round(misses * worth[rule.id])),
+            allowed=rule.limit.value if rule.limit.at_most else 1 - rule.limit.value,
+        )
+    return found
 
 
 def chances(
-    sizes: Sequence[ScopeSize], rules: Sequence[Rule], *, alpha: float
+    sizes: Sequence[ScopeSize],
+    rules: Sequence[Rule],
+    *,
+    alpha: float,
+    promises: Mapping[str, Promise] | None = None,
 ) -> tuple[tuple[float, float], ...]:
     """(share of cases that flip, P(SHIP)) for each of 2, 5 and 10 % of flips; empty where it cannot be said.
 
     Flips are all-or-nothing and equally often for the better and the worse; with clusters, each counts as
-    one case; rules and scopes are taken as independent, which errs towards a lower P. Limits, tails and
-    margins in percent depend on more than flips: with a stop-ship rule of that kind nothing is said.
+    one case; rules and scopes are taken as independent, which errs towards a lower P. What it leaves out is
+    told by `assumptions`; where that is all there is, nothing is said.
     """
-    gating = [one for one in rules if one.stops and one.alpha is None]
-    if any(one.limit or one.margin is None or one.margin.relative or one.margin.tail for one in gating):
+    known = promises or {}
+    gating = _gating(rules)
+    if not any(_is_told(one, known) for one in gating):
         return ()
     weights = dict(zip((one.id for one in rules), rule_weights(rules, alpha=alpha), strict=True))
     table = []
     for flips in FLIPS:
-        chance = 1.0
+        chance = 0.0 if any(one.expects_improvement for one in gating) else 1.0
         for rule in gating:
-            own = [one for one in sizes if one.rule == rule.id]
-            chance *= _rule_chance(own, flips, alpha=alpha * weights[rule.id])
+            if rule.margin is not None and not rule.margin.relative and rule.margin.tail is None:
+                own = [one for one in sizes if one.rule == rule.id]
+                chance *= _rule_chance(own, flips, alpha=alpha * weights[rule.id])
+            if rule.id in known:
+                chance *= _kept_chance(flips, known[rule.id])
         table.append((flips, chance))
     return tuple(table)
+
+
+def assumptions(
+    rules: Sequence[Rule], promises: Mapping[str, Promise] | None = None, *, deterministic: bool = False
+) -> tuple[str, ...]:
+    """What P(SHIP) takes for granted: phrases that begin with `if` or `without`."""
+    gating, known = _gating(rules), promises or {}
+    return tuple(_assumed(gating, known, deterministic=deterministic))
+
+
+def _assumed(gating: Sequence[Rule], known: Mapping[str, Promise], *, deterministic: bool) -> Iterator[str]:
+    kept = []
+    if any(one.limit is not None and one.id not in known and not one.is_waived for one in gating):
+        kept.append("its limits are kept")
+    if any(one.must_pass is not None for one in gating):
+        kept.append("its must-pass cases pass" if deterministic else "its must-pass cases do not flip")
+    if kept:
+        yield f"if {' and '.join(kept)}"
+    if not deterministic and any(
+        one.margin is not None and one.margin.relative and one.margin.tail is None for one in gating
+    ):
+        yield "without rules in percent"
+    if not deterministic and any(_is_tail(one) for one in gating):
+        yield "without rules on tails"
+
+
+def _is_tail(rule: Rule) -> bool:
+    return any(one is not None and one.tail is not None for one in (rule.margin, rule.limit))
+
+
+def _gating(rules: Sequence[Rule]) -> list[Rule]:
+    return [one for one in rules if one.stops and one.alpha is None]
+
+
+def _is_told(rule: Rule, known: Mapping[str, Promise]) -> bool:
+    """Whether flips alone say something of the rule."""
+    is_absolute = rule.margin is not None and not rule.margin.relative and rule.margin.tail is None
+    return is_absolute or rule.id in known or rule.must_pass is not None or rule.expects_improvement
 
 
 def _rule_chance(sizes: Sequence[ScopeSize], flips: float, *, alpha: float) -> float:
@@ -79,6 +164,23 @@ def _rule_chance(sizes: Sequence[ScopeSize], flips: float, *, alpha: float) -> f
 @lru_cache(maxsize=4096)
 def _pass_chance(flips: float, n: int, margin: float) -> float:
     return chance_of_pass_at(flips, n, margin=margin)
+
+
+@lru_cache(maxsize=4096)
+def _kept_chance(flips: float, promise: Promise) -> float:
+    """P(Clopper & Pearson's bound clears the limit): the baseline's misses, and flips either way alike."""
+    n = promise.n
+    most, broken = -1, n  # misses with which the limit is still proven, and with which it is not
+    while broken - most > 1:
+        middle = (most + broken) // 2
+        is_kept = share_at_tail(middle + 1, n, LEVEL) <= promise.allowed
+        most, broken = (middle, broken) if is_kept else (most, middle)
+    total = 0.0
+    for changed, weight in binomial_weights(n, flips):
+        # misses after: before + worse - (changed - worse)
+        worse = (most - promise.misses + changed) // 2 + 1  # the fewest that break it
+        total += weight * (1.0 if worse > changed else 1 - binomial_at_least(max(0, worse), changed, 0.5))
+    return max(0.0, min(1.0, total))
 
 
 @lru_cache(maxsize=4096)

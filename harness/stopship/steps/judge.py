@@ -4,13 +4,13 @@ Pure: no files, no clock, no randomness but signs drawn from the cases' own dige
 counts against shipping.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
 
-from stopship.model.rule import ALPHA, DEFAULT_COHORT_MARGIN, DEFAULT_MARGIN, Margin, Mode, Rule, Severity
+from stopship.model.rule import DEFAULT_COHORT_MARGIN, DEFAULT_MARGIN, Margin, Mode, Rule, Severity
 from stopship.model.score import Direction, Kind
 from stopship.model.suite import Estimand
 from stopship.model.verdict import PROVEN, Decision, Finding
@@ -21,27 +21,13 @@ from stopship.steps.metric import CandidateOnly, Measured, measure, measure_cand
 from stopship.steps.must_pass import must_pass_finding
 from stopship.steps.pair import SELECTION, Pairing, Scope, chosen
 from stopship.steps.scored import Arm
-from stopship.steps.stats.bounds import LEVEL
 from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.sample import Codes, Floats, Sample
 from stopship.steps.tail import Pairs, tail_finding
 from stopship.steps.tail_limit import tail_limit_finding
+from stopship.steps.terms import ONE_SAMPLE, Reference, Terms
 
 ALL_WEIGHT = 0.5  # of a rule's error rate on `all`; the tested cohorts share the rest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What all rules are judged by."""
-
-    alpha: float = ALPHA  # that all stop-ship rules share at this look
-    level: float = LEVEL  # one-sided, of the bounds that a pass has to clear at this look
-    is_last: bool = True  # tails pass at the last look alone
-    estimand: Estimand = Estimand.TRAFFIC
-    excused: Mapping[str, frozenset[str]] = field(default_factory=dict)  # by rule: failed once of three
-
-
-ONE_SAMPLE = Terms()  # of traffic, looked at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +36,6 @@ class _Tested:
     kept: Codes  # indices of the pairs with a value
     numbers: Numbers | SuiteNumbers
     weight: float  # of the scope within the rule
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """Another run that rules hold the candidate to, beside the baseline.
-
-    An `anchor` is looked at as a whole, a `waiver` in every scope. The rules carry the margins that hold.
-    """
-
-    kind: str  # anchor | waiver
-    pairing: Pairing
-    rules: tuple[Rule, ...]
 
 
 def judge(

@@ -16,7 +16,7 @@ from stopship.model.columns import Columns, Condition, Group, cohort_value
 from stopship.model.rule import Margin, Mode, Rule, Tail
 from stopship.model.score import Direction, Kind
 from stopship.steps.arm import Scoring
-from stopship.steps.forecast import FLIPS, ScopeSize, chances
+from stopship.steps.forecast import FLIPS, ScopeSize, assumptions, chances
 from stopship.steps.metric import rows_of
 from stopship.steps.pair import MUST, SELECTION, Pairing, Scope, chosen, clusters_of, pair
 from stopship.steps.scored import Arm
@@ -59,6 +59,8 @@ class Outlook:
     p_ship: tuple[tuple[float, float], ...]  # (share of cases that flip, P(SHIP)); empty: cannot be said
     blind: tuple[Blind, ...] = ()
     faults: tuple[str, ...] = ()  # cohorts that no case is in: slips of the suite file
+    because: str = ""  # why an identical build never ships, with the rule; empty: it may
+    assumes: tuple[str, ...] = ()  # what P(SHIP) takes for granted, as long as no baseline was scored
 
 
 def outlook(
@@ -72,7 +74,7 @@ def outlook(
     """
     if not table.keys:
         why = "there are no cases, so nothing can be proven"
-        return Outlook(cases=0, clusters=0, p_ship=((0.0, 0.0),), faults=(why,))
+        return Outlook(cases=0, clusters=0, p_ship=((0.0, 0.0),), faults=(why,), because="it has no cases")
     pairing = _imagined(rules, table)
     blind: list[Blind] = []
     sizes: list[ScopeSize] = []
@@ -89,11 +91,14 @@ def outlook(
             found += _limit(rule, pairing.baseline, kept, is_single=repeats == 1)
         blind += found if rule.stops else ()
     clusters = pairing.clusters
+    because = _never_ships(rules, blind)
     return Outlook(
         cases=len(table.keys),
         clusters=len(table.keys) if clusters is None else len(np.unique(clusters)),
-        p_ship=_p_ship(rules, sizes, alpha, never=bool(blind), deterministic=deterministic),
+        p_ship=_p_ship(rules, sizes, alpha, never=bool(because), deterministic=deterministic),
         blind=tuple(blind),
+        because=because,
+        assumes=() if because else assumptions(rules, deterministic=deterministic),
         faults=tuple(_cohort_faults(table, pairing)),
     )
 
@@ -311,6 +316,15 @@ def _cohort_faults(table: CaseTable, pairing: Pairing) -> Iterator[str]:
         yield f"no case has {_printable(scope)}, which is to {mode}; {known}"
 
 
+def _never_ships(rules: Sequence[Rule], blind: Sequence[Blind]) -> str:
+    """Which rule keeps a build that changed nothing from shipping; empty: none surely does."""
+    names = list(dict.fromkeys(_printable(one.rule) for one in blind))
+    if names:
+        return f"{', '.join(names)} can never be proven on these cases"
+    wanted = [_printable(one.id) for one in rules if one.stops and one.expects_improvement]
+    return f"an improvement is expected of {', '.join(wanted)}" if wanted else ""
+
+
 def _p_ship(
     rules: Sequence[Rule],
     sizes: Sequence[ScopeSize],
@@ -319,7 +333,6 @@ def _p_ship(
     never: bool,
     deterministic: bool,
 ) -> tuple[tuple[float, float], ...]:
-    never = never or any(one.stops and one.expects_improvement for one in rules)
     if deterministic:
         return ((0.0, 0.0 if never else 1.0),)
     return tuple((one, 0.0) for one in FLIPS) if never else chances(sizes, rules, alpha=alpha)

@@ -100,7 +100,7 @@ def lost_faults(arm: Arm, noun: str, limit: float) -> list[str]:
     if not arm.lost or len(arm.lost) / arm.outputs <= limit:
         return []
     key, reason = min(arm.lost)
-    share = f"{100 * len(arm.lost) / arm.outputs:.2g} %, allowed {100 * limit:.3g} %"
+    share = f"{100 * len(arm.lost) / arm.outputs:.3g} %, allowed {100 * limit:.3g} %"
     found = f"{len(arm.lost)} of {arm.outputs} outputs of the {noun} were lost to infrastructure ({share})"
     return [f"{found}: first: {key!r}: {reason}"]
 

@@ -36,12 +36,15 @@ class Plan:
     refused: tuple[NotRestored, ...]
 
 
-def plan(stack: Stack, stack_file: str) -> Plan:
-    """Sort the pins into those that can be restored, beside a stack file of this name, and the rest."""
+def plan(stack: Stack, stack_file: str, at_hand: frozenset[str] = frozenset()) -> Plan:
+    """Sort the pins into those that can be restored, beside a stack file of this name, and the rest.
+
+    `at_hand`: digests of contents that no lock keeps and that can be had all the same.
+    """
     taken: dict[str, tuple[str, str]] = {_folded(stack_file): (stack_file, "the stack file")}
     pins, refused = [], []
     for pin in stack.pins:
-        because = _unkept(pin) or _unsafe(pin) or _claim(pin, taken)
+        because = _unkept(pin, at_hand) or _unsafe(pin) or _claim(pin, taken)
         if because:
             refused.append(NotRestored(pin, because))
         else:
@@ -69,12 +72,12 @@ def unsafe_name(path: str) -> str:
     return ""
 
 
-def _unkept(pin: Pin) -> str:
+def _unkept(pin: Pin, at_hand: frozenset[str]) -> str:
     if pin.kind not in RESTORABLE:
         return _REASONS[pin.kind]
     if pin.kind in KEEPS:
         for one in pin.files:
-            if not one.is_text:
+            if not one.is_text and one.digest not in at_hand:
                 return f"{_quoted(one.path)} is binary or too large, so only its digest is kept"
     return ""
 

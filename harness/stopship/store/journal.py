@@ -1,106 +1,184 @@
 """Outcomes of a replay in progress: appended line by line, still there after `kill -9`.
 
-Decides who may write where, and when lines reach the disk. A torn last line is dropped, and its output asked
-for again. Never goes on in a file of another plan, and never lets two replays of one plan run at once.
+Decides which outcome of a sample holds: the first that any process filed. All processes of a plan share
+one file, so that every reader decides alike. Never goes on in a file of another plan; a torn last line is
+dropped, and its output asked for again.
 """
 
 import fcntl
 import os
-import re
+import shutil
 import threading
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
 
-from stopship.errors import EvidenceError, StopshipError, UsageError
+from stopship.errors import EvidenceError, StopshipError
 from stopship.model.run import Outcome
-from stopship.store.evidencefiles import cannot_write, make_folder, read_bytes, reason, sync_folder
-from stopship.store.journallines import FRESH, check_header, header, line_of, whole_lines
-from stopship.store.shown import quoted, shown
+from stopship.store.evidencefiles import cannot_write, read_bytes, reason, sync_folder
+from stopship.store.journallines import FRESH, Filed, header, line_of
+from stopship.store.locks import Claims, Patience, Say, give_back, is_current, locked, opened, take
+from stopship.store.runcodec import evidence_bytes
+from stopship.store.shown import shown
 
-LOCK = "lock"
+JOURNAL = "journal.jsonl"
+LOCK = "lock"  # of the one replay that may begin, drop and seal
+CLAIMS = "claims"  # which process is asking for which output
+AT_WORK = "at-work"  # shared by all processes that file outcomes
 SYNC_EVERY_S = 1.0  # at most so much is lost in a power cut; nothing when only the process dies
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def _in_silence(_: str) -> None:
+    return
 
 
 class Writer:
-    """One writer's own file, `journal-NAME.jsonl`. Safe for the threads of one process."""
+    """One process's share in the journal of a plan. Safe for the threads of the process."""
 
     def __init__(
-        self, folder: Path, plan_digest: str, name: str = "main", *, sync_every_s: float = SYNC_EVERY_S
+        self, folder: Path, plan_digest: str, *, remedy: str = FRESH, sync_every_s: float = SYNC_EVERY_S
     ) -> None:
-        """Open the file for appending, its torn last line cut off.
+        """Nothing is made before something is claimed or filed."""
+        self.path = folder / JOURNAL
+        self._folder, self._plan, self._remedy, self._every = folder, plan_digest, remedy, sync_every_s
+        self._mutex = threading.RLock()
+        self._claims = Claims(folder / CLAIMS)
+        self._presence = self._descriptor = -1
+        self._filed = self._nothing()
+        self._told: set[tuple[str, int]] = set()  # by this process
+        self._synced, self._is_dirty, self._is_closed = monotonic(), False, False
 
-        Raises EvidenceError for a file of another plan, UsageError where another process is writing it.
+    def find(self, key: str, sample: int) -> Outcome | None:
+        """The outcome that somebody filed of a sample. Raises EvidenceError for a damaged journal."""
+        with self._mutex:
+            if self._is_reached():
+                self._take_in()
+            return self._filed.outcomes.get((key, sample))
+
+    def claim(self, key: str, sample: int) -> bool:
+        """Whether this process is to ask for a sample: nobody has filed it, and nobody else is asking.
+
+        The claim ends when the outcome is filed, released, or the process dies.
         """
-        self.path = _path(folder, name)
-        self._plan, self._every, self._mutex = plan_digest, sync_every_s, threading.Lock()
-        make_folder(folder)
-        self._descriptor = _locked(
-            self.path, f"another writer is called {quoted(name)}", "give it its own name"
-        )
-        try:
-            self._size = self._begun(folder)
-        except BaseException:
-            self._shut()
-            raise
-        self._synced, self._is_dirty = monotonic(), False
+        with self._mutex:
+            self._check_open()
+            if self._presence < 0:
+                self._presence = opened(self._folder / AT_WORK)
+                take(self._presence, self._folder / AT_WORK, fcntl.LOCK_SH)
+            if not self._claims.claim(_name(key, sample)):
+                return False
+            if self.find(key, sample) is None:
+                return True
+            self.release(key, sample)
+            return False
 
-    def add(self, outcome: Outcome) -> None:
-        """Append one outcome; it is with the system when this returns.
+    def release(self, key: str, sample: int) -> None:
+        """Give up a claim, so that others may ask."""
+        with self._mutex:
+            self._claims.release(_name(key, sample))
 
-        Raises EvidenceError for values that JSON cannot keep, StopshipError for a full disk; the line is
-        then not there, and the writer goes on being usable.
+    def add(self, outcome: Outcome) -> Outcome:
+        """Append one outcome, and give the one that holds: another's, where another was first.
+
+        It is with the system when this returns. What this very process tells in two ways is written down in
+        both, and is damage to whoever reads it. Raises EvidenceError for values that JSON cannot keep,
+        StopshipError for a full disk; the line is then not there, and the writer goes on being usable.
         """
+        place = (outcome.key, outcome.sample)
         line = line_of(outcome, self._plan)
         with self._mutex:
-            self._append(line)
-            self._is_dirty = True
-            if monotonic() - self._synced >= self._every:
+            self._check_open()
+            self._begin()
+            try:
+                known = self._filed.outcomes.get(place)
+                is_own = known is not None and place in self._told
+                if known is None or (is_own and evidence_bytes(known) != evidence_bytes(outcome)):
+                    self._append(line)
+                    self._filed.note(outcome, len(line))
+                    self._told.add(place)
+                    self._is_dirty = True
+            finally:
+                with suppress(OSError):
+                    fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            self.release(*place)
+            if self._is_dirty and monotonic() - self._synced >= self._every:
                 self._sync()
+            return self._filed.outcomes[place]
 
     def close(self) -> None:
-        """Bring everything to the disk. A second call does nothing."""
+        """Bring everything to the disk, and give all claims up. A second call does nothing."""
         with self._mutex:
-            if self._descriptor < 0:
-                return
+            self._is_closed = True
+            self._claims.close()
+            presence, self._presence = self._presence, -1
+            if presence >= 0:
+                give_back(presence)
             try:
                 if self._is_dirty:
                     self._sync()
             finally:
-                self._shut()
+                self._leave()
 
-    def _begun(self, folder: Path) -> int:
-        header_line = header(self._plan)
-        data = read_bytes(self.path, FRESH)
-        whole = data.rfind(b"\n") + 1
+    def _nothing(self) -> Filed:
+        return Filed(shown(self.path), self._plan, self._remedy)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StopshipError("the journal is closed", where=shown(self.path))
+
+    def _is_reached(self) -> bool:
+        """Whether there is a journal, open now. One that was dropped is forgotten."""
+        if self._descriptor >= 0 and not is_current(self._descriptor, self.path):
+            self._leave()
+        if self._descriptor < 0 and os.path.lexists(self.path):
+            self._descriptor = opened(self.path)
+        return self._descriptor >= 0
+
+    def _take_in(self) -> None:
         try:
-            if whole < len(data):
-                os.ftruncate(self._descriptor, whole)
+            rest = os.fstat(self._descriptor).st_size - self._filed.size
+            data = os.pread(self._descriptor, rest, self._filed.size) if rest > 0 else b""
         except OSError as err:
-            raise cannot_write(self.path, err) from err
-        self._size = whole
-        if whole:
-            check_header(data[:whole].split(b"\n", 1)[0], self._plan, shown(self.path))
-            return whole
-        self._append(header_line)
-        self._sync()
-        sync_folder(folder)
-        return len(header_line)
+            raise EvidenceError(
+                f"cannot be read: {reason(err)}", where=shown(self.path), do=self._remedy
+            ) from err
+        self._filed.take_in(data)
+
+    def _begin(self) -> None:
+        """Be the only one who appends, at the end of the last whole line; the caller unlocks."""
+        while True:
+            if not self._is_reached():
+                self._descriptor = opened(self.path)
+            take(self._descriptor, self.path, fcntl.LOCK_EX)
+            if is_current(self._descriptor, self.path):
+                break
+            self._leave()
+        try:
+            self._take_in()
+            if os.fstat(self._descriptor).st_size > self._filed.size:
+                os.ftruncate(self._descriptor, self._filed.size)  # a process died while it wrote
+            if not self._filed.size:
+                self._append(header(self._plan))
+                self._filed.begun(len(header(self._plan)))
+                self._sync()
+                sync_folder(self._folder)
+        except BaseException as err:
+            with suppress(OSError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            if isinstance(err, OSError):
+                raise cannot_write(self.path, err) from err
+            raise
 
     def _append(self, line: bytes) -> None:
-        if self._descriptor < 0:
-            raise StopshipError("the journal is closed", where=shown(self.path))
         rest = memoryview(line)
         try:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
         except OSError as err:
-            with suppress(OSError):  # else the next reader drops the torn line, or says that it is damaged
-                os.ftruncate(self._descriptor, self._size)
+            with suppress(OSError):  # else the next writer drops the torn line
+                os.ftruncate(self._descriptor, self._filed.size)
             raise cannot_write(self.path, err) from err
-        self._size += len(line)
 
     def _sync(self) -> None:
         try:
@@ -109,9 +187,12 @@ class Writer:
             raise cannot_write(self.path, err) from err
         self._synced, self._is_dirty = monotonic(), False
 
-    def _shut(self) -> None:
+    def _leave(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
+        self._filed, self._is_dirty = self._nothing(), False
+        self._told.clear()
 
     def __enter__(self) -> "Writer":
         return self
@@ -123,114 +204,111 @@ class Writer:
 
 
 class Journal:
-    """All journals of one plan in one folder. Inside `with`, this replay alone is at work there.
+    """The journal of one plan. Inside `with`, this process alone may begin a replay, drop and seal one.
 
-    The lock is the kernel's: it goes when the process dies, however it dies.
+    Entering waits for whoever is inside. The lock is the kernel's: it goes when the process dies.
     """
 
-    def __init__(self, folder: Path, plan_digest: str, *, sync_every_s: float = SYNC_EVERY_S) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        plan_digest: str,
+        *,
+        remedy: str = FRESH,
+        say: Say = _in_silence,
+        sync_every_s: float = SYNC_EVERY_S,
+    ) -> None:
+        """`remedy`: what a person does about damage. `say` is told once what is waited for."""
         self.folder = folder
-        self.plan_digest = plan_digest
-        self._every = sync_every_s
+        self._plan, self._remedy, self._every = plan_digest, remedy, sync_every_s
+        where = shown(folder / LOCK)
+        self._patience = Patience(f"waiting for another replay of this plan, at work in {where}", say)
         self._lock = -1
-        self._own: Writer | None = None
+        self._own = self.writer()
+
+    def writer(self) -> Writer:
+        """A share in the journal for a process that files outcomes and holds no lock."""
+        return Writer(self.folder, self._plan, remedy=self._remedy, sync_every_s=self._every)
 
     def __enter__(self) -> "Journal":
-        make_folder(self.folder)
-        self._lock = _locked(
-            self.folder / LOCK, "another replay of this plan is at work here", "wait for it, or end it"
-        )
+        self._lock = locked(self.folder / LOCK, self._patience)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._close_own()
+            self._own.close()
+            self._own = self.writer()
         finally:
             descriptor, self._lock = self._lock, -1
-            with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_UN)  # children that were forked meanwhile hold it too
-            os.close(descriptor)
+            give_back(descriptor)
 
-    def add(self, outcome: Outcome) -> None:
-        """Append to the journal called `main`; other writers of this replay have a Writer of their own."""
-        if self._lock < 0:
-            raise StopshipError("the journal is written without its lock", where=shown(self.folder))
-        if self._own is None:
-            self._own = Writer(self.folder, self.plan_digest, sync_every_s=self._every)
-        self._own.add(outcome)
+    @property
+    def is_shared(self) -> bool:
+        """Whether others were at work here when this process came, or are: nothing here is left over."""
+        path = self.folder / AT_WORK
+        if self._patience.was_needed:
+            return True
+        if not path.exists():
+            return False
+        descriptor = opened(path)
+        try:
+            return not take(descriptor, path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            give_back(descriptor)
+
+    def find(self, key: str, sample: int) -> Outcome | None:
+        """The outcome that somebody filed of a sample."""
+        return self._own.find(key, sample)
+
+    def claim(self, key: str, sample: int) -> bool:
+        """Whether this process is to ask for a sample: nobody has filed it, and nobody else is asking."""
+        self._check_locked("claimed from")
+        return self._own.claim(key, sample)
+
+    def add(self, outcome: Outcome) -> Outcome:
+        """Append an outcome, and give the one that holds."""
+        self._check_locked("written")
+        return self._own.add(outcome)
 
     def outcomes(self) -> tuple[Outcome, ...]:
-        """Every outcome of every journal, by key, then sample; an outcome told twice alike counts once.
+        """Every outcome, by key, then sample, read anew; one that is told twice alike counts once.
 
         Raises EvidenceError for a damaged line, for a journal of another plan, and where one output was
-        told in two ways. What a writer is writing at this moment is seen up to its last whole line.
+        told in two ways. What is being written at this moment is seen up to the last whole line.
         """
-        found: dict[tuple[str, int], tuple[bytes, Outcome, str]] = {}
-        for path in self._paths():
-            for place, evidence, one in whole_lines(path, self.plan_digest):
-                known = found.get((one.key, one.sample))
-                if known is not None and known[0] != evidence:
-                    raise EvidenceError(
-                        f"case {quoted(one.key)}, sample {one.sample} is told otherwise than in {known[2]}",
-                        where=place,
-                        do=FRESH,
-                    )
-                found[one.key, one.sample] = (evidence, one, place)
-        return tuple(found[place][1] for place in sorted(found))
+        path = self.folder / JOURNAL
+        if not os.path.lexists(path):
+            return ()
+        filed = Filed(shown(path), self._plan, self._remedy)
+        try:
+            filed.take_in(read_bytes(path, self._remedy))
+        except EvidenceError:
+            if not os.path.lexists(path):
+                return ()  # dropped between the two
+            raise
+        return tuple(filed.outcomes[place] for place in sorted(filed.outcomes))
 
     def drop(self) -> None:
-        """Remove all journals, unread, whatever plan they are of."""
-        if self._lock < 0:
-            raise StopshipError("the journal is dropped without its lock", where=shown(self.folder))
-        self._close_own()
-        for path in self._paths():
-            try:
+        """Remove the journal, unread, whatever plan it is of."""
+        self._check_locked("dropped")
+        try:
+            for path in self.folder.glob("journal*.jsonl"):
                 path.unlink(missing_ok=True)
-            except OSError as err:
-                raise cannot_write(path, err) from err
+        except OSError as err:
+            raise cannot_write(self.folder / JOURNAL, err) from err
         sync_folder(self.folder)
 
-    def _paths(self) -> list[Path]:
-        try:
-            return sorted(
-                one for one in self.folder.iterdir()
-                if one.name.startswith("journal-") and one.suffix == ".jsonl"
-            )  # fmt: skip
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError) as err:
-            raise EvidenceError(
-                f"cannot be read: {reason(err)}", where=shown(self.folder), do="check the folder"
-            ) from err
+    def finish(self) -> None:
+        """Remove the journal, and the folder but for whoever comes next."""
+        self.drop()
+        shutil.rmtree(self.folder, ignore_errors=True)  # the lock in it is held, and trusted no longer
 
-    def _close_own(self) -> None:
-        own, self._own = self._own, None
-        if own is not None:
-            own.close()
+    def _check_locked(self, what: str) -> None:
+        if self._lock < 0:
+            raise StopshipError(f"the journal is {what} without its lock", where=shown(self.folder))
 
 
-def _path(folder: Path, name: str) -> Path:
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"{quoted(name)} cannot name a journal", do="use up to 64 letters, digits, - and _")
-    return folder / f"journal-{name}.jsonl"
-
-
-def _locked(path: Path, what: str, do: str) -> int:
-    """An open file that no other process has locked; the file is made where it is missing."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-    except (OSError, ValueError) as err:
-        raise cannot_write(path, err) from err
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as err:
-        os.close(descriptor)
-        raise UsageError(what, where=shown(path), do=do) from err
-    except OSError as err:
-        os.close(descriptor)
-        raise StopshipError(
-            f"cannot be locked: {reason(err)}", where=shown(path), do="work on a local file system"
-        ) from err
-    return descriptor
+def _name(key: str, sample: int) -> str:
+    return f"{sample} {key}"

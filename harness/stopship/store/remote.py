@@ -1,4 +1,4 @@
-"""A suite's store: a folder, or a URL that fsspec can open. Runs go in whole and come out verified.
+"""A suite's store: a folder, or a URL that fsspec can open. Runs and texts go in whole and come out verified.
 
 Decides when a run is in the store. Never takes a half upload for a run, never replaces a run by another,
 and never shows the credentials of a URL.
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.run import SHORT_ID
+from stopship.store.contents import Contents, Texts, UrlContents
 from stopship.store.evidencefiles import read_bytes, write_once
 from stopship.store.runcodec import MANIFEST, SEALED
 from stopship.store.runplan import is_digest
@@ -37,7 +38,7 @@ _TOLD = {  # errors of file systems that are no OSError, where their packages ar
 
 
 class Store(Protocol):
-    """Where accepted runs lie."""
+    """Where accepted runs lie, and the texts of pins."""
 
     name: str  # for messages, without credentials
     local: Path | None  # the folder; None: a URL
@@ -63,6 +64,9 @@ class Store(Protocol):
         Equal is what has the same id: times and provenance may differ. Raises EvidenceError where the run,
         or what lies in its place, is damaged.
         """
+
+    def texts(self, cache: Path | None = None) -> Texts:
+        """The texts of pins there; a store behind a URL leaves in `cache` what was read."""
 
 
 def open_store(text: str, base: Path) -> Store:
@@ -101,6 +105,9 @@ class FolderStore:
         run_id, files = _files(folder)
         file_run(self.folder / RUNS, run_id, files)
 
+    def texts(self, cache: Path | None = None) -> Texts:  # noqa: ARG002  # a URL needs it
+        return Contents(self.folder)
+
 
 class UrlStore:
     """A store behind a URL. Nothing is asked of it before it is needed."""
@@ -128,9 +135,7 @@ class UrlStore:
         )
 
     def has_run(self, run_id: str) -> bool:
-        path = self._path(_checked(run_id), MANIFEST)
-        with self._reached() as (fs, root):
-            return bool(fs.exists(root + path))
+        return self.exists(self._path(_checked(run_id), MANIFEST))
 
     def fetch_run(self, run_id: str, cache: Path) -> Path:
         folder = self.runs_folder(cache) / _checked(run_id)
@@ -147,7 +152,7 @@ class UrlStore:
             self._check_equal(run_id, files)
             return
         for name in _FILES:
-            self._upload(run_id, name, files[name])
+            self.put(self._path(run_id, name), files[name])
         if self._download(run_id) != files:
             raise self._damaged(run_id, "was damaged while it was uploaded")
 
@@ -171,23 +176,38 @@ class UrlStore:
             return None
         files = {}
         for name in _FILES:
-            with self._reached() as (fs, root):
-                try:
-                    files[name] = bytes(fs.cat_file(root + self._path(run_id, name)))
-                except FileNotFoundError as err:
-                    raise self._damaged(run_id, f"lacks its {name}") from err
+            data = self.get(self._path(run_id, name))
+            if data is None:
+                raise self._damaged(run_id, f"lacks its {name}")
+            files[name] = data
         return files
 
-    def _upload(self, run_id: str, name: str, data: bytes) -> None:
+    def texts(self, cache: Path | None = None) -> Texts:
+        return UrlContents(self, cache)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is something at a path of the store, `/runs/…` or `/pins/…`."""
         with self._reached() as (fs, root):
-            path = root + self._path(run_id, name)
+            return bool(fs.exists(root + path))
+
+    def get(self, path: str) -> bytes | None:
+        """The bytes at a path; None where there are none."""
+        with self._reached() as (fs, root):
             try:
-                fs.pipe_file(path, data)
+                return bytes(fs.cat_file(root + path))
+            except FileNotFoundError:
+                return None
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write the bytes at a path, over what is there."""
+        with self._reached() as (fs, root):
+            try:
+                fs.pipe_file(root + path, data)
             except FileNotFoundError:
                 if _is_gone(fs, root) and not _protocols(fs) & _LOCAL:
                     raise  # a bucket or share is never made by us
-                fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-                fs.pipe_file(path, data)
+                fs.makedirs((root + path).rpartition("/")[0], exist_ok=True)
+                fs.pipe_file(root + path, data)
 
     def _path(self, run_id: str, name: str) -> str:
         return f"/{RUNS}/{run_id}/{name}"

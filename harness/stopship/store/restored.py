@@ -6,7 +6,7 @@ Decides where bytes go. Never writes over, through or beside anything that exist
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError
@@ -55,9 +55,17 @@ def write_new(folder: Path, name: str, data: bytes) -> None:
         raise _cannot_write(path, err) from err
 
 
-def stack_text(pins: Iterable[Pin], values: dict[str, bytes], left_out: Iterable[tuple[str, str]]) -> bytes:
-    """A stack file of restored pins. `values` holds canonical JSON by axis; `left_out` titles and reasons."""
-    blocks = []
+def stack_text(
+    pins: Iterable[Pin],
+    values: Mapping[str, bytes],
+    left_out: Iterable[tuple[str, str]],
+    placed: Mapping[str, str] | None = None,
+) -> bytes:
+    """A stack file of restored pins. `values` holds canonical JSON by axis; `left_out` titles and reasons.
+
+    `placed`: by axis, where data lies that stays where it is, or what to observe.
+    """
+    blocks, placed = [], placed or {}
     for pin in pins:
         lines = [f"[{_key(pin.axis)}]"]
         if pin.version:
@@ -68,6 +76,8 @@ def stack_text(pins: Iterable[Pin], values: dict[str, bytes], left_out: Iterable
             lines.append(f"paths = [{', '.join(_toml(one or '.') for one in pin.at)}]")
         elif pin.kind is Kind.VALUE:
             lines.append(f"value = {_toml(_value(values[pin.axis], pin.axis))}")
+        elif pin.axis in placed:
+            lines.append(f"{'observe' if pin.kind is Kind.OBSERVE else 'path'} = {_toml(placed[pin.axis])}")
         blocks.append("\n".join(lines))
     blocks += [f"# not restored: {shown(title)}: {shown(because)}" for title, because in left_out]
     return ("\n\n".join(blocks) + "\n").encode()

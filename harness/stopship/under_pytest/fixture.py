@@ -1,24 +1,27 @@
 """`stopship_run`: a suite replayed and judged inside an ordinary test.
 
-Decides what a test is given: scores and findings. Never fails the test itself; the test says what it wants.
+Decides what a test is given: scores and findings. Never fails the test for a verdict, only where there can be
+none; the test says what it wants.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from stopship.cli.suites import desk
-from stopship.errors import UsageError, nearest
+from stopship.errors import StopshipError, UsageError, nearest
 from stopship.gating.evidence import arm_of
-from stopship.gating.gate import Asked, gate
-from stopship.gating.replay import planned, replay
+from stopship.gating.replay import replay
+from stopship.gating.workplace import find_suite_file
 from stopship.model.run import Run
 from stopship.model.verdict import Finding, Record, Verdict
+from stopship.pytest_plugin import settle
 from stopship.steps.arm import Arm
 from stopship.steps.scored import SCORED
+from stopship.under_pytest.asking import Asking
+from stopship.under_pytest.items import skipped, told_error
+from stopship.under_pytest.watch import OutOfReachError, Settings, Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,30 +65,46 @@ class SuiteRun:
 
 def runner(config: pytest.Config) -> Callable[..., SuiteRun]:
     """The function that the fixture gives; a suite and stack is replayed once a session."""
-    known: dict[tuple[str, str], SuiteRun] = {}
+    asking = Asking(config)
+    known: dict[Settings, dict[Path, SuiteRun]] = {}
 
     def stopship_run(suite: str | Path, *, stack: str | Path | None = None) -> SuiteRun:
-        """Replay a suite, paths relative to the root of the test run, and judge it against its baseline."""
-        file, answer = config.rootpath / suite, config.rootpath / stack if stack else None
-        key = (str(file), str(answer))
-        if key not in known:
-            known[key] = _run(file, answer)
-        return known[key]
+        """Replay a suite, paths relative to the root of the test run, and judge it against its baseline.
+
+        The options of the session hold, `--stopship-stack` where no stack is given. Where the evidence
+        cannot be gathered the test fails, or is skipped where its gate would be.
+        """
+        file = find_suite_file(config.rootpath / suite)
+        settings = asking.settings(file, config.rootpath / stack if stack else None)
+        found = known.setdefault(settings, {})
+        if file not in found:
+            settle(config)  # the replay may wait for what this very process has under way
+            fault = None
+            try:
+                found[file] = _run(Watch(file, settings), asking)
+            except StopshipError as err:
+                fault = err
+            if isinstance(fault, OutOfReachError) and not asking.is_required:
+                raise skipped(told_error(fault))
+            if fault is not None:
+                pytest.fail(told_error(fault), pytrace=False)
+        return found[file]
 
     return stopship_run
 
 
-def _run(suite: Path, stack: Path | None) -> SuiteRun:
-    at = desk(suite)
-    plan = planned(at.opened, at.place, at.answering(stack))
-    run = replay(plan, resume=True).run
-    arm = arm_of(at.opened, run, "candidate")
-    today = datetime.now(tz=UTC).date()
-    has_baseline = at.place.pointer().baseline is not None
-    asked = Asked(today=today, is_new_suite=not has_baseline, arms={run.id: arm})
+def _run(watch: Watch, asking: Asking) -> SuiteRun:
+    if watch.fault is not None:
+        raise watch.fault
+    assert watch.opened is not None  # noqa: S101  # there is no fault
+    assert watch.place is not None  # noqa: S101  # ditto
+    assert watch.plan is not None  # noqa: S101  # ditto
+    run = replay(watch.plan, resume=True, say=watch.say).run
+    arm = arm_of(watch.opened, run, f"candidate {run.short}")
+    asked = replace(asking.asked(watch, run), arms={run.id: arm})
     return SuiteRun(
         run=run,
-        record=gate(at.opened, at.place, run, asked),
+        record=watch.decided(run, asked),
         _arm=arm,
-        _specs={one.id: one.scorer.spec for one in at.opened.rules},
+        _specs={one.id: one.scorer.spec for one in watch.opened.rules},
     )

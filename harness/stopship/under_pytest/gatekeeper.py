@@ -6,23 +6,22 @@ Decides when a gate is judged, skipped or VOID. Never calls a partial or broken 
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 import pytest
 
 from stopship.cli.reporting import in_ci
-from stopship.cli.suites import STORE, outlook_of
+from stopship.cli.suites import outlook_of
 from stopship.errors import StopshipError, UsageError
-from stopship.gating.gate import Asked, gate, void_gate
+from stopship.gating.gate import void_gate
 from stopship.model.verdict import EXIT_CODES, Record, Verdict
-from stopship.pytest_plugin import ITEMS, SUITE_FILE, is_worker
+from stopship.pytest_plugin import SUITE_FILE, is_worker
 from stopship.store.atomic import write_atomically
 from stopship.store.shown import quoted
+from stopship.under_pytest.asking import Asking, real_path
 from stopship.under_pytest.reporting import Shown, brief_lines, gate_reports, record_bytes
-from stopship.under_pytest.watch import GATE, OutOfReachError, Settings, Watch
+from stopship.under_pytest.watch import GATE, OutOfReachError, Watch
 from stopship.under_pytest.worse import last_worse, remember_worse
 
 _ORDER = (Verdict.STOP, Verdict.VOID, Verdict.UNDECIDED)
@@ -44,22 +43,7 @@ class Gatekeeper:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        option = config.getoption
-        worker: dict[str, Any] = getattr(config, "workerinput", {})
-        session = worker.get("stopship_session") or token_hex(6)
-        stack = option("--stopship-stack")
-        self._settings: dict[str, Any] = {
-            "stack": Path(config.invocation_params.dir, stack) if stack else None,
-            "store": os.environ.get(STORE) or None,
-            "most_items": int(config.getini(ITEMS)),
-            "writer": f"{session}-{worker.get('workerid', 'main')}",
-            "baseline_ref": option("--stopship-baseline-ref"),
-            "allow_blind": option("--stopship-allow-blind"),
-        }
-        gate_option = option("--stopship-gate")
-        self._is_required = gate_option == "require" or (gate_option == "auto" and in_ci())
-        self._is_off = gate_option == "off"
-        self._named = _named(config, worker)
+        self._asking = Asking(config)
         self._suites: dict[Path, _Met] = {}  # by the real path: a suite counts once, however it is reached
         self._ids: set[str] = set()  # of items to run
         self._announced = 0
@@ -69,17 +53,16 @@ class Gatekeeper:
 
     def meet(self, file: Path) -> bool:
         """Note a suite; False where the same one was reached by another path before."""
-        return self._suites.setdefault(_real(file), _Met(file)).file == file
+        return self._suites.setdefault(real_path(file), _Met(file)).file == file
 
     def watch(self, file: Path) -> Watch:
         """The suite of a file. Raises UsageError where it is written wrongly."""
-        met = self._suites.setdefault(_real(file), _Met(file))
+        met = self._suites.setdefault(real_path(file), _Met(file))
         if met.wrong is not None:
             raise met.wrong
         if met.watch is None:
-            settings = Settings(may_reach_out=self.may_reach_out(file), **self._settings)
             try:
-                met.watch = Watch(met.file, settings)
+                met.watch = Watch(met.file, self._asking.settings(file))
             except UsageError as err:
                 met.wrong = err
                 raise
@@ -87,15 +70,8 @@ class Gatekeeper:
 
     def watched(self, file: Path) -> Watch | None:
         """The suite of a file, where this process has opened it."""
-        met = self._suites.get(_real(file))
+        met = self._suites.get(real_path(file))
         return met.watch if met is not None else None
-
-    def may_reach_out(self, file: Path) -> bool:
-        """Whether the suite is named on the command line, or every network target may run."""
-        if self.config.getoption("--stopship-live"):
-            return True
-        real = _real(file)
-        return real in self._named or real.parent in self._named
 
     def base(self, file: Path) -> str:
         """A suite's node id: its way from the root, the same in every process."""
@@ -140,7 +116,7 @@ class Gatekeeper:
         for one in files:
             file = Path(os.path.normpath(self.config.rootpath / one))
             if self.meet(file):
-                self._opened(self._suites[_real(file)])
+                self._opened(self._suites[real_path(file)])
 
     def _opened(self, met: _Met) -> Watch | None:
         if met.watch is None and met.wrong is None:
@@ -160,6 +136,12 @@ class Gatekeeper:
         self._close()
         return [self.base(one.file) for one in self._suites.values()]
 
+    def settle(self) -> None:
+        """File what is under way in this process: what follows may wait for it."""
+        for one in self._suites.values():
+            if one.watch is not None:
+                one.watch.settle()
+
     def _close(self) -> None:
         for one in self._suites.values():
             if one.watch is not None:
@@ -169,7 +151,7 @@ class Gatekeeper:
 
     def announce(self, session: pytest.Session) -> None:
         """Count the gates to come, so that progress ends at 100 %."""
-        if self._is_off or self.config.option.collectonly or not session.testscollected:
+        if self._asking.is_off or self.config.option.collectonly or not session.testscollected:
             return
         self._announced = len(self._suites)
         session.testscollected += self._announced
@@ -188,13 +170,13 @@ class Gatekeeper:
         if status in _PYTESTS_OWN and not self._is_stopped_by_failures(session, status):
             self._shown = [Shown(watch=one, skipped="interrupted: no verdict") for one in watches]
             return
-        if self._is_off:
+        if self._asking.is_off:
             self._shown = [Shown(watch=one, skipped="switched off") for one in watches]
         elif watches:
             self._shown = [self._judged(one, session) for one in watches]
             for shown in self._shown:
                 self._report(session, shown)
-        elif self._is_required:
+        elif self._asking.is_required:
             self._shown = [Shown(watch=None, void=_NO_SUITE)]
         code = self._exit_code(status)
         session.exitstatus = code
@@ -207,18 +189,18 @@ class Gatekeeper:
 
     def _judged(self, watch: Watch, session: pytest.Session) -> Shown:
         base = f"{self.base(watch.file)}::"
-        if not self._is_required and not any(one.startswith(base) for one in self._ids):
+        if not self._asking.is_required and not any(one.startswith(base) for one in self._ids):
             return Shown(watch=watch, skipped="none of its cases were selected: no verdict")
         opened, fault = watch.opened, watch.fault
         if opened is None:
             return Shown(watch=watch, void=str(fault))
         if fault is not None:
-            if isinstance(fault, OutOfReachError) and not self._is_required:
+            if isinstance(fault, OutOfReachError) and not self._asking.is_required:
                 return Shown(watch=watch, skipped=str(fault))
             return Shown(watch=watch, record=void_gate(opened, [str(fault), *_drifts(fault)]))
         try:
             why = self._why_partial(watch, session)
-            if why and not self._is_required:
+            if why and not self._asking.is_required:
                 return Shown(watch=watch, skipped=f"{why}: no verdict on a part")
             if why:
                 reasons = [f"{why}, and the gate is required"]
@@ -236,7 +218,7 @@ class Gatekeeper:
         chosen = [key for name, keys in watch.names.items() if base + name in self._ids for key in keys]
         if len(chosen) < total:
             return f"{total - len(chosen)} of {total} cases were not selected"
-        lost = watch.gather(watch.opened.cases)
+        lost = watch.gather(list(watch.opened.cases))
         if lost and (session.shouldfail or session.shouldstop):
             return f"stopped early with {len(lost)} cases to go"
         return ""
@@ -245,7 +227,7 @@ class Gatekeeper:
     def _missing(watch: Watch) -> list[str]:
         """Why a session that ran to its end has no complete evidence."""
         assert watch.opened is not None  # noqa: S101  # the caller looked
-        lost = watch.gather(watch.opened.cases)
+        lost = watch.gather(list(watch.opened.cases), waits=True)
         if not lost:
             return []
         listed = ", ".join(quoted(key) for key in lost[:5]) + (", …" if len(lost) > 5 else "")
@@ -254,15 +236,8 @@ class Gatekeeper:
     def _record(self, watch: Watch) -> Record:
         assert watch.opened is not None  # noqa: S101  # ditto
         assert watch.place is not None  # noqa: S101  # ditto
-        run, commit = watch.run(), watch.commit[:12]
-        asked = Asked(
-            today=datetime.now(tz=UTC).date(),
-            is_new_suite=self.config.getoption("--stopship-new-suite")
-            and watch.place.pointer().baseline is None,
-            notes=(f"rules, labels, scorers and pointer are those of {commit}",) if commit else (),
-            arms=watch.arms(run),
-        )
-        record = gate(watch.opened, watch.place, run, asked)
+        run = watch.run()
+        record = watch.decided(run, self._asking.asked(watch, run))
         remember_worse(watch, record)
         return record
 
@@ -299,19 +274,6 @@ class Gatekeeper:
 def _watch_of(item: pytest.Item) -> Any:
     watch = getattr(item, "watch", None)
     return watch if isinstance(watch, Watch) else None
-
-
-def _real(file: Path) -> Path:
-    return Path(os.path.realpath(file))
-
-
-def _named(config: pytest.Config, worker: dict[str, Any]) -> frozenset[Path]:
-    """What the command line names; a worker's own is made up by xdist."""
-    args = worker.get("stopship_named")
-    if args is None:
-        args = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
-    base = config.invocation_params.dir
-    return frozenset(_real(base / str(one).split("::", maxsplit=1)[0]) for one in args)
 
 
 def _shows_outputs(watch: Watch) -> bool:

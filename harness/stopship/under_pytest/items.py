@@ -43,7 +43,7 @@ class SuiteFile(pytest.File):
         try:
             watch = keeper(self.config).watch(self.path)
         except UsageError as err:
-            raise self.CollectError(_text(err)) from None
+            raise self.CollectError(told_error(err)) from None
         for name, keys in watch.names.items():
             yield CaseItem.from_parent(self, name=name, watch=watch, keys=keys)
         if watch.opened is None:
@@ -64,7 +64,7 @@ class CaseItem(pytest.Item):
 
     def runtest(self) -> None:
         if self.watch.fault is not None:
-            raise _skipped("the evidence cannot be gathered; the gate says why")
+            raise skipped("the evidence cannot be gathered; the gate says why")
         found = [self.watch.judged(key) for key in self.keys]
         self._add_properties(found)
         failed = [one for one in found if one.failures]
@@ -72,7 +72,7 @@ class CaseItem(pytest.Item):
             raise CaseFailure("\n".join(_lines(failed)))
         lost = [one for one in found if one.lost]
         if len(lost) == len(found):
-            raise _skipped(f"lost to infrastructure, no evidence: {plain(lost[0].lost, _LINE)}")
+            raise skipped(f"lost to infrastructure, no evidence: {plain(lost[0].lost, _LINE)}")
 
     def add_report_section(self, when: str, key: str, content: str) -> None:
         """What the target printed or logged may hold a model's output: harmless, line by line."""
@@ -97,14 +97,15 @@ class CaseItem(pytest.Item):
         if isinstance(excinfo.value, CaseFailure):
             return str(excinfo.value)
         if isinstance(excinfo.value, StopshipError):
-            return _text(excinfo.value)
+            return told_error(excinfo.value)
         return super().repr_failure(excinfo, *rest, **more)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, 0, f"{plain(self.path.parent.name)}::{self.name}"
 
 
-def _skipped(why: str) -> BaseException:
+def skipped(why: str) -> BaseException:
+    """A skip that pytest reports at the test, not at a line of ours."""
     return pytest.skip.Exception(why, _use_item_location=True)
 
 
@@ -116,5 +117,6 @@ def _lines(failed: list[Judged]) -> Iterator[str]:
         yield f"… and {len(failed) - _LISTED} more"
 
 
-def _text(err: StopshipError) -> str:
+def told_error(err: StopshipError) -> str:
+    """An error in lines that are harmless in a terminal."""
     return "\n".join(plain(line, 2 * _LINE) for line in str(err).splitlines())

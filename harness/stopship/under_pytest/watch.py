@@ -1,10 +1,11 @@
 """One suite in one process of pytest: its cases answered, filed and scored as items ask for them.
 
 Decides what is asked of the target, and what is known already. Never gives a verdict: the gate does, over
-the evidence of all processes.
+the evidence of all processes; and never asks for what another process is asking for.
 """
 
 import fcntl
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +13,9 @@ from pathlib import Path
 
 from stopship.errors import EvidenceError, StopshipError, UsageError
 from stopship.gating.engine import Engine, Job
+from stopship.gating.escalating import Means, decided
 from stopship.gating.evidence import arm_of, baseline_faults, scored_row, trace_of
+from stopship.gating.gate import Asked
 from stopship.gating.gitref import suite_at
 from stopship.gating.opened import OpenSuite, blind_fault, open_suite
 from stopship.gating.replay import Replay, planned
@@ -20,15 +23,21 @@ from stopship.gating.stacking import answering
 from stopship.gating.workplace import BASELINE, Workplace, workplace
 from stopship.model.run import Outcome, Run
 from stopship.model.suite import Suite
+from stopship.model.verdict import Record
 from stopship.report.neutral import plain
 from stopship.steps.arm import Arm, Scoring, merged
-from stopship.store.journal import Journal, Writer
+from stopship.store.journal import Writer
+from stopship.store.locks import Patience, Say
 from stopship.store.shown import quoted, shown
 from stopship.store.suitefile import read_suite
 from stopship.under_pytest.telling import Before, Judged, told
 
 BATCH = 100  # cases of an item, where there are more cases than items may be
 GATE = "gate"  # the name of the gate's own report
+_AHEAD = 8  # outputs under way or ready for each that the target answers at once, ahead of their items
+_MOST_AHEAD = 128  # beyond what is in flight
+
+Place = tuple[str, int]  # key and sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +47,7 @@ class Settings:
     stack: Path | None
     store: str | None
     most_items: int
-    writer: str  # the name of this process's journal
+    say: Say  # told what is waited for
     baseline_ref: str | None = None
     allow_blind: bool = False
     may_reach_out: bool = True  # a target over the network may be replayed
@@ -60,7 +69,7 @@ class Watch:
         self.place: Workplace | None = None
         self.plan: Replay | None = None
         self.commit = ""
-        self._known: dict[tuple[str, int], Outcome] = {}
+        self._known: dict[Place, Outcome] = {}
         self._served: Run | None = None
         self._engine: Engine | None = None
         self._writer: Writer | None = None
@@ -69,7 +78,10 @@ class Watch:
         self._before: Before | None = None
         self._has_looked = False  # for the baseline
         self._has_begun = False
-        self._started: set[tuple[str, int]] = set()
+        self._is_settled = False  # all outcomes were known before any item ran
+        self._told_by: dict[Place, Outcome] = {}  # what items were judged by
+        self._wanted: deque[Job] = deque()  # to be asked for ahead of the items
+        self._started: set[Place] = set()  # claimed by this process, and given to the engine
         try:
             self._open()
         except UsageError:
@@ -102,6 +114,11 @@ class Watch:
             )
 
     @property
+    def say(self) -> Say:
+        """Tells the person what is waited for."""
+        return self._settings.say
+
+    @property
     def names(self) -> dict[str, tuple[str, ...]]:
         """Item name -> keys, in the suite's order; the same in every process."""
         keys = list(self.opened.cases) if self.opened is not None else []
@@ -121,38 +138,87 @@ class Watch:
             return
         if self._engine is not None:
             wanted = set(keys)
-            jobs = self.plan.jobs(frozenset(self._known))
-            self._engine.start(self._ahead(job for job in jobs if job.key in wanted))
+            self._wanted.extend(job for job in self.plan.jobs(frozenset(self._known)) if job.key in wanted)
+            try:
+                self._go_ahead()
+            except StopshipError as err:
+                self.fault = err
 
     def _begin(self) -> None:
         """Take in what is known already, and make ready to ask for the rest."""
         assert self.plan is not None  # noqa: S101  # the callers looked
         if self._has_begun:
             return
+        if self._served is None:
+            self._adopt()  # sealed since the suite was opened
         if self._served is not None:
-            self._known = {(one.key, one.sample): one for one in self._served.outcomes}
+            self._known = _by_place(self._served.outcomes)
+            self._is_settled = True
         elif (recorded := self.plan.recorded) is not None:
-            self._known = {(one.key, one.sample): one for one in recorded}
+            self._known = _by_place(recorded)
+            self._is_settled = True
         else:
             self.plan.place.made()
-            journal = Journal(self.plan.journal_folder, self.plan.identity)
-            filed = {(one.key, one.sample): one for one in journal.outcomes()}
-            self._known = {**self.plan.drawn, **filed}
+            journal = self.plan.journal(self.say)
+            self._known = {**self.plan.drawn, **_by_place(journal.outcomes())}
+            self._writer = journal.writer()
             self._engine = self.plan.engine()
         self._has_begun = True
 
-    def _file(self, outcome: Outcome) -> None:
-        """Put an answer where all processes find it."""
+    def _adopt(self) -> bool:
+        """Whether another process sealed a run of this very plan; it holds then."""
         assert self.plan is not None  # noqa: S101  # the callers looked
-        if self._writer is None:
-            self._writer = Writer(self.plan.journal_folder, self.plan.identity, self._settings.writer)
-        self._writer.add(outcome)
-        self._known[outcome.key, outcome.sample] = outcome
+        served = self.plan.served()
+        if served is not None:
+            self._served = served.run
+            self._known = _by_place(served.run.outcomes)
+        return served is not None
 
-    def _ahead(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        for job in jobs:
-            self._started.add((job.key, job.sample))
-            yield job
+    def _go_ahead(self) -> None:
+        """Begin as many outputs as may be under way. What others are asking for is left to them."""
+        assert self._engine is not None  # noqa: S101  # the callers looked
+        assert self.plan is not None  # noqa: S101  # ditto
+        engine = self._engine
+        if engine.concurrency == 1 and self.plan.opened.suite.replay.timeout_s is None:
+            return  # answered in the item itself
+        most = engine.concurrency + min((_AHEAD - 1) * engine.concurrency, _MOST_AHEAD)
+        while self._wanted and len(self._started) < most:
+            job = self._wanted.popleft()
+            place = (job.key, job.sample)
+            if place not in self._known and place not in self._started and self._is_mine(place):
+                self._start(job)
+
+    def _start(self, job: Job) -> None:
+        assert self._engine is not None  # noqa: S101  # the callers looked
+        self._started.add((job.key, job.sample))
+        self._engine.start([job])
+
+    def _is_mine(self, place: Place) -> bool:
+        """Whether this process is to ask for an output; from then on nobody else does."""
+        assert self._writer is not None  # noqa: S101  # made with the engine
+        if not self._writer.claim(*place):
+            return False
+        if not self._adopt():  # whoever seals a run drops the journal after it
+            return True
+        self._writer.release(*place)
+        return False
+
+    def settle(self) -> None:
+        """File what was begun. Afterwards nobody waits for this process."""
+        for place in list(self._started):
+            self._ended(place)
+
+    def _ended(self, place: Place) -> Outcome:
+        """Wait for an output that was begun, and file it: the outcome that holds."""
+        assert self._engine is not None  # noqa: S101  # it was begun there
+        assert self._writer is not None  # noqa: S101  # ditto
+        try:
+            outcome = self._writer.add(self._engine.wait(*place))
+        finally:
+            self._started.discard(place)
+            self._writer.release(*place)
+        self._known[place] = outcome
+        return outcome
 
     def judged(self, key: str) -> Judged:
         """Answer a case, once, and say what its item must know."""
@@ -160,6 +226,7 @@ class Watch:
             assert self.plan is not None  # noqa: S101  # items run only where there is no fault
             opened = self.plan.opened
             outcomes = [self._outcome(key, sample) for sample in range(self.plan.head.repeats)]
+            self._told_by |= _by_place(outcomes)
             if not self._scoring:
                 name = "candidate"
                 self._scoring = [Scoring(name, opened.columns, opened.scorers) for _ in outcomes]
@@ -172,20 +239,30 @@ class Watch:
         return self._judged[key]
 
     def _outcome(self, key: str, sample: int) -> Outcome:
+        """The outcome of a sample, known, filed by anybody, or asked for now."""
         assert self.plan is not None  # noqa: S101  # the caller looked
         self._begin()
-        known = self._known.get((key, sample))
-        if known is not None:
-            return known
-        assert self._engine is not None  # noqa: S101  # what is not known must be asked for
-        if (key, sample) not in self._started:  # a worker of xdist learns one item at a time
-            self._engine.start(self._ahead([self.plan.job(key, sample)]))
-        try:
-            outcome = self._engine.wait(key, sample)
-        finally:
-            self._started.discard((key, sample))
-        self._file(outcome)
-        return outcome
+        place = (key, sample)
+        patience = Patience(f"waiting for another session that asks for {quoted(key)}", self.say)
+        while (found := self._look(place)) is None:
+            if place in self._started:
+                found = self._ended(place)
+                self._go_ahead()
+                return found
+            if self._is_mine(place):
+                self._start(self.plan.job(key, sample))
+            elif self._look(place) is None:
+                self.settle()  # or two sessions could wait for each other
+                patience.pause()
+        return found
+
+    def _look(self, place: Place) -> Outcome | None:
+        known = self._known.get(place)
+        if known is None and place not in self._started and self._writer is not None:
+            known = self._writer.find(*place)
+            if known is not None:
+                self._known[place] = known
+        return known
 
     def _baseline(self) -> Before | None:
         """The baseline scored, once; None where there is none to compare with. The gate says why."""
@@ -197,43 +274,68 @@ class Watch:
                 return None
         return self._before
 
-    def gather(self, keys: Iterable[str]) -> list[str]:
-        """Take in what other processes filed of these cases; the keys that nobody filed."""
+    def gather(self, keys: Sequence[str], *, waits: bool = False) -> list[str]:
+        """Take in what other processes filed of these cases; the keys that nobody filed.
+
+        `waits`: where some are missing and a command is replaying the plan, wait for what it gives.
+        """
         assert self.plan is not None  # noqa: S101  # the gate asks only where there is no fault
         self._begin()
+        missing = self._missing(keys)
+        if missing and waits:
+            with self.plan.journal(self.say):
+                missing = self._missing(keys)
+        return missing
+
+    def _missing(self, keys: Sequence[str]) -> list[str]:
+        assert self.plan is not None  # noqa: S101  # the caller looked
         if self._served is None and self.plan.recorded is None:
-            journal = Journal(self.plan.journal_folder, self.plan.identity)
-            for one in journal.outcomes():
+            for one in self.plan.journal(self.say).outcomes():
                 self._known.setdefault((one.key, one.sample), one)
         samples = range(self.plan.head.repeats)
         missing = [key for key in keys if any((key, sample) not in self._known for sample in samples)]
-        if missing and (served := self.plan.served()) is not None:  # sealed meanwhile, by the fixture
-            self._served = served.run
-            return []
-        return missing
+        return [] if missing and self._adopt() else missing
 
     def run(self) -> Run:
-        """The sealed run of all cases; its journals are gone afterwards."""
+        """The sealed run of all cases; its journal is gone afterwards. One process at a time seals."""
         assert self.plan is not None  # noqa: S101  # ditto
-        if self._served is None:
-            run = self.plan.sealed(self._known.values(), {}).run
-            if self.plan.recorded is None:
-                self.close()
-                with Journal(self.plan.journal_folder, self.plan.identity) as journal:
-                    journal.drop()
-            self._served = run
+        if self._served is None and self.plan.recorded is not None:
+            self._served = self.plan.sealed(self._known.values(), {}).run
+        elif self._served is None:
+            self.close()
+            with self.plan.journal(self.say) as journal:
+                if not self._adopt():
+                    self._known |= _by_place(journal.outcomes())  # what was filed holds for everybody
+                    self._served = self.plan.sealed(self._known.values(), {}).run
+                journal.finish()
+        assert self._served is not None  # noqa: S101  # by one of the two
         return self._served
 
     def arms(self, run: Run) -> dict[str, Arm]:
         """What was scored for items, so that the gate need not score it again."""
         found = {}
-        if self._judged.keys() >= run.head.planned.keys():
+        if self._judged.keys() >= run.head.planned.keys() and self._was_judged_by(run):
             arms = [one.finish() for one in self._scoring]
             arm = arms[0] if len(arms) == 1 else merged(arms)
             found[run.id] = replace(arm, name=f"candidate {run.short}", lost=sorted(arm.lost))
         if self._before is not None and self._before.run.id != run.id:
             found[self._before.run.id] = self._before.arm
         return found
+
+    def _was_judged_by(self, run: Run) -> bool:
+        """Whether items saw what the run holds; another process may have sealed a draw of its own first."""
+        return self._is_settled or all(
+            _evidence(self._told_by[one.key, one.sample]) == _evidence(one) for one in run.outcomes
+        )
+
+    def decided(self, run: Run, asked: Asked) -> Record:
+        """The verdict on a run of all cases; what it draws beyond them it draws in this process."""
+        assert self.opened is not None  # noqa: S101  # there is a run of it
+        assert self.place is not None  # noqa: S101  # ditto
+        assert self.plan is not None  # noqa: S101  # ditto
+        may_draw = self._settings.may_reach_out or not self.opened.suite.replay.network
+        means = Means(answering=self.plan.answering, may_draw=may_draw)
+        return decided(self.opened, self.place, run, asked, means)
 
     def close(self) -> None:
         """End what is under way."""
@@ -242,6 +344,14 @@ class Watch:
             engine.close()
         if writer is not None:
             writer.close()
+
+
+def _by_place(outcomes: Iterable[Outcome]) -> dict[Place, Outcome]:
+    return {(one.key, one.sample): one for one in outcomes}
+
+
+def _evidence(one: Outcome) -> tuple[object, ...]:
+    return one.status, one.trace, one.error
 
 
 def item_names(keys: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,96 @@
+"""Which file of a stack is the target, and whether the stack pins all the code that it runs.
+
+Decides whose code answers: every stack with its own. Never lets code answer that no pin holds.
+"""
+
+import os
+from pathlib import Path
+
+from stopship.errors import EvidenceError, StopshipError
+from stopship.gating.opened import OpenSuite
+from stopship.gating.stacking import Answering
+from stopship.model.stack import PinnedFile
+from stopship.parts.neighbours import code_of
+from stopship.parts.targets.python import PythonTarget, load_target
+from stopship.pinning.stacks import OpenStack, names_in
+from stopship.store.shown import quoted, shown
+from stopship.store.stackfile import read_stack_file
+from stopship.store.stackwords import label
+
+
+def target_of(opened: OpenSuite, answering: Answering) -> PythonTarget:
+    """The target that a stack answers with: the suite's file where the stack pins that very file, else the
+    stack's own file of the same axis and name.
+
+    Raises EvidenceError where no pin holds it: a change of it would go unseen.
+    """
+    file, _, function = opened.suite.replay.target.rpartition(":")
+    where = shown(opened.suite.path)
+    found = _place(opened, answering.stack, opened.folder / file)
+    target = load_target(found[0] if found else opened.folder / file, function, where)
+    if found is None:
+        raise EvidenceError(
+            f"no pin of the stack holds the target {quoted(file)}: a change of it would go unseen",
+            where=shown(answering.path),
+            do='write [code] with paths = ["…"] that names it or its folder, and lock the stack',
+        )
+    if target.digest != found[1].digest:
+        raise EvidenceError(
+            "has changed since this process executed it", where=shown(found[0]), do="run again"
+        )
+    check_code(target, answering)
+    return target
+
+
+def check_code(target: PythonTarget, answering: Answering) -> None:
+    """Raise EvidenceError where the target has executed a file beside it that the stack does not pin.
+
+    Imports may come as late as the last case: it is asked again before anything is sealed.
+    """
+    held = answering.stack.held()
+    for ran in code_of(target.path.resolve()):
+        if (found := held.get(str(ran.file))) is None:
+            by = f" (imported by {_told(ran.importer, answering)})" if ran.importer else ""
+            raise EvidenceError(
+                f"no pin of the stack holds {_told(ran.file, answering)}, which the target runs{by}: "
+                "a change of it would go unseen",
+                where=shown(answering.path),
+                do=f"write {_line(target, answering, ran.file)}, and lock the stack",
+            )
+        if found[1].digest != ran.sha256:
+            what = "has changed since this process executed it"
+            raise EvidenceError(what, where=shown(ran.file), do="run again")
+
+
+def _line(target: PythonTarget, answering: Answering, file: Path) -> str:
+    """What to write in the stack file so that it pins this file too."""
+    pin, _ = answering.stack.held()[str(target.path.resolve())]
+    listed = [*answering.stack.declared(pin.axis), _told(file, answering)]
+    paths = ", ".join(f'"{shown(one)}"' for one in listed)
+    return f"[{shown(pin.axis)}] paths = [{paths}]"
+
+
+def _told(file: Path, answering: Answering) -> str:
+    """A file as the stack file would name it."""
+    return os.path.relpath(file, os.path.realpath(answering.path.parent)).replace(os.sep, "/")
+
+
+def _place(opened: OpenSuite, stack: OpenStack, own: Path) -> tuple[Path, PinnedFile] | None:
+    """Where the stack has the file that the suite means by its own, and what is pinned of it."""
+    held = stack.held()
+    if (here := held.get(str(own.resolve()))) is not None:
+        return own, here[1]
+    for axis, name in _names(opened, stack, own):
+        if (place := stack.place(axis, name)) is not None:
+            return place, held[str(place.resolve())][1]
+    return None
+
+
+def _names(opened: OpenSuite, stack: OpenStack, own: Path) -> list[tuple[str, str]]:
+    """What pins may call the target: as the suite's own stack does; else by its path in the suite."""
+    try:
+        found = names_in(read_stack_file(opened.folder / opened.suite.stack), own)
+    except StopshipError:
+        found = []
+    name = label(opened.suite.replay.target.rpartition(":")[0])
+    return found or [(pin.axis, name) for pin in stack.stack.pins]

@@ -1,0 +1,88 @@
+"""What one session of pytest was asked for: the same for items and for the fixture.
+
+Decides which suites may be asked over the network, and whether a gate is required. Never opens a suite.
+"""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stopship.cli.reporting import in_ci
+from stopship.cli.suites import STORE
+from stopship.gating.gate import Asked
+from stopship.model.run import Run
+from stopship.pytest_plugin import ITEMS
+from stopship.under_pytest.watch import Settings, Watch
+
+
+class Asking:
+    """The options of a session, for every suite in it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._named = _named(config)
+        gate = config.getoption("--stopship-gate")
+        self.is_required = gate == "require" or (gate == "auto" and in_ci())
+        self.is_off = gate == "off"
+
+    def settings(self, file: Path, stack: Path | None = None) -> Settings:
+        """How a suite is replayed; `stack` stands in for the session's."""
+        option = self._config.getoption
+        given = option("--stopship-stack")
+        own = Path(self._config.invocation_params.dir, given) if given else None
+        return Settings(
+            stack=stack or own,
+            store=os.environ.get(STORE) or None,
+            most_items=int(self._config.getini(ITEMS)),
+            say=self._say,
+            baseline_ref=option("--stopship-baseline-ref"),
+            allow_blind=option("--stopship-allow-blind"),
+            may_reach_out=self._may_reach_out(file),
+        )
+
+    def asked(self, watch: Watch, run: Run) -> Asked:
+        """How the gate of a suite judges a run."""
+        assert watch.place is not None  # noqa: S101  # there is a run of it
+        commit = watch.commit[:12]
+        has_baseline = watch.place.pointer().baseline is not None
+        return Asked(
+            today=datetime.now(tz=UTC).date(),
+            is_new_suite=self._config.getoption("--stopship-new-suite") and not has_baseline,
+            notes=(f"rules, labels, scorers and pointer are those of {commit}",) if commit else (),
+            arms=watch.arms(run),
+        )
+
+    def _may_reach_out(self, file: Path) -> bool:
+        """Whether the suite is named on the command line, or every network target may run."""
+        if self._config.getoption("--stopship-live"):
+            return True
+        real = real_path(file)
+        return real in self._named or real.parent in self._named
+
+    def _say(self, line: str) -> None:
+        """Tell the person at the terminal what is waited for; pytest keeps what tests print."""
+        capture: Any = self._config.pluginmanager.getplugin("capturemanager")
+        if capture is None:
+            print(line, file=sys.stderr, flush=True)
+            return
+        with capture.global_and_fixture_disabled():
+            print(line, file=sys.stderr, flush=True)
+
+
+def real_path(file: Path) -> Path:
+    """A suite counts once, however it is reached."""
+    return Path(os.path.realpath(file))
+
+
+def _named(config: pytest.Config) -> frozenset[Path]:
+    """What the command line names; a worker's own is made up by xdist."""
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    args = worker.get("stopship_named")
+    if args is None:
+        args = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
+    base = config.invocation_params.dir
+    return frozenset(real_path(base / str(one).split("::", maxsplit=1)[0]) for one in args)
