@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from stopship.errors import EvidenceError, StopshipError
-from stopship.gating.drawing import Drawer, joined
+from stopship.gating.drawing import Arm, Drawer, joined
 from stopship.gating.evidence import arm_of, arm_of_one
 from stopship.gating.gate import Asked, allows, gate
 from stopship.gating.opened import OpenSuite
@@ -47,24 +47,21 @@ def decided(
     if opened.suite.replay.deterministic:
         return gate(opened, place, candidate, asked)
     try:
-        baseline = _baseline(opened, place, asked)
+        baseline = _baseline(place, asked)
     except EvidenceError:
         return gate(opened, place, candidate, asked)  # which says what is wrong with it
 
-    def found(run: Run) -> Answering:
-        return answering_of(opened, place, run)
+    def arm(name: str, run: Run, at_hand: Answering | None) -> Arm:
+        def find() -> Answering:
+            return at_hand if at_hand is not None else answering_of(opened, place, run)
+
+        return Arm(name=name, run=run, find=find)
 
     drawer = Drawer(
         opened=opened,
         place=place,
-        candidate=Arm(
-            name="candidate",
-            run=candidate,
-            find=lambda: means.answering if means.answering is not None else found(candidate),
-        ),
-        baseline=None
-        if baseline is None
-        else Arm(name="baseline", run=baseline, find=lambda: found(baseline)),
+        candidate=arm("candidate", candidate, means.answering),
+        baseline=None if baseline is None else arm("baseline", baseline, None),
         tell=means.tell,
         provenance=means.provenance,
         may_draw=means.may_draw,
@@ -72,7 +69,7 @@ def decided(
     return _Escalation(drawer=drawer, asked=asked).record()
 
 
-def _baseline(opened: OpenSuite, place: Workplace, asked: Asked) -> Run | None:
+def _baseline(place: Workplace, asked: Asked) -> Run | None:
     if asked.baseline is not None:
         return asked.baseline
     accepted = place.pointer().baseline
