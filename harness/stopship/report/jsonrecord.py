@@ -15,7 +15,7 @@ from stopship.report.neutral import without_surrogates
 
 def render(record: Record) -> bytes:
     """UTF-8 JSON ending in a line feed; described by docs/verdict.schema.json."""
-    shown = {
+    shown: dict[str, object] = {
         "format": FORMAT,
         "verdict": record.verdict.value,
         "exit_code": record.exit_code,
@@ -32,6 +32,7 @@ def render(record: Record) -> bytes:
         "p_ship": [{"flips": flips, "p": chance} for flips, chance in record.p_ship],
         "p_ship_assumes": list(record.p_ship_assumes),
         "new_keys": list(record.new_keys),
+        "also": list(record.also),
         "findings": [_finding(one) for one in record.findings],
     }
     if record.suite:
@@ -40,6 +41,19 @@ def render(record: Record) -> bytes:
             "changes": [_change(one) for one in record.changes],
             "notes": list(record.notes),
             "deterministic": record.deterministic,
+            "estimand": record.estimand,
+            "look": {"number": record.look[0], "of": record.look[1], "level": record.level},
+            "escalation": [
+                {
+                    "kind": one.kind,
+                    "what": one.what,
+                    "cases": one.cases,
+                    "outputs": one.outputs,
+                    "usd": one.usd,
+                    "runs": list(one.runs),
+                }
+                for one in record.escalation
+            ],
         }
     text = json.dumps(_strict(shown), ensure_ascii=True, allow_nan=False, sort_keys=True, indent=1)
     return text.encode("ascii") + b"\n"
@@ -108,5 +122,9 @@ def _finding(one: Finding) -> dict[str, object]:
         **({"note": one.note} if one.note else {}),
         "worse_keys": list(one.worse_keys),
         "better_keys": list(one.better_keys),
-        "worst": [{"key": case.key, "before": case.before, "after": case.after} for case in one.worst],
+        "worst": [
+            {"key": case.key, "before": case.before, "after": case.after}
+            | ({"triage": case.triage} if case.triage else {})
+            for case in one.worst
+        ],
     }

@@ -10,6 +10,7 @@ from stopship.model.verdict import PROVEN, Decision, Example, Finding, Record, V
 from stopship.report import words
 from stopship.report.neutral import plain
 
+_ALSO = 5  # checks named beside those that decide
 _KEYS, _KEY = 3, 60  # new cases named in a note, and characters of each
 _NO_PROOF = frozenset((Decision.BLIND, Decision.INCONCLUSIVE))
 _TITLES = {"limit": "Cases outside the limit", "must_pass": "Cases that must pass and fail"}
@@ -65,7 +66,8 @@ def shown_cases(record: Record) -> ShownCases | None:
 
 def labels(example: Example) -> list[str]:
     """How a case scored before, where it was asked before, and how it scores now."""
-    return [one for one in (example.before_label, example.after_label) if one]
+    told = [one for one in (example.before_label, example.after_label) if one]
+    return [*told[:-1], f"{told[-1]} ({example.triage})"] if example.triage and told else told
 
 
 def unproven_guards(record: Record) -> list[Finding]:
@@ -110,11 +112,32 @@ def notes(record: Record) -> list[str]:
     guards = unproven_guards(record)
     if guards:
         said.append(_weakest(guards))
+    said += _beyond_the_first_look(record)
+    if record.also:
+        listed = "; ".join(record.also[:_ALSO]) + ("; …" if len(record.also) > _ALSO else "")
+        said.append(f"also look at, though it blocks nothing (false discovery rate 10 %): {listed}")
     if record.p_ship:
         said.append(_forecast(record.p_ship) + "".join(f"; {one}" for one in record.p_ship_assumes))
     if record.deterministic:
         said.append("deterministic target: no flips, so a build that changed nothing gives the same outputs")
     return [*said, *record.notes]
+
+
+def _beyond_the_first_look(record: Record) -> list[str]:
+    """Which look this is, and what was drawn for it."""
+    said = []
+    if record.estimand != "traffic":
+        said.append("these cases are all that is judged: chance is in what each is answered this time")
+    number, count = record.look
+    if count > 1:
+        said.append(
+            f"look {number} of {count}: a pass has to clear bounds of {100 * record.level:.1f} %, so that "
+            "all looks together err no more than one"
+        )
+    for one in record.escalation:
+        cost = "" if one.usd is None else f", about ${one.usd:.2f}"
+        said.append(f"{one.what} ({_many(one.cases, 'case')}, {_many(one.outputs, 'output')}{cost})")
+    return said
 
 
 def _on_the_arms(record: Record) -> list[str]:

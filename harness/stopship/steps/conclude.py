@@ -16,8 +16,11 @@ from stopship.steps.forecast import forecast
 from stopship.steps.judge import judge, judge_alone
 from stopship.steps.pair import Pairing, lost_faults
 from stopship.steps.scored import Arm
+from stopship.steps.stats.multiplicity import benjamini_hochberg
 from stopship.steps.terms import Reference, Terms
 
+_SHOWN = (Decision.REGRESSION, Decision.SUSPECT)  # they have a line of their own
+_DISCOVERIES = 0.10  # share of what is listed that may be chance
 _EXAMPLES = 3
 _KEYS = 3  # of failed cases named in a reason
 _OPEN = {
@@ -71,6 +74,7 @@ def conclude(
         candidate=about.candidate or _pin(pairing.candidate),
         findings=findings,
         new_keys=pairing.new_keys,
+        also=_also(findings),
         p_ship=p_ship,
         p_ship_assumes=assumes,
         notes=(*about.notes, *said),
@@ -115,6 +119,17 @@ def conclude_alone(
         candidate=about.candidate or _pin(arm),
         findings=findings,
         examples=examples_of(findings, {}, own, _most(examples, verdict)),
+    )
+
+
+def _also(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Losses that decide nothing and stand out all the same: Benjamini & Hochberg at 10 % over all checks."""
+    tested = [one for one in findings if one.kind == "compare" and one.p is not None]
+    adjusted = benjamini_hochberg([one.p or 0.0 for one in tested])
+    return tuple(
+        f"{one.title} in {one.scope}: {one.worse} of {one.n} cases worse, {one.better} better"
+        for one, q in sorted(zip(tested, adjusted, strict=True), key=lambda it: (it[1], it[0].harm))
+        if q <= _DISCOVERIES and (one.delta or 0.0) < 0 and one.decision not in _SHOWN and not one.holds
     )
 
 
