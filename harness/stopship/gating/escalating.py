@@ -22,7 +22,7 @@ from stopship.model.run import Run
 from stopship.model.suite import Escalate
 from stopship.model.verdict import Finding, Record, Verdict
 from stopship.steps import again
-from stopship.steps.conclude import concluded_again
+from stopship.steps.conclude import concluded_again, examples_wanted
 from stopship.steps.looks import ONE_LOOK, Look, Looks, looks_of
 from stopship.steps.pair import Pairing, pair
 
@@ -117,7 +117,8 @@ class _Escalation:
             if outputs and record.verdict is verdict:
                 record = self._tried(step, record)
         ledger = tuple(self.drawer.told)
-        return replace(record, escalation=ledger, notes=(*record.notes, *self.notes))
+        shown = record.examples[: examples_wanted(self.asked.examples, record.verdict)]
+        return replace(record, escalation=ledger, notes=(*record.notes, *self.notes), examples=shown)
 
     def _tried(self, step: Callable[[Record], Record], record: Record) -> Record:
         """The record after a step; what cannot be drawn leaves it as it was, and is said."""
@@ -143,6 +144,7 @@ class _Escalation:
         asked = replace(
             self.asked,
             look=look,
+            examples=TRIAGED if self.plan.triage else self.asked.examples,  # labels choose among them
             extended=baseline.run if baseline is not None else None,
             excused=dict(self.excused),
         )

@@ -210,7 +210,8 @@ def to_triage(findings: Sequence[Finding], most: int) -> tuple[str, ...]:
     broken = sorted(
         (one for one in findings if one.is_broken and one.kind == "compare"), key=lambda it: it.harm
     )
-    keys = dict.fromkeys(key for one in broken for key in one.worse_keys)
+    described = [case.key for one in broken for case in one.worst]
+    keys = dict.fromkeys([*described, *(key for one in broken for key in one.worse_keys)])
     return tuple(keys)[:most]
 
 

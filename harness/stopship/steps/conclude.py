@@ -78,7 +78,7 @@ def conclude(
         p_ship=p_ship,
         p_ship_assumes=assumes,
         notes=(*about.notes, *said),
-        examples=examples_of(findings, compared, own, _most(examples, verdict)),
+        examples=examples_of(findings, compared, own, examples_wanted(examples, verdict)),
     )
 
 
@@ -118,7 +118,7 @@ def conclude_alone(
         },
         candidate=about.candidate or _pin(arm),
         findings=findings,
-        examples=examples_of(findings, {}, own, _most(examples, verdict)),
+        examples=examples_of(findings, {}, own, examples_wanted(examples, verdict)),
     )
 
 
@@ -299,7 +299,8 @@ def _pin(arm: Arm) -> ArmPin:
     return ArmPin(digest=digest_of_set(arm.digests), rows=len(arm.keys))
 
 
-def _most(examples: int | None, verdict: Verdict) -> int:
+def examples_wanted(examples: int | None, verdict: Verdict) -> int:
+    """How many worst cases are shown: as asked, else a few of what does not ship."""
     if examples is not None:
         return examples
     return 0 if verdict is Verdict.SHIP else _EXAMPLES
