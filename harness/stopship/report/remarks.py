@@ -10,7 +10,7 @@ from stopship.model.verdict import PROVEN, Decision, Example, Finding, Record, V
 from stopship.report import words
 from stopship.report.neutral import plain
 
-_ALSO = 5  # checks named beside those that decide
+_ALSO = 3  # checks named beside those that decide
 _KEYS, _KEY = 3, 60  # new cases named in a note, and characters of each
 _NO_PROOF = frozenset((Decision.BLIND, Decision.INCONCLUSIVE))
 _TITLES = {"limit": "Cases outside the limit", "must_pass": "Cases that must pass and fail"}

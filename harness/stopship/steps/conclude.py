@@ -129,7 +129,8 @@ def _also(findings: Sequence[Finding]) -> tuple[str, ...]:
     return tuple(
         f"{one.title} in {one.scope}: {one.worse} of {one.n} cases worse, {one.better} better"
         for one, q in sorted(zip(tested, adjusted, strict=True), key=lambda it: (it[1], it[0].harm))
-        if q <= _DISCOVERIES and (one.delta or 0.0) < 0 and one.decision not in _SHOWN and not one.holds
+        if q <= _DISCOVERIES and (one.delta or 0.0) < 0 and not (one.decision in _SHOWN or one.holds)
+        if one.scope != "all"  # which has a line of its own, whatever it decides
     )
 
 
