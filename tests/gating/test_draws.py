@@ -83,6 +83,16 @@ def test_an_approved_draw_never_comes_back_as_a_candidate(tmp_path: Path) -> Non
     assert len(seen) == 4
 
 
+def test_sample_and_epoch_reach_a_target_that_takes_them(tmp_path: Path) -> None:
+    made = noisy(tmp_path / "s", is_accepted=False)
+    told = "def answer(case, stack, *, epoch, sample=0):\n    return f'{epoch} {sample}'\n"
+    (made.folder / "app" / "answer.py").write_text(told, "utf-8")
+    made.stack("stack")
+    made.replay(fresh=True)
+    run = made.replay(repeats=2)
+    assert {one.trace["output"] for one in run.outcomes} == {"1 0", "1 1"}
+
+
 def test_lost_outputs_are_asked_for_again(tmp_path: Path) -> None:
     made = make(tmp_path / "s", replay="limits = { errors = 0.5 }", is_accepted=False, lost=["c05"])
     made.replay()

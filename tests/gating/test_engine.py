@@ -29,7 +29,7 @@ class Fake:
     is_async: bool = False
     path: Path = Path(__file__)
 
-    def call(self, case: Case, stack: object, sample: int = 0, /) -> object:  # noqa: ARG002
+    def call(self, case: Case, stack: object, sample: int = 0, epoch: int = 0, /) -> object:  # noqa: ARG002
         return self.answer(case.key)
 
 
@@ -227,7 +227,7 @@ def test_an_interrupt_ends_at_once(tmp_path: Path, kind: str) -> None:
         from stopship.model.case import Case
         class T:
             is_async, path = {kind.startswith("async")}, Path("x")
-            {kind} call(self, case, stack, sample=0):
+            {kind} call(self, case, stack, sample=0, epoch=0):
                 time.sleep(60)
         with Engine(T(), None, concurrency=2) as engine:
             print("ready", flush=True)
@@ -240,6 +240,6 @@ def test_an_interrupt_ends_at_once(tmp_path: Path, kind: str) -> None:
     child.stdout.readline()
     time.sleep(0.2)
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=8)
+    _, err = child.communicate(timeout=30)
     assert child.returncode != 0
     assert err.decode().strip().endswith("KeyboardInterrupt")

@@ -34,7 +34,7 @@ class Target(Protocol):
     def is_async(self) -> bool: ...
     @property
     def path(self) -> Path: ...
-    def call(self, case: Case, stack: object, sample: int = 0, /) -> object: ...
+    def call(self, case: Case, stack: object, sample: int = 0, epoch: int = 0, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class Job:
 
     key: str
     sample: int = 0
+    epoch: int = 0
     case: Case  # without labels
 
 
@@ -183,7 +184,7 @@ class Engine:
         return lane(self._call, self._landed, self._clock)
 
     def _call(self, job: Job) -> Any:
-        return self._target.call(job.case, self._stack, job.sample)
+        return self._target.call(job.case, self._stack, job.sample, job.epoch)
 
     def _landed(self, flight: Flight, found: object, took_ms: float) -> None:
         """A call has ended, in a thread of its lane; one that was given up is nobody's any more."""

@@ -143,9 +143,8 @@ class Replay:
         """One output that is to be asked for."""
         row = self.opened.cases[key]
         column = self.opened.columns.input
-        return Job(
-            key=key, sample=sample, case=Case(key=key, row=row, input=row.get(column) if column else None)
-        )
+        case = Case(key=key, row=row, input=row.get(column) if column else None)
+        return Job(key=key, sample=sample, epoch=self.head.epoch, case=case)
 
     def jobs(self, done: frozenset[tuple[str, int]] = frozenset()) -> Iterator[Job]:
         """What is still to be answered."""

@@ -13,6 +13,7 @@ from stopship.model.case import Case
 from stopship.parts.user_code import function_of, load, own_case, routine
 
 _TAKES = "case, stack"
+_DRAW = ("sample", "epoch")  # numbers of the draw that a target may take by name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,52 +24,62 @@ class PythonTarget:
     path: Path
     digest: str  # SHA-256 of the bytes of the file that run
     is_async: bool
-    takes_sample: bool | str  # "sample": by name; True: as the third argument
+    takes: frozenset[str]  # of `sample` and `epoch`, by name
+    takes_third: bool  # the sample, as the third argument of any name
     function: Callable[..., object]
 
-    def call(self, case: Case, stack: object, sample: int = 0) -> object:
+    def call(self, case: Case, stack: object, sample: int = 0, epoch: int = 0) -> object:
         """What the function returns for a copy of the case: a coroutine where it is async."""
         mine = own_case(case)
-        if self.takes_sample == "sample":
-            return self.function(mine, stack, sample=sample)
-        return self.function(mine, stack, sample) if self.takes_sample else self.function(mine, stack)
+        if self.takes_third:
+            return self.function(mine, stack, sample)
+        draw = {"sample": sample, "epoch": epoch}
+        return self.function(mine, stack, **{name: draw[name] for name in self.takes})
 
 
 def load_target(path: Path, function: str, where: str) -> PythonTarget:
     """The function of a file; UsageError where there is none, or none that takes a case and a stack."""
     loaded = load(path, where)
     found = function_of(loaded, path, function, where, takes=_TAKES, gives="the output", may_wait=True)
+    takes, takes_third = _taken(found, function, where)
     return PythonTarget(
         spec=f"{path.as_posix()}:{function}",
         path=path,
         digest=loaded.sha256,
         is_async=inspect.iscoroutinefunction(routine(found)) or inspect.iscoroutinefunction(found),
-        takes_sample=_takes_sample(found, function, where),
+        takes=takes,
+        takes_third=takes_third,
         function=found,
     )
 
 
-def _takes_sample(function: Callable[..., object], name: str, where: str) -> bool | str:
-    """How the number of the sample is passed; UsageError where the function cannot be called."""
+def _taken(function: Callable[..., object], name: str, where: str) -> tuple[frozenset[str], bool]:
+    """Which numbers of a draw are passed by name, and whether the sample is the third argument.
+
+    UsageError where the function cannot be called.
+    """
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some functions written in C do not tell; the first call will
-        return False
+        return frozenset(), False
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    by_name = frozenset(
+        one for one in _DRAW if one in signature.parameters and signature.parameters[one].kind in kinds
+    )
     third = list(signature.parameters.values())[2:3]
-    by_name = signature.parameters.get("sample")
-    if by_name is not None and by_name.kind in (by_name.KEYWORD_ONLY, by_name.POSITIONAL_OR_KEYWORD):
-        way: bool | str = "sample"
-    elif third and third[0].kind in (third[0].POSITIONAL_ONLY, third[0].POSITIONAL_OR_KEYWORD):
-        way = third[0].default is third[0].empty
-    else:
-        way = False
+    is_third = (
+        not by_name
+        and bool(third)
+        and third[0].kind in (third[0].POSITIONAL_ONLY, third[0].POSITIONAL_OR_KEYWORD)
+        and third[0].default is third[0].empty
+    )
     try:
-        keywords = {"sample": 0} if way == "sample" else {}
-        signature.bind(*((None, None, 0) if way is True else (None, None)), **keywords)
+        signature.bind(*((None, None, 0) if is_third else (None, None)), **dict.fromkeys(by_name, 0))
     except TypeError as err:
         raise UsageError(
             f"{name}{signature} cannot be called as {name}({_TAKES}): {err}",
             where=where,
-            do=f"a target takes the case and the stack: `def {name}({_TAKES}): …`, and `sample` if it likes",
+            do=f"a target takes the case and the stack: `def {name}({_TAKES}): …`, and `sample` and "
+            "`epoch` if it likes",
         ) from err
-    return way
+    return by_name, is_third
