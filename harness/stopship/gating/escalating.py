@@ -25,6 +25,7 @@ from stopship.steps import again
 from stopship.steps.conclude import concluded_again, examples_wanted
 from stopship.steps.looks import ONE_LOOK, Look, Looks, looks_of
 from stopship.steps.pair import Pairing, pair
+from stopship.steps.terms import Terms
 
 OF_THREE = 3  # outputs of a must-pass case that failed, of which two decide
 TRIAGED = 20  # cases whose flips are asked again, the worst first
@@ -216,9 +217,12 @@ class _Escalation:
         old, new = self.drawer.fresh(keys, self.plan.discordant, "discordant")
         whole = self._runs()
         pairing = self._paired(joined(whole[0], old), joined(whole[1], new))
-        alpha = record.alpha * looks.discordant_share
         judged = again.broken_too(
-            record.findings, pairing, self.drawer.opened.rules, alpha=alpha, whole=record.alpha
+            record.findings,
+            pairing,
+            self.drawer.opened.rules,
+            self._terms(record),
+            share=looks.discordant_share,
         )
         outputs = 2 * self.plan.discordant * len(keys)
         what = f"cases that differ asked again in both arms: {again.broken_count(judged)} checks broken"
@@ -279,6 +283,9 @@ class _Escalation:
         what = f"the worst cases asked afresh in both arms: {again.told(labels, record.findings)}"
         self.drawer.note("triage", what, cases=len(keys), outputs=outputs, runs=[old, new])
         return again.with_labels(record, labels)
+
+    def _terms(self, record: Record) -> Terms:
+        return Terms(alpha=record.alpha, is_last=False, estimand=self.drawer.opened.suite.decide.estimand)
 
     def _runs(self) -> tuple[Run, Run]:
         assert self.drawer.baseline is not None  # noqa: S101  # or nothing was drawn

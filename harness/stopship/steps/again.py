@@ -41,16 +41,15 @@ def passes(rule: Rule, tries: Tries) -> Counter[str]:
 
 
 def broken_too(
-    findings: Sequence[Finding], pairing: Pairing, rules: Sequence[Rule], *, alpha: float, whole: float
+    findings: Sequence[Finding], pairing: Pairing, rules: Sequence[Rule], terms: Terms, *, share: float
 ) -> tuple[Finding, ...]:
-    """The findings with those broken that further outputs of both arms break at `alpha`, a part of `whole`.
+    """The findings with those broken that further outputs of both arms break at a share of the terms' alpha.
 
     The estimate stays that of the first look, as the pooled one is attenuated: cases that did not differ
     were not asked again.
     """
-    share = alpha / whole
-    terms = Terms(alpha=alpha, is_last=False)
-    judged = judge(pairing, [_comparing(one, share) for one in rules if one.margin], terms)
+    part = replace(terms, alpha=terms.alpha * share)
+    judged = judge(pairing, [_comparing(one, share) for one in rules if one.margin], part)
     broken = {(one.rule, one.scope): one for one in judged if one.is_broken}
     return tuple(
         replace(
@@ -170,24 +169,23 @@ def stop_confirmed(
     broken: Sequence[Finding],
     pairing: Pairing,
     rules: Sequence[Rule],
-    *,
-    alpha: float,
+    terms: Terms,
 ) -> tuple[tuple[Finding, ...], int]:
     """The findings with those suspect that fresh outputs do not show to be worse, and how many are confirmed.
 
-    Each p is of fresh outputs alone; Holm over the broken checks, at the suite's whole alpha, which is what
-    the first look has left: a false STOP has to happen twice.
+    Each p is of fresh outputs alone; Holm over the broken checks, at the suite's whole alpha: a false STOP has
+    to happen twice. What fresh outputs cannot judge refutes nothing.
     """
     by_id = {one.id: one for one in rules}
     wanted = [by_id[name] for name in dict.fromkeys(one.rule for one in broken)]
-    fresh = {(one.kind, *_place(one)): one for one in judge(pairing, wanted, Terms(alpha=alpha))}
+    fresh = {(one.kind, *_place(one)): one for one in judge(pairing, wanted, terms)}
     found = [fresh.get((one.kind, *_place(one))) for one in broken]
-    p = [one.p if one and one.p is not None and (one.delta or 0) < 0 else 1.0 for one in found]
+    p = [_p_again(one) for one in found]
     adjusted = weighted_holm(p, [1.0] * len(p))
     refuted = {
         (one.kind, *_place(one)): again
         for one, again, chance in zip(broken, found, adjusted, strict=True)
-        if chance > alpha
+        if chance > terms.alpha
     }
     told = tuple(
         replace(one, decision=Decision.SUSPECT, why=_not_confirmed(refuted[one.kind, one.rule, one.scope]))
@@ -198,9 +196,15 @@ def stop_confirmed(
     return told, len(broken) - len(refuted)
 
 
+def _p_again(again: Finding | None) -> float:
+    """The p of a check on fresh outputs: 1 where they show no loss, 0 where they do not tell."""
+    if again is None or again.p is None:
+        return 0.0
+    return again.p if (again.delta or 0.0) < 0 else 1.0
+
+
 def _not_confirmed(again: Finding | None) -> str:
-    if again is None:
-        return "not confirmed: fresh outputs of both arms say nothing of it"
+    assert again is not None  # noqa: S101  # what was not judged again is not refuted
     seen = f"{again.worse} of {again.n} cases worse, {again.better} better"
     return f"not confirmed: on fresh outputs of both arms {seen}"
 
