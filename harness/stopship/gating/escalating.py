@@ -261,7 +261,7 @@ class _Escalation:
             broken,
             self._paired(old, new),
             self.drawer.opened.rules,
-            alpha=record.alpha,
+            self._terms(record),
         )
         outputs = 2 * self.confirms * len(keys)
         what = f"what is broken asked afresh in both arms: {count} of {len(broken)} checks confirmed"

@@ -173,8 +173,8 @@ def stop_confirmed(
 ) -> tuple[tuple[Finding, ...], int]:
     """The findings with those suspect that fresh outputs do not show to be worse, and how many are confirmed.
 
-    Each p is of fresh outputs alone; Holm over the broken checks, at the suite's whole alpha: a false STOP has
-    to happen twice. What fresh outputs cannot judge refutes nothing.
+    Each p is of fresh outputs alone; Holm over the broken checks, at the suite's whole alpha: a false STOP
+    has to happen twice. What fresh outputs cannot judge refutes nothing.
     """
     by_id = {one.id: one for one in rules}
     wanted = [by_id[name] for name in dict.fromkeys(one.rule for one in broken)]
