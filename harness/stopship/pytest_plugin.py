@@ -128,10 +128,10 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  # xdist's signature
-    """xdist, on the controller: which suites a worker met, deselected ones included."""
-    met = getattr(node, "workeroutput", {}).get("stopship_suites", [])
-    if met:
-        keeper(node.config).met(met)
+    """xdist, on the controller: which suites a worker met, deselected ones included, and their faults."""
+    told = getattr(node, "workeroutput", {}).get("stopship_suites", {})
+    if told:
+        keeper(node.config).left(told)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -28,6 +28,7 @@ class Asking:
         gate = config.getoption("--stopship-gate")
         self.is_required = gate == "require" or (gate == "auto" and in_ci())
         self.is_off = gate == "off"
+        self._today = datetime.now(tz=UTC).date()
 
     def settings(self, file: Path, stack: Path | None = None) -> Settings:
         """How a suite is replayed; `stack` stands in for the session's."""
@@ -39,6 +40,7 @@ class Asking:
             store=os.environ.get(STORE) or None,
             most_items=int(self._config.getini(ITEMS)),
             say=self._say,
+            today=self._today,
             baseline_ref=option("--stopship-baseline-ref"),
             allow_blind=option("--stopship-allow-blind"),
             may_reach_out=self._may_reach_out(file),
@@ -50,7 +52,7 @@ class Asking:
         commit = watch.commit[:12]
         has_baseline = watch.place.pointer().baseline is not None
         return Asked(
-            today=datetime.now(tz=UTC).date(),
+            today=self._today,
             is_new_suite=self._config.getoption("--stopship-new-suite") and not has_baseline,
             notes=(f"rules, labels, scorers and pointer are those of {commit}",) if commit else (),
             arms=watch.arms(run),

@@ -79,9 +79,9 @@ def runner(config: pytest.Config) -> Callable[..., SuiteRun]:
         settings = asking.settings(file, config.rootpath / stack if stack else None)
         found = known.setdefault(settings, {})
         if file not in found:
-            settle(config)  # the replay may wait for what this very process has under way
             fault = None
             try:
+                settle(config)  # the replay may wait for what this very process has under way
                 found[file] = _run(Watch(file, settings), asking)
             except StopshipError as err:
                 fault = err

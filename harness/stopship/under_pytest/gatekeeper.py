@@ -4,7 +4,7 @@ Decides when a gate is judged, skipped or VOID. Never calls a partial or broken 
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,16 @@ import pytest
 
 from stopship.cli.reporting import in_ci
 from stopship.cli.suites import outlook_of
-from stopship.errors import StopshipError, UsageError
+from stopship.errors import EvidenceError, StopshipError, UsageError
 from stopship.gating.gate import gate, void_gate
 from stopship.model.verdict import EXIT_CODES, Record, Verdict
 from stopship.pytest_plugin import SUITE_FILE, is_worker
 from stopship.store.atomic import write_atomically
 from stopship.store.shown import quoted
 from stopship.under_pytest.asking import Asking, real_path
+from stopship.under_pytest.names import GATE
 from stopship.under_pytest.reporting import Shown, brief_lines, gate_reports, record_bytes
-from stopship.under_pytest.watch import GATE, OutOfReachError, Watch
+from stopship.under_pytest.watch import OutOfReachError, Watch
 from stopship.under_pytest.worse import last_worse, remember_worse
 
 _ORDER = (Verdict.STOP, Verdict.VOID, Verdict.UNDECIDED)
@@ -118,6 +119,14 @@ class Gatekeeper:
             if self.meet(file):
                 self._opened(self._suites[real_path(file)])
 
+    def left(self, told: Mapping[str, str]) -> None:
+        """xdist: what a worker said when it was done: the suites it met, each with its fault or ""."""
+        self.met(told)
+        for one, fault in told.items():
+            watch = self.watched(Path(os.path.normpath(self.config.rootpath / one)))
+            if fault and watch is not None and watch.fault is None:
+                watch.fault = EvidenceError(fault)
+
     def _opened(self, met: _Met) -> Watch | None:
         if met.watch is None and met.wrong is None:
             try:
@@ -131,10 +140,10 @@ class Gatekeeper:
         watches = [one.watch for one in self._suites.values() if one.watch is not None]
         return [outlook_of(one.opened) for one in watches if one.opened is not None]
 
-    def leave(self) -> list[str]:
-        """A worker is done: the suites it met, as the controller knows them."""
+    def leave(self) -> dict[str, str]:
+        """A worker is done: the suites it met, as the controller knows them, and what was wrong with each."""
         self._close()
-        return [self.base(one.file) for one in self._suites.values()]
+        return {self.base(one.file): _fault_of(one) for one in self._suites.values()}
 
     def settle(self) -> None:
         """File what is under way in this process: what follows may wait for it."""
@@ -269,6 +278,12 @@ class Gatekeeper:
         for one in self._shown:
             for line, markup in brief_lines(one):
                 terminal.write_line(line, **markup)
+
+
+def _fault_of(met: _Met) -> str:
+    """Why this process could not go on with a suite; what every process finds by itself plays no part."""
+    fault = met.watch.fault if met.watch is not None else None
+    return "" if fault is None or isinstance(fault, OutOfReachError) else str(fault)
 
 
 def _watch_of(item: pytest.Item) -> Any:

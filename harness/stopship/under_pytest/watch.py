@@ -9,28 +9,28 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from stopship.errors import EvidenceError, StopshipError, UsageError
 from stopship.gating.engine import Engine, Job
-from stopship.gating.evidence import arm_of, baseline_faults, scored_row, trace_of
+from stopship.gating.evidence import scored_row, trace_of
 from stopship.gating.gitref import suite_at
 from stopship.gating.opened import OpenSuite, blind_fault, open_suite
 from stopship.gating.replay import Replay, planned
 from stopship.gating.stacking import answering
-from stopship.gating.workplace import BASELINE, Workplace, workplace
+from stopship.gating.workplace import Workplace, workplace
 from stopship.model.run import Outcome, Run
 from stopship.model.suite import Suite
-from stopship.report.neutral import plain
 from stopship.steps.arm import Arm, Scoring, merged
 from stopship.store.journal import Writer
 from stopship.store.locks import Patience, Say
 from stopship.store.shown import quoted, shown
 from stopship.store.suitefile import read_suite
-from stopship.under_pytest.telling import Before, Judged, told
+from stopship.under_pytest.before import Before, before
+from stopship.under_pytest.names import names_of
+from stopship.under_pytest.telling import Judged, told
 
-BATCH = 100  # cases of an item, where there are more cases than items may be
-GATE = "gate"  # the name of the gate's own report
 _AHEAD = 8  # outputs under way or ready for each that the target answers at once, ahead of their items
 _MOST_AHEAD = 128  # beyond what is in flight
 
@@ -45,6 +45,7 @@ class Settings:
     store: str | None
     most_items: int
     say: Say  # told what is waited for
+    today: date
     baseline_ref: str | None = None
     allow_blind: bool = False
     may_reach_out: bool = True  # a target over the network may be replayed
@@ -52,6 +53,10 @@ class Settings:
 
 class OutOfReachError(EvidenceError):
     """The target is over the network, nobody asked for it, and nothing is recorded."""
+
+
+class NotGatheredError(EvidenceError):
+    """An output can neither be asked for nor filed; the suite's `fault` says why."""
 
 
 class Watch:
@@ -119,10 +124,7 @@ class Watch:
     def names(self) -> dict[str, tuple[str, ...]]:
         """Item name -> keys, in the suite's order; the same in every process."""
         keys = list(self.opened.cases) if self.opened is not None else []
-        if len(keys) <= self._settings.most_items:
-            return item_names(keys)
-        parts = [tuple(keys[i : i + BATCH]) for i in range(0, len(keys), BATCH)]
-        return {f"cases {i * BATCH + 1}-{i * BATCH + len(part)}": part for i, part in enumerate(parts)}
+        return names_of(keys, self._settings.most_items)
 
     def expect(self, keys: Sequence[str]) -> None:
         """Begin answering these cases: the engine works ahead of the items."""
@@ -222,7 +224,7 @@ class Watch:
         if key not in self._judged:
             assert self.plan is not None  # noqa: S101  # items run only where there is no fault
             opened = self.plan.opened
-            outcomes = [self._outcome(key, sample) for sample in range(self.plan.head.repeats)]
+            outcomes = self._answered(key)
             self._told_by |= _by_place(outcomes)
             if not self._scoring:
                 name = "candidate"
@@ -234,6 +236,15 @@ class Watch:
             arms = [scoring.so_far for scoring in self._scoring]
             self._judged[key] = told(opened, outcomes, arms, row, self._baseline())
         return self._judged[key]
+
+    def _answered(self, key: str) -> list[Outcome]:
+        """The outcomes of a case. What keeps them from being gathered is the fault of the suite."""
+        assert self.plan is not None  # noqa: S101  # the caller looked
+        try:
+            return [self._outcome(key, sample) for sample in range(self.plan.head.repeats)]
+        except StopshipError as err:
+            self.fault = err
+            raise NotGatheredError(str(err)) from err
 
     def _outcome(self, key: str, sample: int) -> Outcome:
         """The outcome of a sample, known, filed by anybody, or asked for now."""
@@ -266,7 +277,7 @@ class Watch:
         if not self._has_looked and self.place is not None and self.opened is not None:
             self._has_looked = True
             try:
-                self._before = _before(self.opened, self.place)
+                self._before = before(self.opened, self.place, self._settings.today)
             except StopshipError:
                 return None
         return self._before
@@ -340,33 +351,6 @@ def _by_place(outcomes: Iterable[Outcome]) -> dict[Place, Outcome]:
 
 def _evidence(one: Outcome) -> tuple[object, ...]:
     return one.status, one.trace, one.error
-
-
-def item_names(keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """A name for each key: the key itself, or where it could act in a terminal or a node id, an escaped one.
-
-    `::` parts node ids, and `gate` is the gate's own name.
-    """
-    plains = [plain(key) for key in keys]
-    taken = {key for key, name in zip(keys, plains, strict=True) if key == name}
-    named: dict[str, tuple[str, ...]] = {}
-    for key, name in zip(keys, plains, strict=True):
-        free = name
-        while (free != key and free in taken | named.keys()) or free == GATE:
-            free += "'"
-        named[free] = (key,)
-    return named
-
-
-def _before(opened: OpenSuite, place: Workplace) -> Before | None:
-    accepted = place.pointer().baseline
-    if accepted is None:
-        return None
-    run = place.kept(accepted.run)
-    if baseline_faults(opened, run, BASELINE):
-        return None
-    arm = arm_of(opened, run, f"baseline {run.short}")
-    return Before(run=run, arm=arm, rows={key: i for i, key in enumerate(arm.keys)})
 
 
 def _suite_at(place: Workplace, suite: Suite, ref: str) -> tuple[Path, str]:
