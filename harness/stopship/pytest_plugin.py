@@ -79,7 +79,10 @@ def settle(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.name != SUITE_FILE:
         return None
-    from stopship.under_pytest.items import suite_file
+    from stopship.under_pytest.memory import uncollected
+
+    with uncollected():
+        from stopship.under_pytest.items import suite_file
 
     collected: pytest.Collector = suite_file(parent, file_path)
     return collected

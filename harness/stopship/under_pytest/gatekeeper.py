@@ -20,6 +20,7 @@ from stopship.pytest_plugin import SUITE_FILE, is_worker
 from stopship.store.atomic import write_atomically
 from stopship.store.shown import quoted
 from stopship.under_pytest.asking import Asking, real_path
+from stopship.under_pytest.memory import uncollected
 from stopship.under_pytest.names import GATE
 from stopship.under_pytest.reporting import Shown, brief_lines, gate_reports, record_bytes
 from stopship.under_pytest.watch import OutOfReachError, Watch
@@ -63,7 +64,8 @@ class Gatekeeper:
             raise met.wrong
         if met.watch is None:
             try:
-                met.watch = Watch(met.file, self._asking.settings(file))
+                with uncollected():
+                    met.watch = Watch(met.file, self._asking.settings(file))
             except UsageError as err:
                 met.wrong = err
                 raise
@@ -190,6 +192,8 @@ class Gatekeeper:
         code = self._exit_code(status)
         session.exitstatus = code
         self._write(code)
+        for watch in watches:
+            watch.release()
 
     def _is_stopped_by_failures(self, session: pytest.Session, status: int) -> bool:
         """`-x` ends a session of xdist as if it were interrupted; pytest alone calls it failed."""
@@ -245,8 +249,9 @@ class Gatekeeper:
     def _record(self, watch: Watch) -> Record:
         assert watch.opened is not None  # noqa: S101  # ditto
         assert watch.place is not None  # noqa: S101  # ditto
-        run = watch.run()
-        record = gate(watch.opened, watch.place, run, self._asking.asked(watch, run))
+        with watch.unhindered():
+            run = watch.run()
+            record = gate(watch.opened, watch.place, run, self._asking.asked(watch, run))
         remember_worse(watch, record)
         return record
 

@@ -75,7 +75,7 @@ class CaseItem(pytest.Item):
     def _judged(self) -> list[Judged]:
         try:
             if self.watch.fault is None:
-                return [self.watch.judged(key) for key in self.keys]
+                return self.watch.judged(self.keys)
         except NotGatheredError:
             pass  # a fault by now
         raise skipped("the evidence cannot be gathered; the gate says why")

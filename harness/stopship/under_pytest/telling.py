@@ -17,9 +17,6 @@ from stopship.steps.pair import MUST, SELECTION
 from stopship.steps.scored import FAILED, LOST, NO_ANSWER, RAISED, SCORED, UNSCORED, ScoreColumn
 from stopship.under_pytest.before import Before
 
-Cells = Sequence[tuple[ScoreColumn, int]]
-"""One metric of one case: a column and a row in it for each sample."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
@@ -39,16 +36,17 @@ def told(
     arms: Sequence[Arm],
     row: int,
     before: Before | None,
+    *,
+    is_alone: bool = True,
 ) -> Judged:
-    """What to say of the case whose samples stand in this row of the arms."""
+    """What to say of the case whose samples stand in this row of the arms; its scores where it `is_alone`."""
     key = outcomes[0].key
     failures = [f"the target failed: {one.error}" for one in outcomes if one.status is Status.FAILED]
     lost = [one.error for one in outcomes if one.status is Status.LOST]
-    cells: dict[str, Cells] = {
-        one.spec: [(arm.scores[one.spec], row) for arm in arms] for one in opened.scorers
-    }
-    for spec, found in cells.items():
-        failures += [f"the scorer {spec} failed: {c.reasons[i]}" for c, i in found if c.states[i] == RAISED]
+    for one in opened.scorers:
+        columns = [arm.scores[one.spec] for arm in arms]
+        raised = [it.reasons[row] for it in columns if it.states[row] == RAISED]
+        failures += [f"the scorer {one.spec} failed: {why}" for why in raised]
     old_row = before.rows.get(key) if before is not None else None
     worse = []
     for rule in opened.rules:
@@ -56,14 +54,15 @@ def told(
             failures += _short_of_passing(rule, arms, row, before, old_row)
         if before is not None and old_row is not None and _compares(rule, arms[0], row):
             old = before.worths[rule.id][old_row]
-            if old is not None and _is_worse(rule, old, cells[rule.scorer.spec]):
+            if old is not None and _is_worse(rule, old, arms, row):
                 worse.append(rule.id)
+    scores = [(one.id, _said(arms[0].scores[one.scorer.spec], row)) for one in opened.rules if is_alone]
     return Judged(
         key=key,
         status=outcomes[0].status.value,
         failures=tuple(dict.fromkeys(failures)),
         worse=tuple(worse),
-        scores=tuple((rule.id, _said(*cells[rule.scorer.spec][0])) for rule in opened.rules),
+        scores=tuple(scores),
         lost=lost[0] if len(lost) == len(outcomes) else "",
     )
 
@@ -100,9 +99,10 @@ def _compares(rule: Rule, arm: Arm, row: int) -> bool:
     return rule.margin is not None and (not rule.where or bool(arm.groups[f"{SELECTION}{rule.id}"][row]))
 
 
-def _is_worse(rule: Rule, old: float, cells: Cells) -> bool:
+def _is_worse(rule: Rule, old: float, arms: Sequence[Arm], row: int) -> bool:
     """Whether the mean of what can be compared is worse; one with nothing to judge leaves it out."""
-    new = [_worth(rule, column, row) for column, row in cells if column.states[row] != LOST]
+    columns = [arm.scores[rule.scorer.spec] for arm in arms]
+    new = [_worth(rule, one, row) for one in columns if one.states[row] != LOST]
     known = [one for one in new if one is not None]
     return len(known) == len(new) > 0 and sum(known) / len(known) < old
 

@@ -7,7 +7,7 @@ the evidence of all processes; and never asks for what another process is asking
 import fcntl
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -28,6 +28,7 @@ from stopship.store.locks import Patience, Say
 from stopship.store.shown import quoted, shown
 from stopship.store.suitefile import read_suite
 from stopship.under_pytest.before import Before, before
+from stopship.under_pytest.memory import uncollected
 from stopship.under_pytest.names import names_of
 from stopship.under_pytest.telling import Judged, told
 
@@ -219,23 +220,38 @@ class Watch:
         self._known[place] = outcome
         return outcome
 
-    def judged(self, key: str) -> Judged:
-        """Answer a case, once, and say what its item must know."""
-        if key not in self._judged:
-            assert self.plan is not None  # noqa: S101  # items run only where there is no fault
-            opened = self.plan.opened
-            outcomes = self._answered(key)
-            self._told_by |= _by_place(outcomes)
-            if not self._scoring:
-                name = "candidate"
-                self._scoring = [Scoring(name, opened.columns, opened.scorers) for _ in outcomes]
-            row = 0
-            for scoring, one in zip(self._scoring, outcomes, strict=True):
-                where = f"candidate, case {quoted(key)}"
-                row = scoring.add(where, scored_row(opened, one), b"", trace_of(one)) or 0
-            arms = [scoring.so_far for scoring in self._scoring]
-            self._judged[key] = told(opened, outcomes, arms, row, self._baseline())
-        return self._judged[key]
+    def judged(self, keys: Sequence[str]) -> list[Judged]:
+        """Answer the cases of an item, each once, and say what it must know.
+
+        Raises NotGatheredError where the evidence cannot be had: a `fault` from then on.
+        """
+        assert self.plan is not None  # noqa: S101  # items run only where there is no fault
+        with self.unhindered():
+            for key in keys:
+                if key not in self._judged:
+                    self._judged[key] = self._judged_alone(key, is_alone=len(keys) == 1)
+        return [self._judged[key] for key in keys]
+
+    def unhindered(self) -> AbstractContextManager[None]:
+        """No search for cycles, as long as neither a target nor a scorer of the user's is at work."""
+        scorers = self.opened.scorers if self.opened is not None else ()
+        is_ours = self._is_settled and not any(one.is_users for one in scorers)
+        return uncollected() if is_ours else nullcontext()
+
+    def _judged_alone(self, key: str, *, is_alone: bool) -> Judged:
+        assert self.plan is not None  # noqa: S101  # the caller looked
+        opened = self.plan.opened
+        outcomes = self._answered(key)
+        for one in outcomes:
+            self._told_by[key, one.sample] = one
+        if not self._scoring:
+            self._scoring = [Scoring("candidate", opened.columns, opened.scorers) for _ in outcomes]
+        row = 0
+        for scoring, one in zip(self._scoring, outcomes, strict=True):
+            where = f"candidate, case {quoted(key)}"
+            row = scoring.add(where, scored_row(opened, one), b"", trace_of(one)) or 0
+        arms = [scoring.so_far for scoring in self._scoring]
+        return told(opened, outcomes, arms, row, self._baseline(), is_alone=is_alone)
 
     def _answered(self, key: str) -> list[Outcome]:
         """The outcomes of a case. What keeps them from being gathered is the fault of the suite."""
@@ -251,6 +267,8 @@ class Watch:
         assert self.plan is not None  # noqa: S101  # the caller looked
         self._begin()
         place = (key, sample)
+        if (known := self._known.get(place)) is not None:
+            return known
         patience = Patience(f"waiting for another session that asks for {quoted(key)}", self.say)
         while (found := self._look(place)) is None:
             if place in self._started:
@@ -335,6 +353,12 @@ class Watch:
         return self._is_settled or all(
             _evidence(self._told_by[one.key, one.sample]) == _evidence(one) for one in run.outcomes
         )
+
+    def release(self) -> None:
+        """Let go of what was answered and scored; pytest searches all that is left for cycles, twice."""
+        self.plan = self.place = self._served = self._before = None
+        for one in (self._known, self._told_by, self._judged, self._scoring):
+            one.clear()
 
     def close(self) -> None:
         """End what is under way."""
