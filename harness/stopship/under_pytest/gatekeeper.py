@@ -27,7 +27,11 @@ from stopship.under_pytest.watch import OutOfReachError, Watch
 from stopship.under_pytest.worse import last_worse, remember_worse
 
 _ORDER = (Verdict.STOP, Verdict.VOID, Verdict.UNDECIDED)
-_PYTESTS_OWN = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
+_PYTESTS_OWN = {
+    int(pytest.ExitCode.INTERRUPTED): "interrupted",
+    int(pytest.ExitCode.INTERNAL_ERROR): "pytest failed",
+    int(pytest.ExitCode.USAGE_ERROR): "the command is wrong",
+}
 _NO_SUITE = "a gate is required, and no suite was collected"
 
 
@@ -179,7 +183,8 @@ class Gatekeeper:
         watches = [one.watch for one in suites if one.watch is not None]
         status = int(session.exitstatus)
         if status in _PYTESTS_OWN and not self._is_stopped_by_failures(session, status):
-            self._shown = [Shown(watch=one, skipped="interrupted: no verdict") for one in watches]
+            why = f"{_PYTESTS_OWN[status]}: no verdict"
+            self._shown = [Shown(watch=one, skipped=why) for one in watches]
             return
         if self._asking.is_off:
             self._shown = [Shown(watch=one, skipped="switched off") for one in watches]
@@ -203,7 +208,9 @@ class Gatekeeper:
     def _judged(self, watch: Watch, session: pytest.Session) -> Shown:
         base = f"{self.base(watch.file)}::"
         if not self._asking.is_required and not any(one.startswith(base) for one in self._ids):
-            return Shown(watch=watch, skipped="none of its cases were selected: no verdict")
+            is_worse = self.config.getoption("--stopship-worse")
+            why = "no case got worse in its last gate" if is_worse else "none of its cases were selected"
+            return Shown(watch=watch, skipped=f"{why}: no verdict")
         opened, fault = watch.opened, watch.fault
         if opened is None:
             return Shown(watch=watch, void=str(fault))
@@ -244,7 +251,8 @@ class Gatekeeper:
         if not lost:
             return []
         listed = ", ".join(quoted(key) for key in lost[:5]) + (", …" if len(lost) > 5 else "")
-        return [f"{len(lost)} of {len(watch.opened.cases)} cases have no record: {listed}"]
+        what = f"{len(lost)} of {len(watch.opened.cases)} cases have no record: {listed}"
+        return [f"{what}; a worker may have died: run again, what was answered is kept"]
 
     def _record(self, watch: Watch) -> Record:
         assert watch.opened is not None  # noqa: S101  # ditto
