@@ -1,12 +1,12 @@
 """What people and CI rely on under pytest, option by option, with and without workers."""
 
-import os
 import re
 import shutil
 import signal
 import time
 import xml.etree.ElementTree as ET  # our own file
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.under_pytest.sessions import BAD, Desk, ended, outcomes, verdicts
@@ -17,9 +17,18 @@ from tests.under_pytest.test_together import pytest_of, until_asked
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
+FILE = "suites/small/suite.toml"
 REQUIRE = "--stopship-gate=require"
 STOPPED = ("suites", "--stopship-stack", BAD)
 CRASHES = "import os, signal\nif key == 'c30' and wrong: os.kill(os.getpid(), signal.SIGKILL)"
+
+
+SLOW = pytest.mark.slow
+
+
+def slowly(*ways: str) -> list[Any]:
+    """Further ways, in the slow tests alone: each is a session or more."""
+    return [pytest.param(one, marks=SLOW) for one in ways]
 
 
 def line_of(done: pytest.RunResult, start: str) -> str:
@@ -28,7 +37,7 @@ def line_of(done: pytest.RunResult, start: str) -> str:
     return found
 
 
-@pytest.mark.parametrize("how", ["auto", "line", "short", "long", "no", "native"])
+@pytest.mark.parametrize("how", ["short", *slowly("auto", "line", "long", "no", "native")])
 def test_a_gate_is_a_few_readable_lines_in_every_style_of_traceback(desk: Desk, how: str) -> None:
     desk.suite()
     done = desk.pytest(*STOPPED, f"--tb={how}")
@@ -38,7 +47,7 @@ def test_a_gate_is_a_few_readable_lines_in_every_style_of_traceback(desk: Desk, 
     assert not re.search(r"^(E  |>  )|\.py:\d+", done.stdout.str(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("verbosity", ["-q", "-qq", "-v", "-vv"])
+@pytest.mark.parametrize("verbosity", ["-v", *slowly("-q", "-qq", "-vv")])
 def test_quiet_and_verbose_sessions_tell_the_verdict(desk: Desk, verbosity: str) -> None:
     desk.suite()
     done = desk.pytest(*STOPPED, verbosity)
@@ -51,8 +60,10 @@ def test_quiet_and_verbose_sessions_tell_the_verdict(desk: Desk, verbosity: str)
 
 PARTS = [
     pytest.param(("suites", "-k", "c07"), 59, id="-k"),
-    pytest.param(("suites", "--deselect", "suites/small/suite.toml::c03"), 1, id="--deselect"),
-    pytest.param(("suites/small/suite.toml::c03", "suites/small/suite.toml::c04"), 58, id="node ids"),
+    pytest.param(("suites", "--deselect", f"{FILE}::c03"), 1, id="--deselect", marks=SLOW),
+    pytest.param(
+        ("suites/small/suite.toml::c03", "suites/small/suite.toml::c04"), 58, id="node ids", marks=SLOW
+    ),
 ]
 
 
@@ -78,7 +89,7 @@ SLOW_FAILURE = Small(
 )
 
 
-@pytest.mark.parametrize("stop", ["-x", "--maxfail=1"])
+@pytest.mark.parametrize("stop", ["-x", *slowly("--maxfail=1")])
 def test_a_session_stopped_at_its_first_failure_has_no_verdict_unless_all_is_answered(
     desk: Desk, stop: str
 ) -> None:
@@ -176,7 +187,7 @@ def test_nothing_worse_is_said_and_is_no_green_session(desk: Desk) -> None:
 
 def test_the_gate_is_no_item_that_can_be_selected(desk: Desk) -> None:
     desk.suite()
-    done = desk.pytest("suites/small/suite.toml::gate")
+    done = desk.pytest(f"{FILE}::gate")
     assert done.ret == (5 if desk.workers else 4), "xdist collects nothing"
     assert "small: gate skipped: " in done.stdout.str()
 
@@ -297,15 +308,3 @@ def test_a_new_suite_ships_on_its_limits_and_must_pass_cases_alone(desk: Desk) -
     assert desk.pytest("suites").ret == 22
     assert desk.pytest("suites", "--stopship-new-suite").ret == 0
     assert desk.pytest(*STOPPED, "--stopship-new-suite", "-k", "c05", REQUIRE).ret == 22
-
-
-def test_a_killed_session_leaves_nothing_that_is_asked_again(desk: Desk) -> None:
-    folder = desk.suite(Small(is_noisy=True))
-    session = pytest_of(desk, "suites")
-    until_asked(folder, 15)
-    os.kill(session.pid, signal.SIGKILL)
-    session.communicate()
-    time.sleep(0.5)  # workers end by themselves
-    assert desk.pytest("suites").ret == 0
-    again = asked(folder)
-    assert len(again) - len(set(again)) <= max(1, desk.workers), "only what was under way is asked again"
