@@ -79,7 +79,10 @@ def settle(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.name != SUITE_FILE:
         return None
-    from stopship.under_pytest.items import suite_file
+    from stopship.under_pytest.memory import uncollected
+
+    with uncollected():
+        from stopship.under_pytest.items import suite_file
 
     collected: pytest.Collector = suite_file(parent, file_path)
     return collected
@@ -128,10 +131,10 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  # xdist's signature
-    """xdist, on the controller: which suites a worker met, deselected ones included."""
-    met = getattr(node, "workeroutput", {}).get("stopship_suites", [])
-    if met:
-        keeper(node.config).met(met)
+    """xdist, on the controller: which suites a worker met, deselected ones included, and their faults."""
+    told = getattr(node, "workeroutput", {}).get("stopship_suites", {})
+    if told:
+        keeper(node.config).left(told)
 
 
 @pytest.hookimpl(tryfirst=True)

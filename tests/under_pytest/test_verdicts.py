@@ -71,7 +71,7 @@ def test_the_record_is_the_same_for_any_order_and_number_of_workers(desk_of_two:
 
 @pytest.mark.slow
 def test_undecided_holds_unless_the_suite_allows_it(desk: Desk) -> None:
-    wrong = tuple(f"c{i:02}" for i in range(20, 23))
+    wrong = tuple(f"c{i:02}" for i in range(20, 28))
     desk.suite(Small(wrong=wrong))
     held = desk.pytest("suites", "--stopship-stack", BAD)
     assert held.ret == 21

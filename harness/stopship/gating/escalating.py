@@ -70,6 +70,14 @@ def decided(
     return _Escalation(drawer=drawer, asked=asked).record()
 
 
+def asks_again(opened: OpenSuite, rule: Rule) -> bool:
+    """Whether a case that must pass by this rule and fails is asked again, up to three outputs.
+
+    The safety class blocks on the first failure, and so does a target that gives the same every time.
+    """
+    return not opened.suite.replay.deterministic and rule.incident_class is not IncidentClass.SAFETY
+
+
 def _baseline(place: Workplace, asked: Asked) -> Run | None:
     if asked.baseline is not None:
         return asked.baseline
@@ -170,11 +178,8 @@ class _Escalation:
         return True
 
     def _must_pass_again(self, record: Record) -> bool:
-        """Ask failed must-pass cases again, up to three outputs; whether some failed only once of three.
-
-        The safety class blocks on the first failure, and so does a target that gives the same every time.
-        """
-        rules = {one.id: one for one in self.drawer.opened.rules if self._may_confirm(one)}
+        """Ask failed must-pass cases again, up to three outputs; whether some failed only once of three."""
+        rules = {one.id: one for one in self.drawer.opened.rules if asks_again(self.drawer.opened, one)}
         failed = {
             one.rule: one.worse_keys
             for one in record.findings
@@ -203,10 +208,6 @@ class _Escalation:
         )
         self.drawer.note("must_pass", what, cases=len(keys), outputs=outputs, runs=[run])
         return bool(once)
-
-    def _may_confirm(self, rule: Rule) -> bool:
-        is_safety = rule.incident_class is IncidentClass.SAFETY
-        return not self.drawer.opened.suite.replay.deterministic and not is_safety
 
     def _discordant(self, record: Record, looks: Looks) -> Record:
         """Cases whose outcomes differ, asked again in both arms and put to their own: a STOP or nothing."""

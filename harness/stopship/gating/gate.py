@@ -119,7 +119,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         )
     else:
         references, said = _references(opened, place, after, baseline, accepted, asked)
-        waived = _in_force(accepted, asked)
+        waived = waived_on(asked.today, accepted)
         rules = [replace(one, is_waived=one.id in waived) for one in opened.rules]
         before = _arm(opened, asked.extended or baseline, asked, "baseline")
         record = conclude(
@@ -217,10 +217,10 @@ def _references(
     return tuple(found), said
 
 
-def _in_force(accepted: Accepted | None, asked: Asked) -> frozenset[str]:
-    """Rules whose regression is accepted to this day."""
+def waived_on(today: date, accepted: Accepted | None) -> frozenset[str]:
+    """Ids of the rules whose regression is accepted to this day."""
     waivers = accepted.waivers if accepted is not None else ()
-    return frozenset(one.rule for one in waivers if date.fromisoformat(one.until) >= asked.today)
+    return frozenset(one.rule for one in waivers if date.fromisoformat(one.until) >= today)
 
 
 def _reference(opened: OpenSuite, kind: str, run: Run, after: Arm, rules: Sequence[Rule]) -> Reference:

@@ -182,6 +182,18 @@ def _single(found: Side, sign: float, worst: float, failing: Sequence[int]) -> R
     return Repeats(values=sign * values, starts=starts.astype(np.int64))
 
 
+def worths(baseline: Arm, scorer: Scorer, better: Direction) -> list[float | None]:
+    """What is compared of each row of a baseline, as `measure` takes it, with the good end up.
+
+    None where a row is no evidence.
+    """
+    found = side(baseline, scorer, np.arange(len(baseline.keys)))
+    means, is_there = found.mean(worst_end(scorer, better), *([FAILED] if scorer.scale.is_bounded else []))
+    kept = is_there & ~found.unscored & ~found.lost
+    signed = means if better is Direction.HIGHER else -means
+    return [one if is_kept else None for one, is_kept in zip(signed.tolist(), kept.tolist(), strict=True)]
+
+
 def _silent(one: Side) -> Flags:
     """Rows in which no sample has anything but a missing output."""
     return one.has(NO_ANSWER) & ~one.judged

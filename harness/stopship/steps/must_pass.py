@@ -29,7 +29,7 @@ def must_pass_finding(
     rows = rows_of(candidate, _group(rule))
     found = side(candidate, rule.scorer, rows)
     keys = [candidate.keys[row] for row in rows.tolist()]
-    failed = _short_of_best(rule, found) | found.has(FAILED, RAISED, NO_ANSWER)
+    failed = _failing(rule, found)
     failed &= np.array([key not in excused for key in keys], dtype=np.bool_)
     unknown = found.has(UNSCORED, LOST)
     if rule.is_waived and baseline is not None:
@@ -56,6 +56,16 @@ def must_pass_finding(
     if fault:
         return replace(common, decision=Decision.ERROR, why=fault)
     return _expected(common, rule, keys, baseline) if rule.expects_improvement and not worse else common
+
+
+def falls_short(rule: Rule, arm: Arm, row: int) -> bool:
+    """Whether one case of an arm fails a rule's `must_pass`, whatever the baseline did."""
+    return bool(_failing(rule, side(arm, rule.scorer, np.array([row], dtype=np.int64)))[0])
+
+
+def _failing(rule: Rule, found: Side) -> Flags:
+    """Rows in which some sample is short of the best, or has nothing to show."""
+    return _short_of_best(rule, found) | found.has(FAILED, RAISED, NO_ANSWER)
 
 
 def _group(rule: Rule) -> str:
@@ -114,6 +124,5 @@ def _in_baseline(rule: Rule, keys: list[str], baseline: Arm) -> tuple[list[str],
 def _failed_before(rule: Rule, keys: list[str], baseline: Arm) -> Flags:
     """Which of the cases failed in the baseline, too."""
     shared, old = _in_baseline(rule, keys, baseline)
-    failed = _short_of_best(rule, old) | old.has(FAILED, RAISED, NO_ANSWER)
-    known = {shared[i] for i in np.flatnonzero(failed)}
+    known = {shared[i] for i in np.flatnonzero(_failing(rule, old))}
     return np.array([key in known for key in keys], dtype=np.bool_)

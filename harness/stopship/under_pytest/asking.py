@@ -5,6 +5,7 @@ Decides which suites may be asked over the network, and whether a gate is requir
 
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ import pytest
 
 from stopship.cli.reporting import in_ci
 from stopship.cli.suites import STORE
+from stopship.gating.escalating import Means, decided
 from stopship.gating.gate import Asked
 from stopship.model.run import Run
+from stopship.model.verdict import Record
 from stopship.pytest_plugin import ITEMS
+from stopship.steps.arm import Arm
 from stopship.under_pytest.watch import Settings, Watch
 
 
@@ -28,6 +32,7 @@ class Asking:
         gate = config.getoption("--stopship-gate")
         self.is_required = gate == "require" or (gate == "auto" and in_ci())
         self.is_off = gate == "off"
+        self._today = datetime.now(tz=UTC).date()
 
     def settings(self, file: Path, stack: Path | None = None) -> Settings:
         """How a suite is replayed; `stack` stands in for the session's."""
@@ -39,21 +44,33 @@ class Asking:
             store=os.environ.get(STORE) or None,
             most_items=int(self._config.getini(ITEMS)),
             say=self._say,
+            today=self._today,
             baseline_ref=option("--stopship-baseline-ref"),
             allow_blind=option("--stopship-allow-blind"),
             may_reach_out=self._may_reach_out(file),
         )
 
-    def asked(self, watch: Watch, run: Run) -> Asked:
+    def decided(self, watch: Watch, run: Run, arms: Mapping[str, Arm] | None = None) -> Record:
+        """The verdict on a run of all cases; what is drawn beyond them is drawn in this process.
+
+        `arms`: by run id, those that are scored already.
+        """
+        assert watch.opened is not None  # noqa: S101  # there is a run of it
+        assert watch.place is not None  # noqa: S101  # ditto
+        assert watch.plan is not None  # noqa: S101  # ditto
+        means = Means(answering=watch.plan.answering, may_draw=watch.may_draw)
+        return decided(watch.opened, watch.place, run, self._asked(watch, run, arms), means)
+
+    def _asked(self, watch: Watch, run: Run, arms: Mapping[str, Arm] | None) -> Asked:
         """How the gate of a suite judges a run."""
         assert watch.place is not None  # noqa: S101  # there is a run of it
         commit = watch.commit[:12]
         has_baseline = watch.place.pointer().baseline is not None
         return Asked(
-            today=datetime.now(tz=UTC).date(),
+            today=self._today,
             is_new_suite=self._config.getoption("--stopship-new-suite") and not has_baseline,
             notes=(f"rules, labels, scorers and pointer are those of {commit}",) if commit else (),
-            arms=watch.arms(run),
+            arms=watch.arms(run) if arms is None else arms,
         )
 
     def _may_reach_out(self, file: Path) -> bool:

@@ -5,7 +5,7 @@ none; the test says what it wants.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -78,9 +78,9 @@ def runner(config: pytest.Config) -> Callable[..., SuiteRun]:
         settings = asking.settings(file, config.rootpath / stack if stack else None)
         found = known.setdefault(settings, {})
         if file not in found:
-            settle(config)  # the replay may wait for what this very process has under way
             fault = None
             try:
+                settle(config)  # the replay may wait for what this very process has under way
                 found[file] = _run(Watch(file, settings), asking)
             except StopshipError as err:
                 fault = err
@@ -101,10 +101,9 @@ def _run(watch: Watch, asking: Asking) -> SuiteRun:
     assert watch.plan is not None  # noqa: S101  # ditto
     run = replay(watch.plan, resume=True, say=watch.say).run
     arm = arm_of(watch.opened, run, f"candidate {run.short}")
-    asked = replace(asking.asked(watch, run), arms={run.id: arm})
     return SuiteRun(
         run=run,
-        record=watch.decided(run, asked),
+        record=asking.decided(watch, run, {run.id: arm}),
         _arm=arm,
         _specs={one.id: one.scorer.spec for one in watch.opened.rules},
     )

@@ -4,7 +4,7 @@ Decides when a gate is judged, skipped or VOID. Never calls a partial or broken 
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,25 @@ import pytest
 
 from stopship.cli.reporting import in_ci
 from stopship.cli.suites import outlook_of
-from stopship.errors import StopshipError, UsageError
+from stopship.errors import EvidenceError, StopshipError, UsageError
 from stopship.gating.gate import void_gate
 from stopship.model.verdict import EXIT_CODES, Record, Verdict
 from stopship.pytest_plugin import SUITE_FILE, is_worker
 from stopship.store.atomic import write_atomically
 from stopship.store.shown import quoted
 from stopship.under_pytest.asking import Asking, real_path
+from stopship.under_pytest.memory import uncollected
+from stopship.under_pytest.names import GATE
 from stopship.under_pytest.reporting import Shown, brief_lines, gate_reports, record_bytes
-from stopship.under_pytest.watch import GATE, OutOfReachError, Watch
+from stopship.under_pytest.watch import OutOfReachError, Watch
 from stopship.under_pytest.worse import last_worse, remember_worse
 
 _ORDER = (Verdict.STOP, Verdict.VOID, Verdict.UNDECIDED)
-_PYTESTS_OWN = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
+_PYTESTS_OWN = {
+    int(pytest.ExitCode.INTERRUPTED): "interrupted",
+    int(pytest.ExitCode.INTERNAL_ERROR): "pytest failed",
+    int(pytest.ExitCode.USAGE_ERROR): "the command is wrong",
+}
 _NO_SUITE = "a gate is required, and no suite was collected"
 
 
@@ -62,7 +68,8 @@ class Gatekeeper:
             raise met.wrong
         if met.watch is None:
             try:
-                met.watch = Watch(met.file, self._asking.settings(file))
+                with uncollected():
+                    met.watch = Watch(met.file, self._asking.settings(file))
             except UsageError as err:
                 met.wrong = err
                 raise
@@ -118,6 +125,14 @@ class Gatekeeper:
             if self.meet(file):
                 self._opened(self._suites[real_path(file)])
 
+    def left(self, told: Mapping[str, str]) -> None:
+        """xdist: what a worker said when it was done: the suites it met, each with its fault or ""."""
+        self.met(told)
+        for one, fault in told.items():
+            watch = self.watched(Path(os.path.normpath(self.config.rootpath / one)))
+            if fault and watch is not None and watch.fault is None:
+                watch.fault = EvidenceError(fault)
+
     def _opened(self, met: _Met) -> Watch | None:
         if met.watch is None and met.wrong is None:
             try:
@@ -131,10 +146,10 @@ class Gatekeeper:
         watches = [one.watch for one in self._suites.values() if one.watch is not None]
         return [outlook_of(one.opened) for one in watches if one.opened is not None]
 
-    def leave(self) -> list[str]:
-        """A worker is done: the suites it met, as the controller knows them."""
+    def leave(self) -> dict[str, str]:
+        """A worker is done: the suites it met, as the controller knows them, and what was wrong with each."""
         self._close()
-        return [self.base(one.file) for one in self._suites.values()]
+        return {self.base(one.file): _fault_of(one) for one in self._suites.values()}
 
     def settle(self) -> None:
         """File what is under way in this process: what follows may wait for it."""
@@ -168,7 +183,8 @@ class Gatekeeper:
         watches = [one.watch for one in suites if one.watch is not None]
         status = int(session.exitstatus)
         if status in _PYTESTS_OWN and not self._is_stopped_by_failures(session, status):
-            self._shown = [Shown(watch=one, skipped="interrupted: no verdict") for one in watches]
+            why = f"{_PYTESTS_OWN[status]}: no verdict"
+            self._shown = [Shown(watch=one, skipped=why) for one in watches]
             return
         if self._asking.is_off:
             self._shown = [Shown(watch=one, skipped="switched off") for one in watches]
@@ -181,6 +197,8 @@ class Gatekeeper:
         code = self._exit_code(status)
         session.exitstatus = code
         self._write(code)
+        for watch in watches:
+            watch.release()
 
     def _is_stopped_by_failures(self, session: pytest.Session, status: int) -> bool:
         """`-x` ends a session of xdist as if it were interrupted; pytest alone calls it failed."""
@@ -190,7 +208,9 @@ class Gatekeeper:
     def _judged(self, watch: Watch, session: pytest.Session) -> Shown:
         base = f"{self.base(watch.file)}::"
         if not self._asking.is_required and not any(one.startswith(base) for one in self._ids):
-            return Shown(watch=watch, skipped="none of its cases were selected: no verdict")
+            is_worse = self.config.getoption("--stopship-worse")
+            why = "no case got worse in its last gate" if is_worse else "none of its cases were selected"
+            return Shown(watch=watch, skipped=f"{why}: no verdict")
         opened, fault = watch.opened, watch.fault
         if opened is None:
             return Shown(watch=watch, void=str(fault))
@@ -231,13 +251,15 @@ class Gatekeeper:
         if not lost:
             return []
         listed = ", ".join(quoted(key) for key in lost[:5]) + (", …" if len(lost) > 5 else "")
-        return [f"{len(lost)} of {len(watch.opened.cases)} cases have no record: {listed}"]
+        what = f"{len(lost)} of {len(watch.opened.cases)} cases have no record: {listed}"
+        return [f"{what}; a worker may have died: run again, what was answered is kept"]
 
     def _record(self, watch: Watch) -> Record:
         assert watch.opened is not None  # noqa: S101  # ditto
         assert watch.place is not None  # noqa: S101  # ditto
-        run = watch.run()
-        record = watch.decided(run, self._asking.asked(watch, run))
+        with watch.unhindered():
+            run = watch.run()
+            record = self._asking.decided(watch, run)
         remember_worse(watch, record)
         return record
 
@@ -269,6 +291,12 @@ class Gatekeeper:
         for one in self._shown:
             for line, markup in brief_lines(one):
                 terminal.write_line(line, **markup)
+
+
+def _fault_of(met: _Met) -> str:
+    """Why this process could not go on with a suite; what every process finds by itself plays no part."""
+    fault = met.watch.fault if met.watch is not None else None
+    return "" if fault is None or isinstance(fault, OutOfReachError) else str(fault)
 
 
 def _watch_of(item: pytest.Item) -> Any:

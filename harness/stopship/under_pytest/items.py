@@ -14,7 +14,7 @@ from stopship.errors import StopshipError, UsageError
 from stopship.pytest_plugin import keeper
 from stopship.report.neutral import plain
 from stopship.under_pytest.telling import Judged
-from stopship.under_pytest.watch import Watch
+from stopship.under_pytest.watch import NotGatheredError, Watch
 
 _LINE = 500
 _LISTED = 20
@@ -63,9 +63,7 @@ class CaseItem(pytest.Item):
         self.keys = keys
 
     def runtest(self) -> None:
-        if self.watch.fault is not None:
-            raise skipped("the evidence cannot be gathered; the gate says why")
-        found = [self.watch.judged(key) for key in self.keys]
+        found = self._judged()
         self._add_properties(found)
         failed = [one for one in found if one.failures]
         if failed:
@@ -73,6 +71,14 @@ class CaseItem(pytest.Item):
         lost = [one for one in found if one.lost]
         if len(lost) == len(found):
             raise skipped(f"lost to infrastructure, no evidence: {plain(lost[0].lost, _LINE)}")
+
+    def _judged(self) -> list[Judged]:
+        try:
+            if self.watch.fault is None:
+                return self.watch.judged(self.keys)
+        except NotGatheredError:
+            pass  # a fault by now
+        raise skipped("the evidence cannot be gathered; the gate says why")
 
     def add_report_section(self, when: str, key: str, content: str) -> None:
         """What the target printed or logged may hold a model's output: harmless, line by line."""

@@ -3,18 +3,20 @@
 Pure. Decides nothing about the suite: a case that got worse is for the gate to judge.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stopship.gating.escalating import OF_THREE, asks_again
 from stopship.gating.opened import OpenSuite
 from stopship.model.rule import Rule
-from stopship.model.run import Outcome, Run, Status
+from stopship.model.run import Outcome, Status
 from stopship.model.score import Direction
 from stopship.steps.arm import Arm
-from stopship.steps.scored import FAILED, NO_ANSWER, RAISED, SCORED, UNSCORED, ScoreColumn
-
-Cells = Sequence[tuple[ScoreColumn, int]]
-"""One metric of one case: a column and a row in it for each sample."""
+from stopship.steps.metric import worst_end
+from stopship.steps.must_pass import falls_short
+from stopship.steps.pair import MUST, SELECTION
+from stopship.steps.scored import FAILED, LOST, NO_ANSWER, RAISED, SCORED, UNSCORED, ScoreColumn
+from stopship.under_pytest.before import Before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,75 +31,96 @@ class Judged:
     lost: str = ""  # why infrastructure gave no output of it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
-    """The baseline, scored."""
-
-    run: Run
-    arm: Arm
-    rows: Mapping[str, int]  # key -> row
-
-
 def told(
     opened: OpenSuite,
     outcomes: Sequence[Outcome],
     arms: Sequence[Arm],
     row: int,
     before: Before | None,
+    *,
+    is_alone: bool = True,
 ) -> Judged:
-    """What to say of the case whose samples stand in this row of the arms."""
+    """What to say of the case whose samples stand in this row of the arms; its scores where it `is_alone`.
+
+    Where the gate asks a failed must-pass case again, its item leaves the answer to the gate.
+    """
     key = outcomes[0].key
     failures = [f"the target failed: {one.error}" for one in outcomes if one.status is Status.FAILED]
     lost = [one.error for one in outcomes if one.status is Status.LOST]
-    cells: dict[str, Cells] = {
-        one.spec: [(arm.scores[one.spec], row) for arm in arms] for one in opened.scorers
-    }
-    for spec, found in cells.items():
-        failures += [f"the scorer {spec} failed: {c.reasons[i]}" for c, i in found if c.states[i] == RAISED]
+    for one in opened.scorers:
+        columns = [arm.scores[one.spec] for arm in arms]
+        raised = [it.reasons[row] for it in columns if it.states[row] == RAISED]
+        failures += [f"the scorer {one.spec} failed: {why}" for why in raised]
     old_row = before.rows.get(key) if before is not None else None
     worse = []
     for rule in opened.rules:
-        own = cells[rule.scorer.spec]
-        failures += _must_pass(rule, arms, row, own)
-        if before is not None and old_row is not None and rule.margin is not None:
-            old = _worth(rule, before.arm.scores[rule.scorer.spec], old_row)
-            if old is not None and _is_worse(rule, old, own):
+        if _must_pass(rule, arms[0], row) and not (asks_again(opened, rule) and len(arms) < OF_THREE):
+            failures += _short_of_passing(rule, arms, row, before, old_row)
+        if before is not None and old_row is not None and _compares(rule, arms[0], row):
+            old = before.worths[rule.id][old_row]
+            if old is not None and _is_worse(rule, old, arms, row):
                 worse.append(rule.id)
+    scores = [(one.id, _said(arms[0].scores[one.scorer.spec], row)) for one in opened.rules if is_alone]
     return Judged(
         key=key,
         status=outcomes[0].status.value,
         failures=tuple(dict.fromkeys(failures)),
         worse=tuple(worse),
-        scores=tuple((rule.id, _said(*cells[rule.scorer.spec][0])) for rule in opened.rules),
+        scores=tuple(scores),
         lost=lost[0] if len(lost) == len(outcomes) else "",
     )
 
 
-def _must_pass(rule: Rule, arms: Sequence[Arm], row: int, cells: Cells) -> list[str]:
+def _must_pass(rule: Rule, arm: Arm, row: int) -> bool:
+    """Whether the build stops where this case does not pass by the rule."""
     if rule.must_pass is None or not rule.stops:
-        return []
-    if rule.must_pass and not arms[0].groups[f"must:{rule.id}"][row]:
-        return []
-    best = rule.scorer.scale.high if rule.better is Direction.HIGHER else rule.scorer.scale.low
-    failed = [(c, i) for c, i in cells if c.states[i] != SCORED or c.values[i] != best]
-    return [f"must-pass {rule.id}: {_said(c, i)} {c.reasons[i]}".rstrip() for c, i in failed[:1]]
+        return False
+    return not rule.must_pass or bool(arm.groups[f"{MUST}{rule.id}"][row])
 
 
-def _is_worse(rule: Rule, old: float, cells: Cells) -> bool:
-    new = [_worth(rule, column, row) for column, row in cells]
+def _short_of_passing(
+    rule: Rule, arms: Sequence[Arm], row: int, before: Before | None, old_row: int | None
+) -> list[str]:
+    """Why the case does not pass: it fails in a sample, or a sample has nothing to judge. Lost is neither.
+
+    Where the rule is waived, a case that fails in the accepted run may go on failing.
+    """
+    may_fail = (
+        before is not None
+        and old_row is not None
+        and rule.id in before.waived
+        and falls_short(rule, before.arm, old_row)
+    )
+    for arm in arms:
+        column = arm.scores[rule.scorer.spec]
+        if column.states[row] == UNSCORED or (not may_fail and falls_short(rule, arm, row)):
+            return [f"must-pass {rule.id}: {_said(column, row)} {column.reasons[row]}".rstrip()]
+    return []
+
+
+def _compares(rule: Rule, arm: Arm, row: int) -> bool:
+    """Whether the rule compares this case with the baseline."""
+    return rule.margin is not None and (not rule.where or bool(arm.groups[f"{SELECTION}{rule.id}"][row]))
+
+
+def _is_worse(rule: Rule, old: float, arms: Sequence[Arm], row: int) -> bool:
+    """Whether the mean of what can be compared is worse; one with nothing to judge leaves it out."""
+    columns = [arm.scores[rule.scorer.spec] for arm in arms]
+    new = [_worth(rule, one, row) for one in columns if one.states[row] != LOST]
     known = [one for one in new if one is not None]
-    return len(known) == len(new) and sum(known) / len(known) < old
+    return len(known) == len(new) > 0 and sum(known) / len(known) < old
 
 
 def _worth(rule: Rule, column: ScoreColumn, row: int) -> float | None:
     """A score with the good end up; None where there is nothing to compare."""
-    sign = 1.0 if rule.better is Direction.HIGHER else -1.0
     state = column.states[row]
     if state == SCORED:
-        return sign * column.values[row]
-    if state in (NO_ANSWER, FAILED, RAISED) and rule.scorer.scale.is_bounded:
-        return sign * (rule.scorer.scale.low if rule.better is Direction.HIGHER else rule.scorer.scale.high)
-    return None
+        value = column.values[row]
+    elif state in (NO_ANSWER, FAILED, RAISED) and rule.scorer.scale.is_bounded:
+        value = worst_end(rule.scorer, rule.better)
+    else:
+        return None
+    return value if rule.better is Direction.HIGHER else -value
 
 
 def _said(column: ScoreColumn, row: int) -> str:

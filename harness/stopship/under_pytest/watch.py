@@ -7,33 +7,31 @@ the evidence of all processes; and never asks for what another process is asking
 import fcntl
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from stopship.errors import EvidenceError, StopshipError, UsageError
 from stopship.gating.engine import Engine, Job
-from stopship.gating.escalating import Means, decided
-from stopship.gating.evidence import arm_of, baseline_faults, scored_row, trace_of
-from stopship.gating.gate import Asked
+from stopship.gating.evidence import scored_row, trace_of
 from stopship.gating.gitref import suite_at
 from stopship.gating.opened import OpenSuite, blind_fault, open_suite
 from stopship.gating.replay import Replay, planned
 from stopship.gating.stacking import answering
-from stopship.gating.workplace import BASELINE, Workplace, workplace
+from stopship.gating.workplace import Workplace, workplace
 from stopship.model.run import Outcome, Run
 from stopship.model.suite import Suite
-from stopship.model.verdict import Record
-from stopship.report.neutral import plain
 from stopship.steps.arm import Arm, Scoring, merged
 from stopship.store.journal import Writer
 from stopship.store.locks import Patience, Say
 from stopship.store.shown import quoted, shown
 from stopship.store.suitefile import read_suite
-from stopship.under_pytest.telling import Before, Judged, told
+from stopship.under_pytest.before import Before, before
+from stopship.under_pytest.memory import uncollected
+from stopship.under_pytest.names import names_of
+from stopship.under_pytest.telling import Judged, told
 
-BATCH = 100  # cases of an item, where there are more cases than items may be
-GATE = "gate"  # the name of the gate's own report
 _AHEAD = 8  # outputs under way or ready for each that the target answers at once, ahead of their items
 _MOST_AHEAD = 128  # beyond what is in flight
 
@@ -48,6 +46,7 @@ class Settings:
     store: str | None
     most_items: int
     say: Say  # told what is waited for
+    today: date
     baseline_ref: str | None = None
     allow_blind: bool = False
     may_reach_out: bool = True  # a target over the network may be replayed
@@ -55,6 +54,10 @@ class Settings:
 
 class OutOfReachError(EvidenceError):
     """The target is over the network, nobody asked for it, and nothing is recorded."""
+
+
+class NotGatheredError(EvidenceError):
+    """An output can neither be asked for nor filed; the suite's `fault` says why."""
 
 
 class Watch:
@@ -119,13 +122,16 @@ class Watch:
         return self._settings.say
 
     @property
+    def may_draw(self) -> bool:
+        """Whether a gate may ask the target for more."""
+        network = self.opened is not None and self.opened.suite.replay.network
+        return self._settings.may_reach_out or not network
+
+    @property
     def names(self) -> dict[str, tuple[str, ...]]:
         """Item name -> keys, in the suite's order; the same in every process."""
         keys = list(self.opened.cases) if self.opened is not None else []
-        if len(keys) <= self._settings.most_items:
-            return item_names(keys)
-        parts = [tuple(keys[i : i + BATCH]) for i in range(0, len(keys), BATCH)]
-        return {f"cases {i * BATCH + 1}-{i * BATCH + len(part)}": part for i, part in enumerate(parts)}
+        return names_of(keys, self._settings.most_items)
 
     def expect(self, keys: Sequence[str]) -> None:
         """Begin answering these cases: the engine works ahead of the items."""
@@ -220,29 +226,55 @@ class Watch:
         self._known[place] = outcome
         return outcome
 
-    def judged(self, key: str) -> Judged:
-        """Answer a case, once, and say what its item must know."""
-        if key not in self._judged:
-            assert self.plan is not None  # noqa: S101  # items run only where there is no fault
-            opened = self.plan.opened
-            outcomes = [self._outcome(key, sample) for sample in range(self.plan.head.repeats)]
-            self._told_by |= _by_place(outcomes)
-            if not self._scoring:
-                name = "candidate"
-                self._scoring = [Scoring(name, opened.columns, opened.scorers) for _ in outcomes]
-            row = 0
-            for scoring, one in zip(self._scoring, outcomes, strict=True):
-                where = f"candidate, case {quoted(key)}"
-                row = scoring.add(where, scored_row(opened, one), b"", trace_of(one)) or 0
-            arms = [scoring.so_far for scoring in self._scoring]
-            self._judged[key] = told(opened, outcomes, arms, row, self._baseline())
-        return self._judged[key]
+    def judged(self, keys: Sequence[str]) -> list[Judged]:
+        """Answer the cases of an item, each once, and say what it must know.
+
+        Raises NotGatheredError where the evidence cannot be had: a `fault` from then on.
+        """
+        assert self.plan is not None  # noqa: S101  # items run only where there is no fault
+        with self.unhindered():
+            for key in keys:
+                if key not in self._judged:
+                    self._judged[key] = self._judged_alone(key, is_alone=len(keys) == 1)
+        return [self._judged[key] for key in keys]
+
+    def unhindered(self) -> AbstractContextManager[None]:
+        """No search for cycles, as long as neither a target nor a scorer of the user's is at work."""
+        scorers = self.opened.scorers if self.opened is not None else ()
+        is_ours = self._is_settled and not any(one.is_users for one in scorers)
+        return uncollected() if is_ours else nullcontext()
+
+    def _judged_alone(self, key: str, *, is_alone: bool) -> Judged:
+        assert self.plan is not None  # noqa: S101  # the caller looked
+        opened = self.plan.opened
+        outcomes = self._answered(key)
+        for one in outcomes:
+            self._told_by[key, one.sample] = one
+        if not self._scoring:
+            self._scoring = [Scoring("candidate", opened.columns, opened.scorers) for _ in outcomes]
+        row = 0
+        for scoring, one in zip(self._scoring, outcomes, strict=True):
+            where = f"candidate, case {quoted(key)}"
+            row = scoring.add(where, scored_row(opened, one), b"", trace_of(one)) or 0
+        arms = [scoring.so_far for scoring in self._scoring]
+        return told(opened, outcomes, arms, row, self._baseline(), is_alone=is_alone)
+
+    def _answered(self, key: str) -> list[Outcome]:
+        """The outcomes of a case. What keeps them from being gathered is the fault of the suite."""
+        assert self.plan is not None  # noqa: S101  # the caller looked
+        try:
+            return [self._outcome(key, sample) for sample in range(self.plan.head.repeats)]
+        except StopshipError as err:
+            self.fault = err
+            raise NotGatheredError(str(err)) from err
 
     def _outcome(self, key: str, sample: int) -> Outcome:
         """The outcome of a sample, known, filed by anybody, or asked for now."""
         assert self.plan is not None  # noqa: S101  # the caller looked
         self._begin()
         place = (key, sample)
+        if (known := self._known.get(place)) is not None:
+            return known
         patience = Patience(f"waiting for another session that asks for {quoted(key)}", self.say)
         while (found := self._look(place)) is None:
             if place in self._started:
@@ -269,7 +301,7 @@ class Watch:
         if not self._has_looked and self.place is not None and self.opened is not None:
             self._has_looked = True
             try:
-                self._before = _before(self.opened, self.place)
+                self._before = before(self.opened, self.place, self._settings.today)
             except StopshipError:
                 return None
         return self._before
@@ -328,14 +360,11 @@ class Watch:
             _evidence(self._told_by[one.key, one.sample]) == _evidence(one) for one in run.outcomes
         )
 
-    def decided(self, run: Run, asked: Asked) -> Record:
-        """The verdict on a run of all cases; what it draws beyond them it draws in this process."""
-        assert self.opened is not None  # noqa: S101  # there is a run of it
-        assert self.place is not None  # noqa: S101  # ditto
-        assert self.plan is not None  # noqa: S101  # ditto
-        may_draw = self._settings.may_reach_out or not self.opened.suite.replay.network
-        means = Means(answering=self.plan.answering, may_draw=may_draw)
-        return decided(self.opened, self.place, run, asked, means)
+    def release(self) -> None:
+        """Let go of what was answered and scored; pytest searches all that is left for cycles, twice."""
+        self.plan = self.place = self._served = self._before = None
+        for one in (self._known, self._told_by, self._judged, self._scoring):
+            one.clear()
 
     def close(self) -> None:
         """End what is under way."""
@@ -352,33 +381,6 @@ def _by_place(outcomes: Iterable[Outcome]) -> dict[Place, Outcome]:
 
 def _evidence(one: Outcome) -> tuple[object, ...]:
     return one.status, one.trace, one.error
-
-
-def item_names(keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """A name for each key: the key itself, or where it could act in a terminal or a node id, an escaped one.
-
-    `::` parts node ids, and `gate` is the gate's own name.
-    """
-    plains = [plain(key) for key in keys]
-    taken = {key for key, name in zip(keys, plains, strict=True) if key == name}
-    named: dict[str, tuple[str, ...]] = {}
-    for key, name in zip(keys, plains, strict=True):
-        free = name
-        while (free != key and free in taken | named.keys()) or free == GATE:
-            free += "'"
-        named[free] = (key,)
-    return named
-
-
-def _before(opened: OpenSuite, place: Workplace) -> Before | None:
-    accepted = place.pointer().baseline
-    if accepted is None:
-        return None
-    run = place.kept(accepted.run)
-    if baseline_faults(opened, run, BASELINE):
-        return None
-    arm = arm_of(opened, run, f"baseline {run.short}")
-    return Before(run=run, arm=arm, rows={key: i for i, key in enumerate(arm.keys)})
 
 
 def _suite_at(place: Workplace, suite: Suite, ref: str) -> tuple[Path, str]:
