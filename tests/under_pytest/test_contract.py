@@ -82,7 +82,6 @@ def test_a_part_has_no_verdict_on_a_desk_and_is_void_where_a_gate_is_required(
 
 
 SLOW_FAILURE = Small(
-    is_noisy=True,
     more_app="import time\nif key == 'c59': time.sleep(2)",
     wrong=("c00", *(f"c{i}" for i in range(20, 45))),
     incidents=("c00",),

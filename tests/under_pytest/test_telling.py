@@ -33,6 +33,9 @@ OUTPUTS = st.sampled_from([1.0, 0.0, NO_ANSWER, UNREADABLE, RAISED, NOTHING, LOS
 PAIRS = st.lists(st.tuples(OUTPUTS, OUTPUTS, OUTPUTS), min_size=1, max_size=12)
 
 
+STEADY = SimpleNamespace(replay=SimpleNamespace(deterministic=True))
+
+
 def said(rule: Rule, arms: list[Arm], old: Arm, *, is_waived: bool) -> list[Judged]:
     """What the item of each case is told."""
     before = Before(
@@ -42,7 +45,7 @@ def said(rule: Rule, arms: list[Arm], old: Arm, *, is_waived: bool) -> list[Judg
         worths={rule.id: worths(old, rule.scorer, rule.better)},
         waived=frozenset([rule.id] if is_waived else []),
     )
-    opened = cast("OpenSuite", SimpleNamespace(rules=(rule,), scorers=(rule.scorer,)))
+    opened = cast("OpenSuite", SimpleNamespace(rules=(rule,), scorers=(rule.scorer,), suite=STEADY))
     return [
         told(opened, [Outcome(key=key, trace={})], arms, row, before) for row, key in enumerate(arms[0].keys)
     ]
