@@ -22,6 +22,7 @@ _COMMANDS = {
     "diff": "stopship.cli.runs",
     "repro": "stopship.cli.repro",
     "noise": "stopship.cli.noise",
+    "plan": "stopship.cli.plan",
     "push": "stopship.cli.runs",
     "pull": "stopship.cli.runs",
     "compare": "stopship.cli.compare",
