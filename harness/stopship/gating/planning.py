@@ -4,8 +4,8 @@ Decides which noise is taken, and what an output costs. Draws nothing.
 """
 
 from stopship.errors import UsageError, nearest
-from stopship.gating.drawing import costs_of
 from stopship.gating.evidence import arm_of
+from stopship.gating.gate import usd_of
 from stopship.gating.noising import stillness
 from stopship.gating.opened import NOISE, OpenSuite, fitting_noise
 from stopship.gating.workplace import Workplace
@@ -32,7 +32,6 @@ def plan_of(
     noise, source = _noise(opened, run)
     suite = opened.suite
     looks = looks_of(suite.escalate, repeats=suite.replay.repeats, alpha=suite.decide.alpha)
-    costs = costs_of(run.outcomes) if run is not None else []
     asked = Planning(
         drop=detect.share,
         alpha=suite.decide.alpha * sum(one.alpha_share for one in looks.rounds),
@@ -41,7 +40,7 @@ def plan_of(
         kept=_kept(opened, run),
         suite=suite.decide.estimand is Estimand.SUITE,
         varies=not stillness(opened),
-        usd=sum(costs) / len(costs) if costs else None,
+        usd=usd_of(run) if run is not None else None,
     )
     wanted = _rules(opened, detect, rule)
     _check_scope(opened, wanted, scope, asked.alpha)

@@ -110,11 +110,31 @@ def notes(record: Record) -> list[str]:
     guards = unproven_guards(record)
     if guards:
         said.append(_weakest(guards))
+    if way := _way(record):
+        said.append(way)
     if record.p_ship:
         said.append(_forecast(record.p_ship) + "".join(f"; {one}" for one in record.p_ship_assumes))
     if record.deterministic:
         said.append("deterministic target: no flips, so a build that changed nothing gives the same outputs")
     return [*said, *record.notes]
+
+
+def _way(record: Record) -> str:
+    """How the build can be decided: by what its most demanding check asks for. Empty: nothing is known to."""
+    held = [one for one in record.findings if one.holds]
+    found = [(one.way.calls, one.title, one.scope, one, one.way) for one in held if one.way is not None]
+    if record.verdict is not Verdict.UNDECIDED or not found or len(found) < len(held):
+        return ""  # of a check that no evidence of this kind would decide, the others say nothing
+    *_, one, way = max(found, key=lambda it: it[:3])
+    if way.kind == "cases":
+        more = f"{_many(way.cases, 'case')} instead of {one.n}"
+    else:
+        more = f"{_many(way.repeats, 'output')} of every case"
+    usd = "" if way.usd is None else f", about ${way.usd:.2f}"
+    which = f"{one.title} in {one.scope}"
+    which += f", which takes most of the {len(found)} checks that hold the build" if len(found) > 1 else ""
+    drawn = f"{_many(way.calls, 'output')} to draw on both sides{usd}"
+    return f"the cheapest way to decide {which}: {more}, {drawn}"
 
 
 def _on_the_arms(record: Record) -> list[str]:

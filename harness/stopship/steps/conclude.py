@@ -17,6 +17,7 @@ from stopship.steps.judge import judge, judge_alone
 from stopship.steps.pair import Pairing, lost_faults
 from stopship.steps.scored import Arm
 from stopship.steps.terms import Reference, Terms
+from stopship.steps.way import with_ways
 
 _EXAMPLES = 3
 _KEYS = 3  # of failed cases named in a reason
@@ -57,6 +58,7 @@ def conclude(
         for rule in one.rules
     }
     findings = _owned(described(about.against_alpha(findings), compared, own), rules)
+    findings = with_ways(findings, pairing, rules, about)
     verdict = Verdict.VOID if faults else compose(findings)
     allowed = allow and _may_be_allowed(verdict, findings)
     p_ship, assumes = _chances(pairing, rules, findings, alpha=alpha, about=about)
