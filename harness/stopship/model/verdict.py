@@ -123,7 +123,7 @@ class Finding:
     p_pass: float | None = None  # P(proven) of a candidate that changed nothing, with the churn seen here
     leaning: str = ""
     cases_needed: int | None = None  # None: more cases would not make it ship, or nothing is missing
-    way: Way | None = None  # the cheapest way to decide it; None: nothing is open, or nothing would do
+    ways: tuple[Way, ...] = ()  # to decide it, the cheapest first; (): nothing is open, or nothing would do
     why: str = ""  # one sentence for people where the decision needs one
     worse_keys: tuple[str, ...] = ()  # worst first
     better_keys: tuple[str, ...] = ()

@@ -112,7 +112,7 @@ def _finding(one: Finding) -> dict[str, object]:
         "p_pass": one.p_pass,
         "leaning": one.leaning or None,
         "cases_needed": one.cases_needed,
-        **({"way": _way(one.way)} if one.way and one.holds else {}),
+        **({"ways": [_way(it) for it in one.ways]} if one.ways and one.holds else {}),
         "why": one.why or None,
         **({"owner": one.owner} if one.owner else {}),
         **({"class": one.incident_class} if one.incident_class else {}),

@@ -1,4 +1,4 @@
-"""The cheapest way to decide a check that was left open: more cases, or more outputs of those that there are.
+"""The ways to decide a check that was left open: more cases, or more outputs of those that there are.
 
 From the noise seen in this very comparison. Estimates for people, never an input to a verdict.
 """
@@ -29,10 +29,10 @@ _OPEN = (Decision.BLIND, Decision.INCONCLUSIVE)
 def with_ways(
     findings: Sequence[Finding], pairing: Pairing, rules: Sequence[Rule], about: About
 ) -> tuple[Finding, ...]:
-    """The findings, and with those that leave the build open the way that asks for the fewest outputs."""
+    """The findings, and with those that leave the build open the ways to decide them, the cheapest first."""
     known = {one.id: one for one in rules}
     return tuple(
-        replace(one, way=_cheapest(one, known[one.rule], pairing, about))
+        replace(one, ways=_cheapest_first(one, known[one.rule], pairing, about))
         if _is_open(one, known[one.rule], pairing)
         else one
         for one in findings
@@ -53,14 +53,13 @@ def _is_open(one: Finding, rule: Rule, pairing: Pairing) -> bool:
     return abs(one.baseline - worst_end(rule.scorer, rule.better)) / scale.span > one.margin
 
 
-def _cheapest(one: Finding, rule: Rule, pairing: Pairing, about: About) -> Way | None:
+def _cheapest_first(one: Finding, rule: Rule, pairing: Pairing, about: About) -> tuple[Way, ...]:
     sample = _sample(one, rule, pairing)
     is_suite = about.terms.estimand is Estimand.SUITE
     found = _for_suite(one, sample, pairing) if is_suite else [*_for_traffic(one, sample, pairing)]
-    if not about.can_repeat:
-        found = [way for way in found if way.kind == "cases"]
-    best = min(found, key=lambda way: (way.calls, way.kind != "cases"), default=None)
-    return best if best is None or about.usd is None else replace(best, usd=best.calls * about.usd)
+    able = [way for way in found if about.can_repeat or way.kind == "cases"]
+    told = [way if about.usd is None else replace(way, usd=way.calls * about.usd) for way in able]
+    return tuple(sorted(told, key=lambda way: (way.calls, way.kind != "cases")))
 
 
 def _for_traffic(one: Finding, sample: RepeatedSample, pairing: Pairing) -> Iterator[Way]:
