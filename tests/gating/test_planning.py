@@ -27,6 +27,18 @@ def test_a_plan_takes_the_noise_that_was_measured_and_draws_nothing(
     assert "60 cases, 1 output each" in stopship.said
     assert "cheapest" in stopship.said
     assert asked(made) == before
+    assert "of another stack" not in stopship.said
+
+
+def test_noise_of_an_earlier_stack_is_told_as_such(tmp_path: Path, stopship: Command) -> None:
+    made = flaky(tmp_path / "s")
+    forget_code()
+    stopship("noise", str(made.folder), "--rounds", "20")
+    made.stack("stack", draws=0, every=8)
+    made.accept(made.replay())
+    forget_code()
+    stopship("plan", str(made.folder), "--detect", "5pt")
+    assert "of another stack than the accepted" in stopship.said
 
 
 def test_dollars_are_told_where_the_accepted_run_tells_them(tmp_path: Path, stopship: Command) -> None:

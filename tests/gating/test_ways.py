@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tests.cli.running import Command
 from tests.gating.making import Made, forget_code, make
 
 
-def undecided(folder: Path, replay: str, **prompt: object) -> Made:
+def undecided(folder: Path, replay: str, **prompt: Any) -> Made:
     """A suite with a margin that sixty cases cannot prove."""
     made = make(folder, replay=replay, rules="", is_accepted=False, **prompt)
     made.edit("suite.toml", 'margin = "20pt"', 'margin = "6pt"')

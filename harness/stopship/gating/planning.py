@@ -69,7 +69,11 @@ def _noise(opened: OpenSuite, run: Run | None) -> tuple[NoiseFloor | None, str]:
     scorers = opened.scorer_digests
     found = fitting_noise(opened.folder / NOISE, opened.cases_digest, opened.labels_digest, scorers)
     if isinstance(found, NoiseFloor):
-        return found, f"from the noise measured in {NOISE}"
+        is_other = run is not None and run.head.stack.stack_id != found.stack
+        return (
+            found,
+            f"from the noise measured in {NOISE}{', of another stack than the accepted' if is_other else ''}",
+        )
     why = found or f"there is no {NOISE}: stopship noise measures it"
     return None, f"for shares of flips that are assumed, as {why}"
 
