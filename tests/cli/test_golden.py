@@ -16,7 +16,19 @@ CALLS: dict[str, list[tuple[str, ...]]] = {
     "help": [("--help",), ("compare", "--help"), ("score", "--help"), ("scorers",), ("--version",)],
     "help-suites": [
         (one, "--help")
-        for one in ("init", "replay", "gate", "accept", "show", "diff", "repro", "push", "pull")
+        for one in (
+            "init",
+            "replay",
+            "gate",
+            "accept",
+            "show",
+            "diff",
+            "repro",
+            "noise",
+            "plan",
+            "push",
+            "pull",
+        )
     ],
     "errors": [
         ("compare", BEFORE, "nowhere.jsonl", "--key", "id", "--rule", "refusal"),

@@ -142,6 +142,8 @@ def outlook_of(opened: "OpenSuite") -> str:
         found.p_ship,
         because=found.because or ("its target is deterministic" if opened.suite.replay.deterministic else ""),
         assumes=found.assumes,
+        is_measured=found.is_measured,
+        noise=found.noise,
     )
 
 

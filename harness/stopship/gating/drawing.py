@@ -83,7 +83,7 @@ class Drawer:
 
     def note(self, kind: str, what: str, *, cases: int, outputs: int, runs: Sequence[Run]) -> None:
         """Put a step into the ledger."""
-        costs = [cost for run in runs for cost in _costs(run.outcomes)]
+        costs = [cost for run in runs for cost in costs_of(run.outcomes)]
         usd = outputs * sum(costs) / len(costs) if costs else None
         ids = tuple(run.id for run in runs)
         self.told.append(Escalated(kind=kind, what=what, cases=cases, outputs=outputs, usd=usd, runs=ids))
@@ -124,7 +124,7 @@ class Drawer:
             raise NotDrawnError(f"it takes {outputs} outputs, and the budget has {left} left")
         if budget.usd is None:
             return
-        costs = _costs(self.candidate.run.outcomes)
+        costs = costs_of(self.candidate.run.outcomes)
         if not costs:
             raise NotDrawnError("the budget is in dollars, and the target tells no cost_usd")
         likely = outputs * sum(costs) / len(costs)
@@ -137,7 +137,8 @@ def _same(run: Run) -> Draw:
     return Draw(epoch=run.head.epoch)
 
 
-def _costs(outcomes: Iterable[Outcome]) -> list[float]:
+def costs_of(outcomes: Iterable[Outcome]) -> list[float]:
+    """What the outputs cost in dollars, of those that tell it."""
     told = [one.trace.get("cost_usd") for one in outcomes]
     return [float(one) for one in told if isinstance(one, int | float) and not isinstance(one, bool)]
 

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from stopship.errors import EvidenceError
+from stopship.gating.drawing import costs_of
 from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults
 from stopship.gating.opened import POINTER, OpenSuite
 from stopship.gating.stacking import answering
@@ -18,7 +19,7 @@ from stopship.model.columns import Columns
 from stopship.model.rule import Rule
 from stopship.model.run import Accepted, Run
 from stopship.model.stack import Pin, PinnedFile
-from stopship.model.suite import Suite
+from stopship.model.suite import RECORDED, Suite
 from stopship.model.verdict import EXIT_CODES, ArmPin, Record, Verdict
 from stopship.pinning.stacks import store_beside
 from stopship.steps.about import About
@@ -96,6 +97,8 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         candidate=_pin(candidate),
         notes=asked.notes,
         deterministic=opened.suite.replay.deterministic,
+        can_repeat=not opened.suite.replay.deterministic and opened.suite.replay.target != RECORDED,
+        usd=usd_of(candidate),
         lost_limit=opened.suite.replay.lost_limit,
         terms=Terms(
             level=asked.look.level,
@@ -163,6 +166,12 @@ def pointer_faults(accepted: Accepted, run: Run) -> list[str]:
 
 def _arm(opened: OpenSuite, run: Run, asked: Asked, name: str) -> Arm:
     return asked.arms.get(run.id) or arm_of(opened, run, f"{name} {run.short}")
+
+
+def usd_of(run: Run) -> float | None:
+    """What an output of a run cost on average, where the target told."""
+    costs = costs_of(run.outcomes)
+    return sum(costs) / len(costs) if costs else None
 
 
 def allows(opened: OpenSuite, asked: Asked) -> bool:

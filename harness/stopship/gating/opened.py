@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stopship.errors import UsageError, nearest
+from stopship.errors import StopshipError, UsageError, nearest
 from stopship.gating.casefiles import Row, cases_of, labels_at, labels_of, refuse_unlabelled, without
 from stopship.model.canonical import digest, digest_of_set
 from stopship.model.case import Json
 from stopship.model.columns import Columns, Group
+from stopship.model.noise import NoiseFloor
 from stopship.model.rule import Rule
 from stopship.model.run import case_digest
 from stopship.model.score import Scorer
@@ -20,11 +21,13 @@ from stopship.model.suite import Suite
 from stopship.pipeline import answered_rule
 from stopship.ruling import rule_text, rules_of_suite, scorers_of
 from stopship.steps.outlook import CaseTable, Outlook, outlook
+from stopship.store.noisefile import read_noise
 from stopship.store.shown import quoted, shown
 from stopship.store.suitefile import read_suite
 
 WORK = ".stopship"  # beside the suite file: cache, runs in progress, runs that nobody accepted or pushed
 POINTER = "baseline.json"
+NOISE = "noise.json"
 EXPECTED = "expected"  # the column that is taken where none is named
 _FILES = re.compile(r"[^\s'\"(),=:]+\.(?:py|json)(?=[:'\"),\s]|$)")  # in the text of a scorer
 
@@ -141,6 +144,8 @@ def open_suite(
     rules = (*_expecting(rules_of_suite(judge, scorers), expect), answered_rule())
     columns = _columns(suite, rules, cases, labels)
     digests = {key: case_digest(row) for key, row in bare.items()}
+    cases_digest = digest_of_set([bytes.fromhex(one) for one in digests.values()])
+    labels_digest = digest_of_set([bytes.fromhex(digest([key, row])) for key, row in labels.items() if row])
     rows = [{**row, **labels.get(key, {})} for key, row in bare.items()]
     return OpenSuite(
         suite=suite,
@@ -157,13 +162,42 @@ def open_suite(
             suite.decide.alpha,
             deterministic=suite.replay.deterministic,
             repeats=suite.replay.repeats,
+            noise=fitting_noise(
+                own.folder / NOISE,
+                cases_digest,
+                labels_digest,
+                {one.spec: one.digest for one in scorers.values()},
+            ),
         ),
-        cases_digest=digest_of_set([bytes.fromhex(one) for one in digests.values()]),
+        cases_digest=cases_digest,
         told_scores=_told_scores(rules, columns, rows),
-        labels_digest=digest_of_set(
-            [bytes.fromhex(digest([key, row])) for key, row in labels.items() if row]
-        ),
+        labels_digest=labels_digest,
     )
+
+
+def fitting_noise(path: Path, cases: str, labels: str, scorers: Mapping[str, str]) -> NoiseFloor | str | None:
+    """The noise that was measured of these very cases, labels and scorers; else why it is of no use.
+
+    None where there is none. It only informs people, so a damaged file is no reason to judge nothing.
+    """
+    try:
+        found = read_noise(path)
+    except StopshipError as err:
+        return f"{NOISE} cannot be read: {err.what}"
+    if found is None:
+        return None
+    changed = [
+        what
+        for what, is_same in (
+            ("cases", found.cases == cases),
+            ("labels", found.labels == labels),
+            ("scorers", all(found.scorers.get(spec) == one for spec, one in scorers.items())),
+        )
+        if not is_same
+    ]
+    if changed:
+        return f"{NOISE} is of other {' and '.join(changed)}: measure it anew with stopship noise"
+    return found
 
 
 def _told_scores(rules: Sequence[Rule], columns: Columns, rows: Sequence[Row]) -> frozenset[str]:
@@ -180,7 +214,7 @@ def named_files(suite: Suite) -> tuple[Path, ...]:
     """Every file that the suite file names, and it itself: no report may be written over them."""
     texts = [one.score for one in suite.rules]
     target = suite.replay.target.rpartition(":")[0]
-    named = [*suite.cases, suite.labels, suite.stack, target, *scorer_files(texts), POINTER]
+    named = [*suite.cases, suite.labels, suite.stack, target, *scorer_files(texts), POINTER, NOISE]
     return (suite.path, *(suite.folder / one for one in named if one))
 
 

@@ -60,6 +60,17 @@ class WorseCase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How an open check can be decided, from the noise that was seen."""
+
+    kind: str  # `cases`: more of them; `outputs`: more of each case
+    cases: int  # in the scope, those that there are included
+    repeats: int  # outputs a case and arm, ditto
+    calls: int  # still to be drawn, both arms together
+    usd: float | None = None  # what they cost; None: no costs are told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Escalated:
     """One step of drawing more outputs: what for, how many, and what came of it."""
 
@@ -112,6 +123,7 @@ class Finding:
     p_pass: float | None = None  # P(proven) of a candidate that changed nothing, with the churn seen here
     leaning: str = ""
     cases_needed: int | None = None  # None: more cases would not make it ship, or nothing is missing
+    ways: tuple[Way, ...] = ()  # to decide it, the cheapest first; (): nothing is open, or nothing would do
     why: str = ""  # one sentence for people where the decision needs one
     worse_keys: tuple[str, ...] = ()  # worst first
     better_keys: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ import json
 
 from stopship.model.change import PinChange
 from stopship.model.stack import Pin
-from stopship.model.verdict import FORMAT, ArmPin, Finding, Record
+from stopship.model.verdict import FORMAT, ArmPin, Finding, Record, Way
 from stopship.report.neutral import without_surrogates
 
 
@@ -82,6 +82,16 @@ def _pin(pin: Pin | None) -> object:
     return None if pin is None else {"version": pin.version, "digest": pin.digest}
 
 
+def _way(one: Way) -> dict[str, object]:
+    return {
+        "kind": one.kind,
+        "cases": one.cases,
+        "repeats": one.repeats,
+        "calls": one.calls,
+        "usd": one.usd,
+    }
+
+
 def _finding(one: Finding) -> dict[str, object]:
     return {
         "rule": one.rule,
@@ -116,6 +126,7 @@ def _finding(one: Finding) -> dict[str, object]:
         "p_pass": one.p_pass,
         "leaning": one.leaning or None,
         "cases_needed": one.cases_needed,
+        **({"ways": [_way(it) for it in one.ways]} if one.ways and one.holds else {}),
         "why": one.why or None,
         **({"owner": one.owner} if one.owner else {}),
         **({"class": one.incident_class} if one.incident_class else {}),

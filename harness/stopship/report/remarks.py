@@ -6,7 +6,7 @@ Shared by every face of the record. Never computes a statistic.
 from dataclasses import dataclass
 
 from stopship.model.rule import ANSWERED, MIN_COHORT, Mode
-from stopship.model.verdict import PROVEN, Decision, Example, Finding, Record, Verdict
+from stopship.model.verdict import PROVEN, Decision, Example, Finding, Record, Verdict, Way
 from stopship.report import words
 from stopship.report.neutral import plain
 
@@ -116,6 +116,8 @@ def notes(record: Record) -> list[str]:
     if record.also:
         listed = "; ".join(record.also[:_ALSO]) + ("; …" if len(record.also) > _ALSO else "")
         said.append(f"also look at, though it blocks nothing (false discovery rate 10 %): {listed}")
+    if way := _way(record):
+        said.append(way)
     if record.p_ship:
         said.append(_forecast(record.p_ship) + "".join(f"; {one}" for one in record.p_ship_assumes))
     if record.deterministic:
@@ -138,6 +140,26 @@ def _beyond_the_first_look(record: Record) -> list[str]:
         cost = "" if one.usd is None else f", about ${one.usd:.2f}"
         said.append(f"{one.what} ({_many(one.cases, 'case')}, {_many(one.outputs, 'output')}{cost})")
     return said
+
+
+def _way(record: Record) -> str:
+    """How the build can be decided: by what its most demanding check asks for. Empty: nothing is known to."""
+    held = [one for one in record.findings if one.holds]
+    found = [one for one in held if one.ways]
+    if record.verdict is not Verdict.UNDECIDED or not found or len(found) < len(held):
+        return ""  # of a check that no evidence of this kind would decide, the others say nothing
+    one = max(found, key=lambda it: (it.ways[0].calls, it.title, it.scope))
+    which = f"{one.title} in {one.scope}"
+    which += f", which takes most of the {len(found)} checks that hold the build" if len(found) > 1 else ""
+    ways = "; or ".join(_way_line(one, way) for way in one.ways)
+    return f"the cheapest way to decide {which}: {ways}"
+
+
+def _way_line(one: Finding, way: Way) -> str:
+    cases = f"{_many(way.cases, 'case')} instead of {one.n}"
+    more = cases if way.kind == "cases" else f"{_many(way.repeats, 'output')} of every case"
+    usd = "" if way.usd is None else f", about ${way.usd:.2f}"
+    return f"{more}, {_many(way.calls, 'output')} to draw on both sides{usd}"
 
 
 def _on_the_arms(record: Record) -> list[str]:

@@ -237,10 +237,13 @@ def outlook_line(
     *,
     because: str = "",
     assumes: Sequence[str] = (),
+    is_measured: bool = False,
+    noise: str = "",
 ) -> str:
     """What a suite can decide, said when it is loaded: `helpdesk: 451 cases in 233 clusters; …`.
 
-    `because`: why the chance is one for all shares of flips; `assumes`: what it takes for granted.
+    `because`: why the chance is one for all shares of flips; `assumes`: what it takes for granted;
+    `noise`: why flips that were measured are not those of `p_ship`.
     """
     size = _count(cases)
     if clusters and clusters != cases:
@@ -250,10 +253,15 @@ def outlook_line(
         chance = "cannot be told of limits before there is a baseline, nor of rules in percent"
     elif because:
         chance = f"{_p(p_ship[0][1])}{' ' if taken else ''}{taken}, as {plain(because, _LINE)}"
+    elif is_measured:
+        (flips, p), *_ = p_ship
+        chance = f"{_p(p)} with the noise measured in noise.json ({flips * 100:.2g} % of cases flip)"
+        chance += f"; {taken}" if taken else ""
     else:
         chance = ", ".join(f"{_p(p)} where {flips * 100:g} % of cases flip" for flips, p in p_ship)
         chance += f"; {taken}" if taken else ""
-    return f"{plain(name)}: {size}; a build that changed nothing: P(SHIP) {chance}"
+    said = f"{plain(name)}: {size}; a build that changed nothing: P(SHIP) {chance}"
+    return f"{said}; {plain(noise, _LINE)}" if noise else said
 
 
 def _count(cases: int) -> str:

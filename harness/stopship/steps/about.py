@@ -23,6 +23,8 @@ class About:
     changes: tuple[PinChange, ...] = ()
     notes: tuple[str, ...] = ()
     deterministic: bool = False  # of the target: no case flips by chance
+    can_repeat: bool = False  # asking again may give another output
+    usd: float | None = None  # what an output costs on average; None: not told
     lost_limit: float = LOST_LIMIT  # of an arm without a baseline; of two, `pair` has it
     terms: Terms = ONE_SAMPLE  # but for alpha
     alpha_share: float = 1.0  # of alpha, that this look may spend

@@ -18,6 +18,7 @@ from stopship.steps.pair import Pairing, lost_faults
 from stopship.steps.scored import Arm
 from stopship.steps.stats.multiplicity import benjamini_hochberg
 from stopship.steps.terms import Reference, Terms
+from stopship.steps.way import with_ways
 
 _SHOWN = (Decision.REGRESSION, Decision.SUSPECT)  # they have a line of their own
 _DISCOVERIES = 0.10  # share of what is listed that may be chance
@@ -60,6 +61,7 @@ def conclude(
         for rule in one.rules
     }
     findings = _owned(described(about.against_alpha(findings), compared, own), rules)
+    findings = with_ways(findings, pairing, rules, about)
     verdict = Verdict.VOID if faults else compose(findings)
     allowed = allow and _may_be_allowed(verdict, findings)
     p_ship, assumes = _chances(pairing, rules, findings, alpha=alpha, about=about)

@@ -3,10 +3,11 @@
 Tells people whether their rules can pass a good build at all. Never an input to a verdict.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from stopship.model.noise import NoiseFloor
 from stopship.model.rule import ALPHA, Mode, Rule
 from stopship.model.score import Kind
 from stopship.model.verdict import Finding
@@ -20,6 +21,7 @@ from stopship.steps.stats.pvalues import mcnemar_mid_p
 from stopship.steps.stats.tails import binomial_at_least, share_at_tail
 
 FLIPS = (0.02, 0.05, 0.10)
+_FEW = 100  # cases below which a measured share of flips is not taken at its word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,11 @@ class ScopeSize:
     n: int
     n_effective: float
     margin: float
+    scope: str = "all"
+
+
+FlipsOf = Callable[[ScopeSize], float]
+"""The share of cases that flip in a scope, 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +55,12 @@ def forecast(
     """`chances` in the scopes of the findings, with the limits that the baseline tells of; `assumptions`."""
     sizes = [
         ScopeSize(
-            rule=one.rule, mode=one.mode, n=one.n, n_effective=one.n_effective, margin=one.margin or 0.0
+            rule=one.rule,
+            scope=one.scope,
+            mode=one.mode,
+            n=one.n,
+            n_effective=one.n_effective,
+            margin=one.margin or 0.0,
         )
         for one in findings
         if one.kind == "compare"
@@ -97,18 +109,54 @@ def chances(
     gating = _gating(rules)
     if not any(_is_told(one, known) for one in gating):
         return ()
-    weights = dict(zip((one.id for one in rules), rule_weights(rules, alpha=alpha), strict=True))
     table = []
     for flips in FLIPS:
-        chance = 0.0 if any(one.expects_improvement for one in gating) else 1.0
+        chance = _chance(sizes, rules, lambda _, flips=flips: flips, alpha=alpha)  # type: ignore[misc]
         for rule in gating:
-            if rule.margin is not None and not rule.margin.relative and rule.margin.tail is None:
-                own = [one for one in sizes if one.rule == rule.id]
-                chance *= _rule_chance(own, flips, alpha=alpha * weights[rule.id])
             if rule.id in known:
                 chance *= _kept_chance(flips, known[rule.id])
         table.append((flips, chance))
     return tuple(table)
+
+
+def measured_chance(
+    sizes: Sequence[ScopeSize], rules: Sequence[Rule], noise: NoiseFloor, *, alpha: float, repeats: int = 1
+) -> tuple[tuple[float, float], ...]:
+    """As `chances`, with the noise that was measured of these very cases: one pair.
+
+    Its share of flips is the mean over the rules, of single outputs. A score that is not 0 or 1 flips as
+    often as a binary one of the same variance would; means of several outputs vary by so much less. A scope
+    of fewer than 100 cases is taken to flip at least as often as all cases: few tell little of rare flips.
+    """
+    gating = [one for one in _gating(rules) if _is_in_points(one)]
+    told = [found for rule in gating if (found := noise.of(rule.id, "all")) is not None]
+    if len(told) < len(gating) or not told:
+        return ()
+
+    def flips(size: ScopeSize) -> float:
+        found = noise.of(size.rule, size.scope)
+        own, whole = (0.0 if one is None else 2 * one.variance for one in (found, noise.of(size.rule, "all")))
+        few = found is None or found.cases < _FEW
+        return min(1.0, max(own, whole) if few else own) / repeats
+
+    mean = sum(one.flips for one in told) / len(told)
+    return ((mean, _chance(sizes, rules, flips, alpha=alpha)),)
+
+
+def _chance(sizes: Sequence[ScopeSize], rules: Sequence[Rule], flips_of: FlipsOf, *, alpha: float) -> float:
+    """P(SHIP) as far as comparisons in points decide it."""
+    gating = _gating(rules)
+    weights = dict(zip((one.id for one in rules), rule_weights(rules, alpha=alpha), strict=True))
+    chance = 0.0 if any(one.expects_improvement for one in gating) else 1.0
+    for rule in gating:
+        if _is_in_points(rule):
+            own = [one for one in sizes if one.rule == rule.id]
+            chance *= _rule_chance(own, flips_of, alpha=alpha * weights[rule.id])
+    return chance
+
+
+def _is_in_points(rule: Rule) -> bool:
+    return rule.margin is not None and not rule.margin.relative and rule.margin.tail is None
 
 
 def assumptions(
@@ -145,15 +193,14 @@ def _gating(rules: Sequence[Rule]) -> list[Rule]:
 
 def _is_told(rule: Rule, known: Mapping[str, Promise]) -> bool:
     """Whether flips alone say something of the rule."""
-    is_absolute = rule.margin is not None and not rule.margin.relative and rule.margin.tail is None
-    return is_absolute or rule.id in known or rule.must_pass is not None or rule.expects_improvement
+    return _is_in_points(rule) or rule.id in known or rule.must_pass is not None or rule.expects_improvement
 
 
-def _rule_chance(sizes: Sequence[ScopeSize], flips: float, *, alpha: float) -> float:
+def _rule_chance(sizes: Sequence[ScopeSize], flips_of: FlipsOf, *, alpha: float) -> float:
     guards = [one for one in sizes if one.mode is Mode.GUARD and one.n]
     chance = 1.0
     for one in sizes:
-        n = int(one.n_effective)
+        n, flips = int(one.n_effective), flips_of(one)
         if one.mode is Mode.PROVE:
             chance *= _pass_chance(flips, n, one.margin)
         elif one in guards:

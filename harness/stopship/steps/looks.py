@@ -62,3 +62,11 @@ def looks_of(escalate: Escalate, *, repeats: int, alpha: float) -> Looks:
         discordant_share=spent[-1] if escalate.discordant else 0.0,
         cohorts_share=cohorts,
     )
+
+
+def look_at(looks: Looks, outputs: int) -> Look:
+    """The look of a suite at so many outputs a case; one of its own where the suite plans none there."""
+    found = next((one for one in looks.rounds if one.outputs == outputs), None)
+    if found is not None:
+        return found
+    return Look(outputs=outputs, alpha_share=1 - looks.cohorts_share - looks.discordant_share)

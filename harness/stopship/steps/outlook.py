@@ -13,10 +13,11 @@ import numpy as np
 from stopship.errors import nearest
 from stopship.model.case import Case, Json, Trace
 from stopship.model.columns import Columns, Condition, Group, cohort_value
+from stopship.model.noise import NoiseFloor
 from stopship.model.rule import Margin, Mode, Rule, Tail
 from stopship.model.score import Direction, Kind
 from stopship.steps.arm import Scoring
-from stopship.steps.forecast import FLIPS, ScopeSize, assumptions, chances
+from stopship.steps.forecast import FLIPS, ScopeSize, assumptions, chances, measured_chance
 from stopship.steps.metric import rows_of
 from stopship.steps.pair import MUST, SELECTION, Pairing, Scope, chosen, clusters_of, pair
 from stopship.steps.scored import Arm
@@ -61,16 +62,26 @@ class Outlook:
     faults: tuple[str, ...] = ()  # cohorts that no case is in: slips of the suite file
     because: str = ""  # why an identical build never ships, with the rule; empty: it may
     assumes: tuple[str, ...] = ()  # what P(SHIP) takes for granted, as long as no baseline was scored
+    sizes: tuple[ScopeSize, ...] = ()  # of every scope of every rule that compares means
+    is_measured: bool = False  # the flips of P(SHIP) were measured on these cases
+    noise: str = ""  # why the measured noise was not used; "": it was, or there is none
 
 
 def outlook(
-    rules: Sequence[Rule], table: CaseTable, alpha: float, *, deterministic: bool, repeats: int = 1
+    rules: Sequence[Rule],
+    table: CaseTable,
+    alpha: float,
+    *,
+    deterministic: bool,
+    repeats: int = 1,
+    noise: NoiseFloor | str | None = None,
 ) -> Outlook:
     """What these rules can decide on these cases; `repeats`: outputs a case and arm.
 
     An identical build of a deterministic target flips no case: it ships surely or never. Otherwise P(SHIP) is
-    a table over 2, 5 and 10 % of flips, as `forecast` makes it. A scorer of the user's own is taken to judge
-    every case, as only its code knows better.
+    that at the `noise` measured of these very cases, or else a table over 2, 5 and 10 % of flips, as
+    `forecast` makes it; noise that is a text says why there is none to use. A scorer of the user's own is
+    taken to judge every case, as only its code knows better.
     """
     if not table.keys:
         why = "there are no cases, so nothing can be proven"
@@ -92,10 +103,14 @@ def outlook(
         blind += found if rule.stops else ()
     clusters = pairing.clusters
     because = _never_ships(rules, blind)
+    measured = _measured(rules, sizes, alpha, repeats, noise) if not because and not deterministic else ()
     return Outlook(
         cases=len(table.keys),
         clusters=len(table.keys) if clusters is None else len(np.unique(clusters)),
-        p_ship=_p_ship(rules, sizes, alpha, never=bool(because), deterministic=deterministic),
+        p_ship=measured or _p_ship(rules, sizes, alpha, never=bool(because), deterministic=deterministic),
+        sizes=tuple(sizes),
+        is_measured=bool(measured),
+        noise=noise if isinstance(noise, str) and not deterministic else "",
         blind=tuple(blind),
         because=because,
         assumes=() if because else assumptions(rules, deterministic=deterministic),
@@ -142,7 +157,16 @@ def _compare(
         mode = rule.mode if scope.name == "all" else scope.mode
         margin = rule.margin if scope.name == "all" else rule.cohort_margin or rule.margin
         assert margin is not None  # noqa: S101  # the caller's condition
-        sizes.append(ScopeSize(rule=rule.id, mode=mode, n=len(members), n_effective=n, margin=margin.share))
+        sizes.append(
+            ScopeSize(
+                rule=rule.id,
+                scope=scope.name,
+                mode=mode,
+                n=len(members),
+                n_effective=n,
+                margin=margin.share,
+            )
+        )
         if mode is not Mode.PROVE:
             continue
         if clusters is not None and groups < MIN_CLUSTERS:
@@ -336,6 +360,18 @@ def _p_ship(
     if deterministic:
         return ((0.0, 0.0 if never else 1.0),)
     return tuple((one, 0.0) for one in FLIPS) if never else chances(sizes, rules, alpha=alpha)
+
+
+def _measured(
+    rules: Sequence[Rule],
+    sizes: Sequence[ScopeSize],
+    alpha: float,
+    repeats: int,
+    noise: NoiseFloor | str | None,
+) -> tuple[tuple[float, float], ...]:
+    if not isinstance(noise, NoiseFloor):
+        return ()
+    return measured_chance(sizes, rules, noise, alpha=alpha, repeats=repeats)
 
 
 def _blind(rule: Rule, scope: str, why: str) -> Blind:

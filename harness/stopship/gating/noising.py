@@ -1,0 +1,227 @@
+"""The noise floor of a suite: the accepted stack against itself, and what its rules make of that.
+
+Decides what is drawn and paired. Never compares two stacks, and never moves a pointer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from math import floor
+
+from stopship.errors import EvidenceError, UsageError, nearest
+from stopship.gating.evidence import arm_of, baseline_faults, observed_faults
+from stopship.gating.gate import pointer_faults
+from stopship.gating.opened import OpenSuite
+from stopship.gating.rebuilding import answering_of
+from stopship.gating.replay import Draw, Told, planned, replay
+from stopship.gating.stacking import Answering
+from stopship.gating.workplace import BASELINE, Workplace
+from stopship.model.case import Json
+from stopship.model.noise import NoiseFloor, NoiseReport
+from stopship.model.rule import Mode, Rule
+from stopship.model.run import Accepted, Run
+from stopship.model.suite import RECORDED
+from stopship.steps.about import About
+from stopship.steps.alarms import Court, Field, false_alarms, field_of
+from stopship.steps.alarms import planted as planted_in
+from stopship.steps.looks import Look, look_at, looks_of
+from stopship.steps.noisefloor import noise_floor
+from stopship.steps.pair import pair
+from stopship.steps.swapped import Twins
+from stopship.steps.terms import Terms
+from stopship.store.shown import quoted, shown
+
+ROUNDS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plant:
+    """A regression to be made on purpose."""
+
+    share: float  # of the cases of the scope, 0..1
+    scope: str = "all"
+    rule: str = ""  # "": the first stop-ship rule that compares in points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measuring:
+    """How noise is asked for."""
+
+    today: date
+    answering: Answering | None = None  # the accepted stack; None: found or rebuilt
+    repeats: int | None = None  # fresh outputs of both arms; None: one fresh draw beside the accepted run
+    rounds: int = ROUNDS
+    plant: Plant | None = None
+    tell: Told | None = None
+    provenance: Mapping[str, Json] = field(default_factory=dict)
+
+
+def measured_noise(opened: OpenSuite, place: Workplace, asked: Measuring) -> NoiseReport:
+    """The noise of the accepted stack, and the verdicts on resamples of it.
+
+    UsageError where nothing was accepted yet or a plant fits nowhere; EvidenceError where the accepted run or
+    the fresh draw cannot be read.
+    """
+    accepted = place.pointer().baseline
+    if accepted is None:
+        raise UsageError(
+            "there is no accepted run, whose noise could be measured",
+            where=shown(place.pointer_path),
+            do="stopship accept RUN makes one",
+        )
+    run = place.kept(accepted.run)
+    faults = [*pointer_faults(accepted, run), *baseline_faults(opened, run, BASELINE)]
+    if faults:
+        raise EvidenceError(faults[0])
+    rules = _as_unchanged(opened, accepted, asked.today)
+    still = stillness(opened)
+    old, new = (run, run) if still else _drawn(opened, place, run, asked)
+    before, after = arm_of(opened, old, f"first draw {old.short}"), arm_of(opened, new, f"draw {new.short}")
+    lost_limit = opened.suite.replay.lost_limit
+    twins = Twins(pair(before, after, opened.columns, lost_limit=lost_limit), lost_limit=lost_limit)
+    if twins.pairing.faults:
+        raise EvidenceError(twins.pairing.faults[0])
+    look = _look(opened, new.head.repeats)
+    court = Court(
+        twins=twins,
+        rules=rules,
+        about=_about(opened, look),
+        alpha=opened.suite.decide.alpha,
+        seed=opened.cases_digest,
+    )
+    assumes = _assumes(opened, place, accepted)
+    where = _field(court, opened, asked.plant) if asked.plant is not None else None
+    return NoiseReport(
+        floor=_floor(opened, twins, rules, run, (old, new)),
+        still=still,
+        alarms=false_alarms(court, 1 if still else asked.rounds, assumes=assumes),
+        planted=planted_in(court, where[0], where[1], asked.rounds, assumes=assumes) if where else None,
+        level=opened.suite.decide.alpha * look.alpha_share,
+        look=(look.number, look.of),
+    )
+
+
+def stillness(opened: OpenSuite) -> str:
+    """Why the suite's outputs cannot vary; empty: they may."""
+    if opened.suite.replay.target == RECORDED:
+        return "its outputs are recorded: asking again gives the same"
+    if opened.suite.replay.deterministic:
+        return "its target is declared deterministic: the same stack gives the same outputs"
+    return ""
+
+
+def _drawn(opened: OpenSuite, place: Workplace, run: Run, asked: Measuring) -> tuple[Run, Run]:
+    """Two draws of the accepted stack: its run and a fresh one, or two fresh ones."""
+    answers = asked.answering or answering_of(opened, place, run)
+    if answers.stack.stack_id != run.head.stack.stack_id:
+        raise UsageError(
+            "this is not the stack that the accepted run answered with",
+            where=shown(answers.path),
+            do="name another --stack, or leave it out",
+        )
+
+    def fresh(purpose: str) -> Run:
+        plan = planned(
+            opened,
+            place,
+            answers,
+            repeats=asked.repeats or run.head.repeats,
+            draw=Draw(purpose=f"{purpose} of {run.id}"),
+        )
+        found = replay(plan, resume=True, tell=asked.tell, provenance=dict(asked.provenance)).run
+        if faults := observed_faults(found, "the fresh draw"):
+            raise EvidenceError(faults[0])
+        return found
+
+    return (run if asked.repeats is None else fresh("noise, other arm")), fresh("noise")
+
+
+def _as_unchanged(opened: OpenSuite, accepted: Accepted, today: date) -> list[Rule]:
+    """The rules as they hold a build that is to change nothing: no improvement can be expected of it."""
+    waived = {one.rule for one in accepted.waivers if date.fromisoformat(one.until) >= today}
+    return [replace(one, expects_improvement=False, is_waived=one.id in waived) for one in opened.rules]
+
+
+def _look(opened: OpenSuite, outputs: int) -> Look:
+    suite = opened.suite
+    looks = looks_of(suite.escalate, repeats=suite.replay.repeats, alpha=suite.decide.alpha)
+    return look_at(looks, outputs)
+
+
+def _about(opened: OpenSuite, look: Look) -> About:
+    terms = Terms(level=look.level, is_last=look.number == look.of, estimand=opened.suite.decide.estimand)
+    return About(suite=opened.suite.name, terms=terms, alpha_share=look.alpha_share)
+
+
+def _assumes(opened: OpenSuite, place: Workplace, accepted: Accepted) -> tuple[str, ...]:
+    """What of a real gate no resample has."""
+    said = []
+    anchor = place.pointer().anchor
+    if anchor is not None and anchor.run != accepted.run and any(one.anchor_margin for one in opened.rules):
+        said.append("without the comparison with the anchor")
+    if any(one.expects_improvement for one in opened.rules):
+        said.append("without the improvement that a rule expects")
+    plan = opened.suite.escalate
+    if plan.rounds or plan.discordant or plan.cohorts or plan.confirm:
+        said.append("without what [escalate] would draw after this look")
+    return tuple(said)
+
+
+def _floor(
+    opened: OpenSuite, twins: Twins, rules: list[Rule], run: Run, draws: tuple[Run, Run]
+) -> NoiseFloor:
+    return NoiseFloor(
+        suite=opened.suite.name,
+        stack=run.head.stack.stack_id,
+        cases=opened.cases_digest,
+        labels=opened.labels_digest,
+        scorers=opened.scorer_digests,
+        outputs=sum(one.head.repeats for one in draws),
+        runs=tuple(one.id for one in draws),
+        scopes=noise_floor(twins.pairing, rules),
+    )
+
+
+def _field(court: Court, opened: OpenSuite, plant: Plant) -> tuple[Field, int]:
+    """Where the plant goes, and how many cases of it are to fail."""
+    rule = rule_to_plant(opened, plant.rule)
+    found = field_of(court, rule, plant.scope)
+    if found is None:
+        names = [one.name for one in court.twins.pairing.scopes]
+        raise UsageError(
+            f"--cohort {quoted(plant.scope)}: no case of {quoted(rule.id)} is in it",
+            do=nearest(plant.scope, names),
+        )
+    failed = floor(plant.share * found.cases + 0.5)
+    if not failed:
+        what = f"{plant.share * 100:g} points of {found.cases} cases are not a single one"
+        raise UsageError(f"--plant: {what}", do="plant more")
+    if failed > len(found.free):
+        what = f"{failed} cases are to fail, and only {len(found.free)} of {found.cases} do not fail already"
+        raise UsageError(f"--plant: {what}", do="plant less")
+    return found, failed
+
+
+def rule_to_plant(opened: OpenSuite, named: str) -> Rule:
+    """The rule of that id, or the first stop-ship rule that compares in points of a range."""
+    fitting = [one for one in opened.rules if _is_plantable(one)]
+    if not named and fitting:
+        return fitting[0]
+    found = next((one for one in opened.rules if one.id == named), None)
+    if named and found is None:
+        raise UsageError(
+            f"--rule {quoted(named)}: no rule has this id",
+            do=nearest(named, [one.id for one in opened.rules]),
+        )
+    if found is None or not _is_plantable(found):
+        which = f"the rule {quoted(named)}" if named else "no stop-ship rule"
+        raise UsageError(
+            f"--plant: {which} {'does not compare' if named else 'compares'} means in points",
+            do="name a rule whose margin is in points with --rule",
+        )
+    return found
+
+
+def _is_plantable(rule: Rule) -> bool:
+    is_mean = rule.margin is not None and not rule.margin.relative and rule.margin.tail is None
+    return is_mean and rule.stops and rule.scorer.scale.is_bounded and rule.mode is not Mode.WATCH
