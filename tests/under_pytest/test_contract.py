@@ -26,6 +26,11 @@ CRASHES = "import os, signal\nif key == 'c30' and wrong: os.kill(os.getpid(), si
 SLOW = pytest.mark.slow
 
 
+def no_such(desk: Desk) -> int:
+    """How pytest ends where a path is not found; under xdist the workers collect nothing."""
+    return 5 if desk.workers else 4
+
+
 def slowly(*ways: str) -> list[Any]:
     """Further ways, in the slow tests alone: each is a session or more."""
     return [pytest.param(one, marks=SLOW) for one in ways]
@@ -145,7 +150,7 @@ def test_the_json_file_of_yesterday_is_gone_whatever_happens(desk: Desk) -> None
     desk.suite()
     code, document = desk.judged("suites")
     assert (code, verdicts(document)) == (0, {"small": "SHIP"})
-    assert desk.pytest("nowhere", "--stopship-json=verdict.json").ret == 4
+    assert desk.pytest("nowhere", "--stopship-json=verdict.json").ret == no_such(desk)
     assert not (desk.root / "verdict.json").exists()
     assert desk.pytest("suites", "--stopship-json=no/such/folder.json").ret == 4
 
@@ -187,7 +192,7 @@ def test_nothing_worse_is_said_and_is_no_green_session(desk: Desk) -> None:
 def test_the_gate_is_no_item_that_can_be_selected(desk: Desk) -> None:
     desk.suite()
     done = desk.pytest(f"{FILE}::gate")
-    assert done.ret == (5 if desk.workers else 4), "xdist collects nothing"
+    assert done.ret == no_such(desk)
     assert "small: gate skipped: " in done.stdout.str()
 
 
@@ -286,12 +291,12 @@ def test_the_first_of_stop_void_undecided_failed_gives_the_exit_code(
         desk.write("test_own.py", "def test_own():\n    assert False\n")
     if "drifts" in there:
         (desk.suite(Small(name="drifts")) / "policy-good.txt").write_text("[1]", encoding="utf-8")
-    for name, wrong in (("stops", range(20, 45)), ("open", range(20, 28))):
+    for name, wrong in (("stops", range(20, 45)), ("open", range(20, 23))):
         if name in there:
-            folder = desk.suite(Small(name=name, wrong=tuple(f"c{i}" for i in wrong)))
+            folder = desk.suite(Small(name=name, margin="10pt", wrong=tuple(f"c{i}" for i in wrong)))
             _answer_badly(folder)
     assert desk.pytest("-q").ret == code
-    assert desk.pytest("-q", "nowhere").ret == 4
+    assert desk.pytest("-q", "nowhere").ret == no_such(desk)
 
 
 def _answer_badly(folder: Path) -> None:
