@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.cli.running import EXAMPLE, ROOT, Command
+from tests.cli.running import ROOT, Command
 from tests.cli.test_compare import WRONG
 
 GOLDEN = Path(__file__).parent / "golden"
-BEFORE, BROKEN = (str(EXAMPLE / f"{name}.jsonl") for name in ("before", "broken"))
+BEFORE, BROKEN = (f"examples/support/{name}.jsonl" for name in ("before", "broken"))
 CALLS: dict[str, list[tuple[str, ...]]] = {
     "help": [("--help",), ("compare", "--help"), ("score", "--help"), ("scorers",), ("--version",)],
     "help-suites": [
@@ -38,7 +38,10 @@ CALLS: dict[str, list[tuple[str, ...]]] = {
         ("score", "refusl", BROKEN, "--output", "answer"),
         ("score", "regex(pattern='(')", BROKEN, "--output", "answer"),
         ("score", "checks.py:f", BROKEN, "--output", "answer"),
-        *(("compare", BEFORE, BROKEN, *words) for words, _, _ in WRONG),
+        *(
+            ("compare", BEFORE, BROKEN, *(one.replace(f"{ROOT}/", "") for one in words))
+            for words, _, _ in WRONG
+        ),
     ],
 }
 
@@ -53,7 +56,7 @@ def test_what_the_command_says_is_what_was_read_and_agreed(
         stopship(*words)
         said = "".join((stopship.out, stopship.err))
         told.append(f"$ stopship {' '.join(words)}\n{said.rstrip()}\n[exit {stopship.code}]\n")
-    text = "\n".join(told).replace(f"{ROOT}/", "")
+    text = "\n".join(told)
     path = GOLDEN / f"{name}.txt"
     if os.environ.get("STOPSHIP_UPDATE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
