@@ -71,7 +71,8 @@ def sign_flip_p(values: Floats, streams: Codes | None = None, *, seed: bytes, al
 
     Exact up to 16 non-zero values. Above, Monte Carlo (1 + k) / (1 + B), B = max(9 999, 20 / alpha) and at
     most 200 000, held between two exact p: of the same values with the smallest gains set to zero, and with
-    the smallest losses set to zero. That keeps the p from rising where a case gets worse and the method changes.
+    the smallest losses set to zero. That keeps the p from rising where a case gets worse and the method
+    changes.
     """
     changed = np.flatnonzero(values)
     if not len(changed):
