@@ -31,7 +31,7 @@ class About:
 
     def terms_at(self, alpha: float) -> Terms:
         """The terms of judging where all looks together may spend `alpha`."""
-        return replace(self.terms, alpha=alpha * self.alpha_share)
+        return replace(self.terms, alpha=alpha * self.alpha_share, suspicion=alpha)
 
     def at_this_look(self, rules: Sequence[Rule]) -> list[Rule]:
         """The rules with what this look may spend of an error rate of their own."""

@@ -21,6 +21,7 @@ from stopship.steps.stats.within import within_p
 from stopship.steps.terms import Terms
 from stopship.steps.triage import Fresh, Label, triage
 
+AFRESH = "within-case"  # the test of a cohort on fresh outputs alone
 SCREENED_FROM = 0.20  # of a score's range that a cohort must have lost to be looked at again
 _ORDER = {label: rank for rank, label in enumerate(Label)}
 
@@ -130,7 +131,7 @@ def cohorts_confirmed(
             decision=Decision.REGRESSION,
             mode=Mode.GUARD if one.mode is Mode.WATCH else one.mode,
             p_adjusted=_scaled(adjusted[_place(one)], share),
-            test="within-case",
+            test=AFRESH,
             cases_needed=None,
             why="confirmed on captured cases: fresh outputs of both arms find it worse, too",
         )
@@ -159,9 +160,13 @@ def _chosen(pairing: Pairing, rule: Rule) -> Pairing:
 
 
 def confirmable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The broken checks, where fresh outputs could say that none of them is; else nothing."""
+    """The broken checks, where fresh outputs could say that none of them is; else nothing.
+
+    A cohort that fresh outputs have found worse needs no further ones: with fewer than 25 cases it is not
+    even tested in them, and would never be confirmed.
+    """
     broken = tuple(one for one in findings if one.is_broken)
-    return broken if all(one.kind in ("compare", "limit") for one in broken) else ()
+    return broken if all(one.kind in ("compare", "limit") and one.test != AFRESH for one in broken) else ()
 
 
 def stop_confirmed(

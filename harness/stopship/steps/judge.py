@@ -175,7 +175,7 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, terms: Terms) -> list[
         tested.append(_Tested(scope, kept, numbers, share))
     holm = weighted_holm([one.numbers.test.p for one in tested], [one.weight for one in tested])
     findings = {
-        one.scope.name: _finding(pairing, rule, measured, one, min(1.0, p / weight), weight, terms.alpha)
+        one.scope.name: _finding(pairing, rule, measured, one, min(1.0, p / weight), weight, terms)
         for one, p in zip(tested, holm, strict=True)
     }
     for scope, kept in untested:
@@ -288,11 +288,17 @@ def _finding(
     one: _Tested,
     p_adjusted: float,
     weight: float,
-    alpha: float,
+    terms: Terms,
 ) -> Finding:
     numbers = one.numbers
-    adjusted_alpha = alpha * weight * one.weight
-    decision = decide(numbers, p_adjusted=p_adjusted, alpha=alpha, adjusted_alpha=adjusted_alpha)
+    adjusted_alpha = terms.alpha * weight * one.weight
+    decision = decide(
+        numbers,
+        p_adjusted=p_adjusted,
+        alpha=terms.alpha,
+        adjusted_alpha=adjusted_alpha,
+        suspicion=terms.suspicion,
+    )
     is_open = decision in (Decision.BLIND, Decision.INCONCLUSIVE) and numbers.estimate > -numbers.margin
     counted = _counted(pairing, rule, measured, one.scope, one.kept)
     return replace(

@@ -18,6 +18,7 @@ class Terms:
 
     alpha: float = ALPHA  # that all stop-ship rules share at this look
     level: float = LEVEL  # one-sided, of the bounds that a pass has to clear at this look
+    suspicion: float = 0.0  # a raw p from which harm is suspected, if above alpha: that of all looks together
     is_last: bool = True  # tails pass at the last look alone
     estimand: Estimand = Estimand.TRAFFIC
     excused: Mapping[str, frozenset[str]] = field(default_factory=dict)  # by rule: failed once of three

@@ -20,6 +20,7 @@ T_ABOVE = 2_000  # non-zero differences from which the paired t is used
 T_FROM_CLUSTERS = (
     2_000  # not 200: one outlying cluster among equal small losses would lift the t p from 0 to .006
 )
+MOST_ROUNDS = 200_000  # of random signs: an early look may spend 1e-7, whose 20 / alpha would take minutes
 MIN_CLUSTERS = 6  # 2^-6 = .016 is the smallest p that fewer sign flips could reach
 SKEWED_T_FROM = 30  # cases from which an unbounded, winsorised metric uses the t path
 
@@ -68,9 +69,10 @@ def sign_flip_p(values: Floats, streams: Codes | None = None, *, seed: bytes, al
 
     `streams` names the stream of random signs of each value; None: its place.
 
-    Exact up to 16 non-zero values. Above, Monte Carlo (1 + k) / (1 + B), B = max(9 999, 20 / alpha), held
-    between two exact p: of the same values with the smallest gains set to zero, and with the smallest
-    losses set to zero. That keeps the p from rising where a case gets worse and the method changes.
+    Exact up to 16 non-zero values. Above, Monte Carlo (1 + k) / (1 + B), B = max(9 999, 20 / alpha) and at
+    most 200 000, held between two exact p: of the same values with the smallest gains set to zero, and with
+    the smallest losses set to zero. That keeps the p from rising where a case gets worse and the method
+    changes.
     """
     changed = np.flatnonzero(values)
     if not len(changed):
@@ -78,7 +80,7 @@ def sign_flip_p(values: Floats, streams: Codes | None = None, *, seed: bytes, al
     if len(changed) <= EXACT_UP_TO:
         return _exact(values[changed])
     own = changed if streams is None else streams[changed]
-    p = _drawn(values[changed], own.tolist(), seed=seed, rounds=max(9_999, ceil(20 / alpha)))
+    p = _drawn(values[changed], own.tolist(), seed=seed, rounds=rounds_at(alpha))
     gains, losses = np.sort(values[values > 0])[::-1], np.sort(values[values < 0])  # largest first
     if len(losses) < EXACT_UP_TO:
         p = max(p, _exact(np.concatenate([losses, gains[: EXACT_UP_TO - len(losses)]])))
@@ -87,13 +89,21 @@ def sign_flip_p(values: Floats, streams: Codes | None = None, *, seed: bytes, al
     return p
 
 
+def rounds_at(alpha: float) -> int:
+    """How many random patterns are drawn for a p that is held against `alpha`.
+
+    Where they are too few to reach it, nothing is called significant that is not.
+    """
+    return min(max(9_999, ceil(20 / alpha)), MOST_ROUNDS)
+
+
 def smallest_p(sample: Moments, *, alpha: float) -> float:
     """The smallest p that any outcome on these cases could have: what makes a scope blind."""
     units = sample.n_clusters
     if sample.is_binary and not sample.is_clustered:
         return 0.5 ** min(units + 1, 1000)
     if units > EXACT_UP_TO:
-        return min(0.5**EXACT_UP_TO, 1 / (1 + max(9_999, ceil(20 / alpha))))
+        return min(0.5**EXACT_UP_TO, 1 / (1 + rounds_at(alpha)))
     return 0.5**units
 
 

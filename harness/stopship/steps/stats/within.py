@@ -20,13 +20,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from itertools import combinations
-from math import ceil, comb, erfc, exp, fsum, lgamma, sqrt
+from math import comb, erfc, exp, fsum, lgamma, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stopship.steps.stats.hypergeometric import lattice, mid_p
-from stopship.steps.stats.pvalues import Test
+from stopship.steps.stats.pvalues import Test, rounds_at
 from stopship.steps.stats.repeated import RepeatedSample, binary_sample
 from stopship.steps.stats.sample import Codes, Floats
 
@@ -52,7 +52,7 @@ def within_p(sample: RepeatedSample, *, alpha: float) -> Test:
         return Test(_normal(sample), "within-case-normal")
     if _log_relabelings(sample) <= np.log(COUNTED_UP_TO) + 1e-9:
         return Test(_counted(sample), "within-case-counted")
-    return Test(_drawn(sample, rounds=_rounds(alpha)), "within-case-drawn")
+    return Test(_drawn(sample, rounds=rounds_at(alpha)), "within-case-drawn")
 
 
 def within_case_exact(
@@ -80,11 +80,7 @@ def smallest_within_p(sample: RepeatedSample, *, alpha: float) -> float:
         return reachable / 2
     if sample.n > NORMAL_ABOVE or reachable >= (1 - 1e-9) / COUNTED_UP_TO:
         return reachable
-    return 1 / (1 + _rounds(alpha))
-
-
-def _rounds(alpha: float) -> int:
-    return max(9_999, ceil(20 / alpha))
+    return 1 / (1 + rounds_at(alpha))
 
 
 def _log_relabelings(sample: RepeatedSample) -> float:
