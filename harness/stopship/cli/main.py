@@ -21,6 +21,8 @@ _COMMANDS = {
     "show": "stopship.cli.runs",
     "diff": "stopship.cli.runs",
     "repro": "stopship.cli.repro",
+    "golden": "stopship.cli.golden",
+    "monitor": "stopship.cli.monitor",
     "push": "stopship.cli.runs",
     "pull": "stopship.cli.runs",
     "compare": "stopship.cli.compare",

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from stopship.errors import EvidenceError
+from stopship.gating.admissions import golden_notes
 from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults
 from stopship.gating.opened import POINTER, OpenSuite
 from stopship.gating.stacking import answering
@@ -91,10 +92,11 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
     if faults:
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")
+    own_notes = (*asked.notes, *golden_notes(opened))
     about = About(
         suite=opened.suite.name,
         candidate=_pin(candidate),
-        notes=asked.notes,
+        notes=own_notes,
         deterministic=opened.suite.replay.deterministic,
         lost_limit=opened.suite.replay.lost_limit,
         terms=Terms(
@@ -133,7 +135,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
                 about,
                 baseline=_pin(baseline),
                 changes=changes_between(place, baseline, candidate),
-                notes=(*asked.notes, *said, *_since(opened, accepted), *_removed(opened, baseline)),
+                notes=(*own_notes, *said, *_since(opened, accepted), *_removed(opened, baseline)),
             ),
             references=references,
         )

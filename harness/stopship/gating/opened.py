@@ -25,6 +25,7 @@ from stopship.store.suitefile import read_suite
 
 WORK = ".stopship"  # beside the suite file: cache, runs in progress, runs that nobody accepted or pushed
 POINTER = "baseline.json"
+GOLDEN = "golden.json"  # admitted must-pass cases
 EXPECTED = "expected"  # the column that is taken where none is named
 _FILES = re.compile(r"[^\s'\"(),=:]+\.(?:py|json)(?=[:'\"),\s]|$)")  # in the text of a scorer
 
@@ -180,7 +181,7 @@ def named_files(suite: Suite) -> tuple[Path, ...]:
     """Every file that the suite file names, and it itself: no report may be written over them."""
     texts = [one.score for one in suite.rules]
     target = suite.replay.target.rpartition(":")[0]
-    named = [*suite.cases, suite.labels, suite.stack, target, *scorer_files(texts), POINTER]
+    named = [*suite.cases, suite.labels, suite.stack, target, *scorer_files(texts), POINTER, GOLDEN]
     return (suite.path, *(suite.folder / one for one in named if one))
 
 
