@@ -70,6 +70,7 @@ def accept(
     decision = Decision(
         because=because,
         today=datetime.now(tz=UTC).date(),
+        now=int(time.time()),
         waived=waived,
         until=_date(until),
         as_anchor=anchor,

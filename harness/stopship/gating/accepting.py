@@ -32,6 +32,7 @@ class Decision:
 
     because: str
     today: date
+    now: int | None = None  # seconds since 1970; only a suite with `fresh` needs it
     waived: tuple[str, ...] = ()  # ids of rules whose regression is accepted
     until: date | None = None
     as_anchor: bool = False
@@ -78,7 +79,9 @@ def _accepted_alone(
     folder: Path | None,
 ) -> Accepting:
     pointer = place.pointer()
-    asked = Asked(today=decision.today, is_new_suite=pointer.baseline is None)
+    asked = Asked(
+        today=decision.today, now=decision.now, is_accepting=True, is_new_suite=pointer.baseline is None
+    )
     record = gate(opened, place, run, asked)
     is_first = pointer.baseline is None
     broken = _broken(record, is_first=is_first)
@@ -193,7 +196,10 @@ def _waivers(
     for one in before.waivers if before is not None else ():
         if one.rule in decision.waived:
             continue  # waived anew, against the same run
-        held = gate(opened, place, run, Asked(today=decision.today, baseline=place.kept(one.before)))
+        asked = Asked(
+            today=decision.today, now=decision.now, is_accepting=True, baseline=place.kept(one.before)
+        )
+        held = gate(opened, place, run, asked)
         is_mended = held.verdict is not Verdict.VOID and not any(
             it.is_broken or it.holds for it in held.findings if it.rule == one.rule
         )

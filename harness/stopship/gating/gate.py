@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stopship.errors import EvidenceError
 from stopship.gating.admissions import golden_notes
+from stopship.gating.ages import ACCEPT_AGAIN, AGAIN, stale_faults
 from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults
 from stopship.gating.opened import POINTER, OpenSuite
 from stopship.gating.stacking import answering
@@ -38,6 +39,8 @@ class Asked:
     """How this gate is asked to judge, beside what the suite says."""
 
     today: date
+    now: int | None = None  # seconds since 1970; only a suite with `fresh` needs it
+    is_accepting: bool = False  # a stale baseline is about to be replaced
     baseline: Run | None = None  # instead of the one that the pointer names
     is_new_suite: bool = False  # limits and must-pass alone decide where there is no baseline
     examples: int | None = None
@@ -78,6 +81,7 @@ def void_gate(opened: OpenSuite, reasons: Sequence[str], notes: Sequence[str] = 
 
 def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -> Record:
     faults = candidate_faults(opened, candidate)
+    faults += stale_faults(opened, candidate, "the candidate", asked.now, AGAIN)
     pointer = place.pointer()
     accepted = pointer.baseline if asked.baseline is None else None
     baseline = asked.baseline or (place.kept(accepted.run) if accepted else None)
@@ -89,6 +93,8 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         faults.append("--new-suite with a baseline: it would not be compared with")
     if baseline is not None:
         faults += baseline_faults(opened, baseline, BASELINE)
+    if baseline is not None and not asked.is_accepting:
+        faults += stale_faults(opened, baseline, "the baseline", asked.now, ACCEPT_AGAIN)
     if faults:
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")

@@ -197,6 +197,11 @@ class _Reading:
         if fresh_s is not None and not table.flag("network"):
             what = "fresh says how old evidence of a network target may be, and this one is none"
             table.fault("fresh", what, "write network = true, or leave fresh out")
+        if fresh_s is not None and deterministic:
+            what = (
+                "fresh says how soon evidence ages, and a deterministic target answers the same at any time"
+            )
+            table.fault("fresh", what, "leave fresh or deterministic out")
         return ReplayPlan(
             target=target,
             cluster=table.text("cluster") or None,

@@ -21,6 +21,7 @@ from stopship.gating.opened import OpenSuite, blind_fault, open_suite
 from stopship.gating.replay import Replay, planned
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import BASELINE, Workplace, workplace
+from stopship.model.case import Json
 from stopship.model.run import Outcome, Run
 from stopship.model.suite import Suite
 from stopship.model.verdict import Record
@@ -51,6 +52,7 @@ class Settings:
     baseline_ref: str | None = None
     allow_blind: bool = False
     may_reach_out: bool = True  # a target over the network may be replayed
+    now: int  # seconds since 1970, when the session began
 
 
 class OutOfReachError(EvidenceError):
@@ -69,6 +71,7 @@ class Watch:
         self.place: Workplace | None = None
         self.plan: Replay | None = None
         self.commit = ""
+        self.provenance: dict[str, Json] = {"started": settings.now}  # of a run that this session seals
         self._known: dict[Place, Outcome] = {}
         self._served: Run | None = None
         self._engine: Engine | None = None
@@ -103,12 +106,14 @@ class Watch:
         if (fault := blind_fault(self.opened, allow_blind=settings.allow_blind)) is not None:
             raise fault
         stack = settings.stack or suite.folder / suite.stack
-        self.plan = planned(self.opened, place, answering(stack))
+        self.plan = planned(self.opened, place, answering(stack), now=settings.now)
         served = self.plan.served()
         self._served = served.run if served is not None else None
         if self._served is None and suite.replay.network and not settings.may_reach_out:
+            old = "what was drawn of this stack is too old"
             raise OutOfReachError(
-                "its target is reached over the network, and no sealed run of this stack is at hand",
+                "its target is reached over the network, and "
+                f"{old if self.plan.renewed else 'no sealed run of this stack is at hand'}",
                 where=shown(self.file),
                 do="name the suite on the command line, or add --stopship-live",
             )
@@ -300,13 +305,13 @@ class Watch:
         """The sealed run of all cases; its journal is gone afterwards. One process at a time seals."""
         assert self.plan is not None  # noqa: S101  # ditto
         if self._served is None and self.plan.recorded is not None:
-            self._served = self.plan.sealed(self._known.values(), {}).run
+            self._served = self.plan.sealed(self._known.values(), self.provenance).run
         elif self._served is None:
             self.close()
             with self.plan.journal(self.say) as journal:
                 if not self._adopt():
                     self._known |= _by_place(journal.outcomes())  # what was filed holds for everybody
-                    self._served = self.plan.sealed(self._known.values(), {}).run
+                    self._served = self.plan.sealed(self._known.values(), self.provenance).run
                 journal.finish()
         assert self._served is not None  # noqa: S101  # by one of the two
         return self._served
@@ -334,7 +339,7 @@ class Watch:
         assert self.place is not None  # noqa: S101  # ditto
         assert self.plan is not None  # noqa: S101  # ditto
         may_draw = self._settings.may_reach_out or not self.opened.suite.replay.network
-        means = Means(answering=self.plan.answering, may_draw=may_draw)
+        means = Means(answering=self.plan.answering, may_draw=may_draw, provenance=self.provenance)
         return decided(self.opened, self.place, run, asked, means)
 
     def close(self) -> None:
