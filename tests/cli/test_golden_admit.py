@@ -41,3 +41,19 @@ def test_a_rule_with_a_limit_is_told_how_often_an_unchanged_build_misses_it(stop
 def test_a_condition_on_a_column_that_no_case_has_is_refused(stopship: Command) -> None:
     assert stopship("golden", "admit", "suites/small", "--where", "tga=incident") == 2
     assert "did you mean 'tag'" in stopship.err
+
+
+@pytest.mark.usefixtures("at_desk")
+def test_accepting_after_several_draws_says_so_and_draws_as_many_outputs_as_asked(stopship: Command) -> None:
+    for words in ((), ("--fresh",), ("--fresh",)):
+        assert stopship("replay", "suites/small", *words) == 0
+    run = next(line.split()[1] for line in stopship.out.splitlines() if line.startswith("  id"))
+    because = ("--because", "the third draw", "--repeat", "2")
+    waived = ("--accept-regression", "incidents", "--until", "2999-01-01")
+    done = stopship("accept", run, *because)
+    assert done in (0, 2)
+    if done:  # the flaky incident failed in one of the draws
+        assert stopship("accept", run, *because, *waived) == 0
+    assert "picked among 3 sealed runs of this stack and these cases" in stopship.said
+    assert stopship("show", "baseline") == 0
+    assert "2 outputs each" in stopship.said

@@ -7,12 +7,13 @@ import fcntl
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.gating.gate import Asked, gate
+from stopship.gating.hygiene import picked_among, refuse_selecting, refuse_the_winner
 from stopship.gating.opened import OpenSuite
 from stopship.gating.workplace import Workplace
 from stopship.model.run import Accepted, Pointer, Run, Waiver
@@ -47,6 +48,7 @@ class Accepting:
     is_redrawn: bool
     waivers: tuple[Waiver, ...]  # that hold from now on
     lifted: tuple[Waiver, ...]  # waivers that the new baseline no longer needs
+    picked_among: int = 1  # sealed runs of this stack and these cases
 
 
 def accept(
@@ -84,6 +86,7 @@ def _accepted_alone(
     )
     record = gate(opened, place, run, asked)
     is_first = pointer.baseline is None
+    refuse_selecting(opened, run)
     broken = _broken(record, is_first=is_first)
     _check_waiver(decision, opened, broken)
     _refuse_unwaived(broken, decision, "this run", is_first=is_first)
@@ -91,6 +94,7 @@ def _accepted_alone(
     kept = redraw() if is_redrawn else run
     if is_redrawn:
         again = _broken(gate(opened, place, kept, asked), is_first=is_first)
+        refuse_the_winner(run, kept)
         _refuse_unwaived(again, decision, "a fresh draw of the accepted stack", is_first=is_first)
     waivers, lifted = _waivers(opened, place, kept, decision, pointer)
     place.store.put_run(folder if folder is not None and not is_redrawn else place.find(kept.id))
@@ -101,11 +105,19 @@ def _accepted_alone(
             do="look at what was accepted, then accept again",
         )
     verdict = NEW if is_first else record.verdict.value
-    accepted = _accepted(opened, kept, decision, verdict, waivers)
+    picked = picked_among(opened, place, run, decision.now) if is_redrawn else 1
+    accepted = replace(_accepted(opened, kept, decision, verdict, waivers), picked_among=picked)
     history = (*pointer.history, pointer.baseline) if pointer.baseline else pointer.history
     anchor = accepted if decision.as_anchor or pointer.anchor is None else pointer.anchor
     write_pointer(place.pointer_path, Pointer(baseline=accepted, anchor=anchor, history=history))
-    return Accepting(record=record, run=kept, is_redrawn=is_redrawn, waivers=waivers, lifted=lifted)
+    return Accepting(
+        record=record,
+        run=kept,
+        is_redrawn=is_redrawn,
+        waivers=waivers,
+        lifted=lifted,
+        picked_among=picked,
+    )
 
 
 @contextmanager

@@ -87,8 +87,8 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
     baseline = asked.baseline or (place.kept(accepted.run) if accepted else None)
     if baseline is not None and accepted is not None:
         faults += pointer_faults(accepted, baseline)
-        if candidate.id == baseline.id and not opened.suite.replay.deterministic:
-            faults.append("the candidate is the baseline itself: one draw says nothing about another")
+    if baseline is not None and candidate.id == baseline.id and not opened.suite.replay.deterministic:
+        faults.append("the candidate is the baseline itself: one draw says nothing about another")
     if baseline is not None and asked.is_new_suite:
         faults.append("--new-suite with a baseline: it would not be compared with")
     if baseline is not None:
@@ -251,6 +251,11 @@ def _since(opened: OpenSuite, accepted: Accepted | None) -> list[str]:
     if accepted is None:
         return []
     said = []
+    if accepted.picked_among > 1:
+        said.append(
+            f"the baseline was picked among {accepted.picked_among} sealed runs of its stack and cases: a "
+            "choice among draws favours lucky ones"
+        )
     now = opened.rule_texts
     for rule in sorted(now.keys() | accepted.rules.keys()):
         old, new = accepted.rules.get(rule), now.get(rule)

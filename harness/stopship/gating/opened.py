@@ -79,6 +79,7 @@ class OpenSuite:
             for one in suite.named
         ]
         told = {"input": names.input, "expected": names.expected, "cluster": names.cluster}
+        told["selected_by"] = suite.columns.selected_by
         return {
             "[decide]": f"alpha={suite.decide.alpha!r} undecided={undecided} "
             f"errors={suite.replay.lost_limit!r}",
@@ -247,6 +248,7 @@ def _columns(
     names = suite.columns
     expected = names.expected or (EXPECTED if EXPECTED in seen else None)
     wanted = {"input": names.input, "expected": names.expected, "cluster": suite.replay.cluster}
+    wanted["selected_by"] = names.selected_by
     wanted |= {f"cohort {one.column}": one.column for one in suite.cohorts}
     for what, name in wanted.items():
         if name is not None and name not in seen:

@@ -114,6 +114,7 @@ class Accepted:
     because: str
     verdict: str  # of the accepted run against the baseline before it; `NEW` where there was none
     waivers: tuple[Waiver, ...] = ()
+    picked_among: int = 1  # sealed runs of this stack and these cases that could have been accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
