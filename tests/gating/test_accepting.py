@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from stopship.gating import accepting
 from stopship.gating.accepting import Decision, accept
 from stopship.model.run import Run
 from stopship.model.verdict import Verdict
+from stopship.store.runs import seal_run
 
 WRONG = [key(i) for i in range(20, 45)]
 UNTIL, AFTER = date(2026, 4, 1), date(2026, 4, 2)
@@ -277,10 +279,10 @@ def test_a_fresh_draw_that_is_void_is_refused(tmp_path: Path) -> None:
 def test_a_waived_loss_that_the_fresh_draw_does_not_show_is_waived_all_the_same(tmp_path: Path) -> None:
     made = make(tmp_path / "s", replay="", draws=10_000)
     made.stack("bad", wrong=WRONG, draws=10_000)
-    better = made.replay(epoch=7)
-    done = accept(
-        made.open(), made.place, made.replay("bad"), Decision(today=TODAY, **WAIVED), lambda: better
-    )
+    bad, good = made.replay("bad"), made.replay(epoch=7)
+    head = replace(bad.head, epoch=7)
+    better = seal_run(made.place.runs, head, good.rows, good.outcomes, provenance={})
+    done = accept(made.open(), made.place, bad, Decision(today=TODAY, **WAIVED), lambda: better)
     assert done.run.id == better.id
 
 

@@ -111,8 +111,8 @@ class Gate:
             return findings
         old, new = self.fresh(self._rows(keys), self.escalate.discordant)
         pairing = self._paired([*self.old, old], [*self.new, new])
-        alpha = ALPHA * looks.discordant_share
-        return again.broken_too(findings, pairing, [self.rule], alpha=alpha, whole=ALPHA)
+        share = looks.discordant_share
+        return again.broken_too(findings, pairing, [self.rule], self._terms, share=share)
 
     def _cohorts(self, findings: Findings, looks: Looks) -> Findings:
         found = again.screened(findings, self.plan.columns, [self.rule])
@@ -131,7 +131,11 @@ class Gate:
             return findings
         old, new = self.fresh(self._rows(keys), self.escalate.confirm or 1)
         pairing = self._paired([old], [new])
-        return again.stop_confirmed(findings, broken, pairing, [self.rule], alpha=ALPHA)[0]
+        return again.stop_confirmed(findings, broken, pairing, [self.rule], self._terms)[0]
+
+    @property
+    def _terms(self) -> Terms:
+        return Terms(alpha=ALPHA, is_last=False, estimand=self.estimand)
 
     def _members(self, scope: str) -> list[str]:
         plan = self.plan

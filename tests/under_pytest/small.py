@@ -5,6 +5,7 @@ What answers says `yes` to every case; a stack file `stacks/bad.toml` makes it s
 
 import json
 import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -14,9 +15,10 @@ from tempfile import mkdtemp
 
 from stopship.gating.accepting import Decision, accept
 from stopship.gating.opened import open_suite
-from stopship.gating.replay import planned, replay
+from stopship.gating.replay import CURRENT, Draw, planned, replay
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import workplace
+from stopship.model.run import Run
 from stopship.pinning.lock import lock_stack
 from stopship.store.suitefile import read_suite
 
@@ -166,9 +168,14 @@ def accepted(folder: Path) -> None:
     """Replay the good stack and make the run the baseline."""
     opened = open_suite(folder / "suite.toml")
     place = workplace(read_suite(folder / "suite.toml"))
-    run = replay(planned(opened, place, answering(folder / "stack.toml"))).run
-    decision = Decision(because="the first", today=date(2026, 1, 1))
-    accept(opened, place, run, decision, lambda: run)
+    stack, now = answering(folder / "stack.toml"), int(time.time())
+
+    def drawn(draw: Draw) -> Run:
+        return replay(planned(opened, place, stack, draw=draw), provenance={"started": now}).run
+
+    run = drawn(CURRENT)
+    decision = Decision(because="the first", today=date(2026, 1, 1), now=now)
+    accept(opened, place, run, decision, lambda: drawn(Draw(purpose=f"accept {run.id}")))
 
 
 def _put(path: Path, text: str) -> None:

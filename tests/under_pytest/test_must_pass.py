@@ -118,4 +118,4 @@ def test_of_a_target_that_varies_the_gate_asks_a_failed_case_again_and_says_what
     desk.suite(how)
     done = desk.pytest("suites", "--stopship-stack", BAD, "-v")
     assert [ended(done, one) for one in ("c05", "c04")] == ["PASSED", "PASSED"]
-    assert f"asked until three outputs: {once} of 1 failed only once" in done.stdout.str()
+    assert f"failed must-pass cases, 3 outputs each: {once} of 1 failed only once" in done.stdout.str()

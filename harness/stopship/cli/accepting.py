@@ -41,14 +41,21 @@ Examples:
     type=click.Path(path_type=Path),
     help="The accepted stack, to draw fresh outputs.",
 )
+@click.option(
+    "--repeat",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="Fresh outputs a case, where the target may vary.  [default: as many as RUN has]",
+)
 @suite_option
-def accept(
+def accept(  # one parameter an option
     run: str,
     because: str,
     waived: tuple[str, ...],
     until: str | None,
     anchor: bool,
     stack_file: Path | None,
+    repeat: int | None,
     suite_path: Path | None,
 ) -> int:
     """Judge RUN, and make it the baseline: fresh outputs of its stack where the target may vary.
@@ -70,6 +77,7 @@ def accept(
     decision = Decision(
         because=because,
         today=datetime.now(tz=UTC).date(),
+        now=int(time.time()),
         waived=waived,
         until=_date(until),
         as_anchor=anchor,
@@ -87,7 +95,7 @@ def accept(
             at.opened,
             at.place,
             answering,
-            repeats=found.head.repeats,
+            repeats=repeat or found.head.repeats,
             draw=Draw(purpose=f"accept {found.id}"),
         )
         return replay(plan, resume=True, provenance={"started": int(time.time())}).run
@@ -99,6 +107,10 @@ def accept(
         done.record, done.run, is_redrawn=done.is_redrawn, path=path, waivers=waived_now
     ):
         click.echo(line)
+    if done.picked_among > 1:
+        click.echo(
+            f"  picked among {done.picked_among} sealed runs of this stack and these cases: reports say so"
+        )
     for one in done.lifted:
         click.echo(f"  the waiver for {one.rule} is no longer needed and is gone")
     return 0

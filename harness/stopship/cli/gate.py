@@ -115,6 +115,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
         return record.exit_code
     asked = Asked(
         today=datetime.now(tz=UTC).date(),
+        now=int(time.time()),
         baseline=against,
         is_new_suite=new_suite,
         examples=reports.wanted,
@@ -186,9 +187,11 @@ def _candidate(
         notes.append(f"{len(runs)} shards judged as one run")
         return merged(runs, planned=at.opened.case_digests), notes
     bar = Progress()
-    plan = planned(at.opened, at.place, at.answering(stack_file), draw=Draw(is_new=fresh))
-    done = replay(plan, resume=True, fresh=fresh, tell=bar.tell, provenance={"started": int(time.time())})
+    now = int(time.time())
+    plan = planned(at.opened, at.place, at.answering(stack_file), draw=Draw(is_new=fresh), now=now)
+    done = replay(plan, resume=True, fresh=fresh, tell=bar.tell, provenance={"started": now})
     bar.end()
+    notes += [plan.renewed] if plan.renewed else []
     if done.ignored:
         notes.append(f"{done.ignored} recorded outputs of cases that the suite does not have were ignored")
     return done.run, notes

@@ -23,6 +23,8 @@ _COMMANDS = {
     "repro": "stopship.cli.repro",
     "noise": "stopship.cli.noise",
     "plan": "stopship.cli.plan",
+    "golden": "stopship.cli.golden",
+    "monitor": "stopship.cli.monitor",
     "push": "stopship.cli.runs",
     "pull": "stopship.cli.runs",
     "compare": "stopship.cli.compare",

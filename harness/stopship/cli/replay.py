@@ -68,9 +68,12 @@ def replay(  # noqa: PLR0913  # one parameter an option
     chosen = Selection(keys=cases, where=conditions_of(where), shard=shard_of(shard) if shard else None)
     conditions(at.opened, chosen.where)
     answers, draw = at.answering(stack_file, pins), Draw(is_new=fresh)
-    plan = planned(at.opened, at.place, answers, selection=chosen, repeats=repeat, draw=draw)
+    now = int(time.time())
+    plan = planned(at.opened, at.place, answers, selection=chosen, repeats=repeat, draw=draw, now=now)
+    if plan.renewed:
+        click.echo(plan.renewed, err=True)
     bar = Progress()
-    done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": int(time.time())})
+    done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": now})
     bar.end()
     for line in run_lines(done.run, columns=columns()):
         click.echo(line)

@@ -7,12 +7,13 @@ import fcntl
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.gating.gate import Asked, gate
+from stopship.gating.hygiene import picked_among, refuse_selecting, refuse_the_winner
 from stopship.gating.opened import OpenSuite
 from stopship.gating.workplace import Workplace
 from stopship.model.run import Accepted, Pointer, Run, Waiver
@@ -32,6 +33,7 @@ class Decision:
 
     because: str
     today: date
+    now: int | None = None  # seconds since 1970; only a suite with `fresh` needs it
     waived: tuple[str, ...] = ()  # ids of rules whose regression is accepted
     until: date | None = None
     as_anchor: bool = False
@@ -46,6 +48,7 @@ class Accepting:
     is_redrawn: bool
     waivers: tuple[Waiver, ...]  # that hold from now on
     lifted: tuple[Waiver, ...]  # waivers that the new baseline no longer needs
+    picked_among: int = 1  # sealed runs of this stack and these cases
 
 
 def accept(
@@ -78,9 +81,12 @@ def _accepted_alone(
     folder: Path | None,
 ) -> Accepting:
     pointer = place.pointer()
-    asked = Asked(today=decision.today, is_new_suite=pointer.baseline is None)
+    asked = Asked(
+        today=decision.today, now=decision.now, is_accepting=True, is_new_suite=pointer.baseline is None
+    )
     record = gate(opened, place, run, asked)
     is_first = pointer.baseline is None
+    refuse_selecting(opened, run)
     broken = _broken(record, is_first=is_first)
     _check_waiver(decision, opened, broken)
     _refuse_unwaived(broken, decision, "this run", is_first=is_first)
@@ -88,6 +94,7 @@ def _accepted_alone(
     kept = redraw() if is_redrawn else run
     if is_redrawn:
         again = _broken(gate(opened, place, kept, asked), is_first=is_first)
+        refuse_the_winner(run, kept)
         _refuse_unwaived(again, decision, "a fresh draw of the accepted stack", is_first=is_first)
     waivers, lifted = _waivers(opened, place, kept, decision, pointer)
     place.store.put_run(folder if folder is not None and not is_redrawn else place.find(kept.id))
@@ -98,11 +105,19 @@ def _accepted_alone(
             do="look at what was accepted, then accept again",
         )
     verdict = NEW if is_first else record.verdict.value
-    accepted = _accepted(opened, kept, decision, verdict, waivers)
+    picked = picked_among(opened, place, run, decision.now) if is_redrawn else 1
+    accepted = replace(_accepted(opened, kept, decision, verdict, waivers), picked_among=picked)
     history = (*pointer.history, pointer.baseline) if pointer.baseline else pointer.history
     anchor = accepted if decision.as_anchor or pointer.anchor is None else pointer.anchor
     write_pointer(place.pointer_path, Pointer(baseline=accepted, anchor=anchor, history=history))
-    return Accepting(record=record, run=kept, is_redrawn=is_redrawn, waivers=waivers, lifted=lifted)
+    return Accepting(
+        record=record,
+        run=kept,
+        is_redrawn=is_redrawn,
+        waivers=waivers,
+        lifted=lifted,
+        picked_among=picked,
+    )
 
 
 @contextmanager
@@ -193,7 +208,10 @@ def _waivers(
     for one in before.waivers if before is not None else ():
         if one.rule in decision.waived:
             continue  # waived anew, against the same run
-        held = gate(opened, place, run, Asked(today=decision.today, baseline=place.kept(one.before)))
+        asked = Asked(
+            today=decision.today, now=decision.now, is_accepting=True, baseline=place.kept(one.before)
+        )
+        held = gate(opened, place, run, asked)
         is_mended = held.verdict is not Verdict.VOID and not any(
             it.is_broken or it.holds for it in held.findings if it.rule == one.rule
         )

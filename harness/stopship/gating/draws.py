@@ -7,7 +7,7 @@ never takes what infrastructure lost for an output.
 import fcntl
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,15 @@ class Draws:
         """The epoch in which a candidate is drawn: 0 until somebody asks for fresh outputs."""
         return int(self._state()["epoch"])
 
-    def begin_anew(self, taken: Sequence[int]) -> int:
-        """Open a new epoch for candidates. `taken`: epochs of approved runs, which never serve as one."""
+    def begin_anew(self, taken: Sequence[int], *, after: int | None = None) -> int:
+        """Open a new epoch for candidates. `taken`: epochs of approved runs, which never serve as one.
+
+        `after`: only where that epoch is still the current one; else somebody else was first.
+        """
         with self._alone():
             state = self._state()
+            if after is not None and state["epoch"] != after:
+                return int(state["epoch"])
             state["epoch"] = self._free(state, taken)
             self._write(state)
             return int(state["epoch"])
@@ -61,15 +66,21 @@ class Draws:
     def of(self, epoch: int, planned: Mapping[str, str], repeats: int) -> Drawn:
         """What sealed runs hold of these cases (key -> digest) in an epoch, the first `repeats` samples."""
         found: Drawn = {}
-        for one in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
-            if not one.name.isalnum() or not (self.runs / one.name).is_dir():
-                continue
-            try:
-                run = read_run(self.runs / one.name)
-            except EvidenceError:
-                continue  # damaged: nothing is taken from it
+        for run in self.sealed():
             found.update(held_by(run, epoch, planned, repeats))
         return found
+
+    @property
+    def purposes(self) -> Mapping[str, int]:
+        """The epochs of draws that have a purpose of their own."""
+        return dict(self._state()["purposes"])
+
+    def sealed(self) -> Iterator[Run]:
+        """Every whole run that holds draws of this stack."""
+        for one in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+            if one.name.isalnum() and (self.runs / one.name).is_dir():
+                with suppress(EvidenceError):  # damaged: nothing is taken from it
+                    yield read_run(self.runs / one.name)
 
     def _free(self, state: dict[str, Any], taken: Sequence[int]) -> int:
         return 1 + max(map(int, [state["epoch"], *state["purposes"].values(), *taken]))

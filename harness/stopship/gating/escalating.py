@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from stopship.errors import EvidenceError, StopshipError
+from stopship.gating.admissions import OF_THREE
 from stopship.gating.drawing import Arm, Drawer, joined
 from stopship.gating.evidence import arm_of, arm_of_one
 from stopship.gating.gate import Asked, allows, gate
@@ -27,7 +28,6 @@ from stopship.steps.looks import ONE_LOOK, Look, Looks, looks_of
 from stopship.steps.pair import Pairing, pair
 from stopship.steps.terms import Terms
 
-OF_THREE = 3  # outputs of a must-pass case that failed, of which two decide
 TRIAGED = 20  # cases whose flips are asked again, the worst first
 
 
@@ -178,7 +178,7 @@ class _Escalation:
         return True
 
     def _must_pass_again(self, record: Record) -> bool:
-        """Ask failed must-pass cases again, up to three outputs; whether some failed only once of three."""
+        """Ask failed must-pass cases again, up to three outputs; whether some failed only once of all."""
         rules = {one.id: one for one in self.drawer.opened.rules if asks_again(self.drawer.opened, one)}
         failed = {
             one.rule: one.worse_keys
@@ -186,10 +186,13 @@ class _Escalation:
             if one.kind == "must_pass" and one.is_broken and one.rule in rules
         }
         keys = sorted({key for found in failed.values() for key in found})
-        if not keys or self.candidate.head.repeats >= OF_THREE:
+        if not keys:
             return False
+        outputs = max(OF_THREE, self.candidate.head.repeats)
         try:
-            run = self.drawer.more_of_candidate(keys, OF_THREE)
+            run = self.candidate
+            if outputs > run.head.repeats:
+                run = self.drawer.more_of_candidate(keys, outputs)
         except StopshipError as err:
             self.notes.append(f"failed must-pass cases were not asked again: {err.what}")
             return False
@@ -200,13 +203,11 @@ class _Escalation:
                 if one.key in found
             ]
             passed = again.passes(rules[name], tries)
-            self.excused[name] = frozenset(key for key in found if passed[key] >= OF_THREE - 1)
+            self.excused[name] = frozenset(key for key in found if passed[key] >= outputs - 1)
         once = sorted({key for found in self.excused.values() for key in found})
-        outputs = (OF_THREE - self.candidate.head.repeats) * len(keys)
-        what = (
-            f"failed must-pass cases asked until three outputs: {len(once)} of {len(keys)} failed only once"
-        )
-        self.drawer.note("must_pass", what, cases=len(keys), outputs=outputs, runs=[run])
+        drawn = (outputs - self.candidate.head.repeats) * len(keys)
+        what = f"failed must-pass cases, {outputs} outputs each: {len(once)} of {len(keys)} failed only once"
+        self.drawer.note("must_pass", what, cases=len(keys), outputs=drawn, runs=[run])
         return bool(once)
 
     def _discordant(self, record: Record, looks: Looks) -> Record:

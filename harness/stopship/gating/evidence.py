@@ -5,6 +5,7 @@ Decides what makes a comparison VOID. Never scores against the other arm.
 
 from collections.abc import Mapping, Sequence
 
+from stopship.gating.hygiene import selection_faults
 from stopship.gating.opened import OpenSuite
 from stopship.model.case import Json, Lost, Trace
 from stopship.model.rule import Rule
@@ -121,6 +122,7 @@ def baseline_faults(opened: OpenSuite, run: Run, name: str) -> list[str]:
             f"{_some(changed, 'asked differently')} than in the {name}: give a changed case a new key, and "
             "the old one a reason under [removed]"
         )
+    faults += selection_faults(opened, run, f"the {name}")
     return faults + observed_faults(run, f"the {name}")
 
 

@@ -9,6 +9,8 @@ from datetime import date
 from pathlib import Path
 
 from stopship.errors import EvidenceError
+from stopship.gating.admissions import golden_notes
+from stopship.gating.ages import ACCEPT_AGAIN, AGAIN, stale_faults
 from stopship.gating.drawing import costs_of
 from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults
 from stopship.gating.opened import POINTER, OpenSuite
@@ -38,6 +40,8 @@ class Asked:
     """How this gate is asked to judge, beside what the suite says."""
 
     today: date
+    now: int | None = None  # seconds since 1970; only a suite with `fresh` needs it
+    is_accepting: bool = False  # a stale baseline is about to be replaced
     baseline: Run | None = None  # instead of the one that the pointer names
     is_new_suite: bool = False  # limits and must-pass alone decide where there is no baseline
     examples: int | None = None
@@ -78,24 +82,28 @@ def void_gate(opened: OpenSuite, reasons: Sequence[str], notes: Sequence[str] = 
 
 def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -> Record:
     faults = candidate_faults(opened, candidate)
+    faults += stale_faults(opened, candidate, "the candidate", asked.now, AGAIN)
     pointer = place.pointer()
     accepted = pointer.baseline if asked.baseline is None else None
     baseline = asked.baseline or (place.kept(accepted.run) if accepted else None)
     if baseline is not None and accepted is not None:
         faults += pointer_faults(accepted, baseline)
-        if candidate.id == baseline.id and not opened.suite.replay.deterministic:
-            faults.append("the candidate is the baseline itself: one draw says nothing about another")
+    if baseline is not None and candidate.id == baseline.id and not opened.suite.replay.deterministic:
+        faults.append("the candidate is the baseline itself: one draw says nothing about another")
     if baseline is not None and asked.is_new_suite:
         faults.append("--new-suite with a baseline: it would not be compared with")
     if baseline is not None:
         faults += baseline_faults(opened, baseline, BASELINE)
+    if baseline is not None and not asked.is_accepting:
+        faults += stale_faults(opened, baseline, "the baseline", asked.now, ACCEPT_AGAIN)
     if faults:
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")
+    own_notes = (*asked.notes, *golden_notes(opened))
     about = About(
         suite=opened.suite.name,
         candidate=_pin(candidate),
-        notes=asked.notes,
+        notes=own_notes,
         deterministic=opened.suite.replay.deterministic,
         can_repeat=not opened.suite.replay.deterministic and opened.suite.replay.target != RECORDED,
         usd=usd_of(candidate),
@@ -136,7 +144,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
                 about,
                 baseline=_pin(baseline),
                 changes=changes_between(place, baseline, candidate),
-                notes=(*asked.notes, *said, *_since(opened, accepted), *_removed(opened, baseline)),
+                notes=(*own_notes, *said, *_since(opened, accepted), *_removed(opened, baseline)),
             ),
             references=references,
         )
@@ -252,6 +260,11 @@ def _since(opened: OpenSuite, accepted: Accepted | None) -> list[str]:
     if accepted is None:
         return []
     said = []
+    if accepted.picked_among > 1:
+        said.append(
+            f"the baseline was picked among {accepted.picked_among} sealed runs of its stack and cases: a "
+            "choice among draws favours lucky ones"
+        )
     now = opened.rule_texts
     for rule in sorted(now.keys() | accepted.rules.keys()):
         old, new = accepted.rules.get(rule), now.get(rule)

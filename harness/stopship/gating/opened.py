@@ -28,6 +28,7 @@ from stopship.store.suitefile import read_suite
 WORK = ".stopship"  # beside the suite file: cache, runs in progress, runs that nobody accepted or pushed
 POINTER = "baseline.json"
 NOISE = "noise.json"
+GOLDEN = "golden.json"  # admitted must-pass cases
 EXPECTED = "expected"  # the column that is taken where none is named
 _FILES = re.compile(r"[^\s'\"(),=:]+\.(?:py|json)(?=[:'\"),\s]|$)")  # in the text of a scorer
 
@@ -81,6 +82,7 @@ class OpenSuite:
             for one in suite.named
         ]
         told = {"input": names.input, "expected": names.expected, "cluster": names.cluster}
+        told["selected_by"] = suite.columns.selected_by
         return {
             "[decide]": f"alpha={suite.decide.alpha!r} undecided={undecided} "
             f"errors={suite.replay.lost_limit!r}",
@@ -214,7 +216,7 @@ def named_files(suite: Suite) -> tuple[Path, ...]:
     """Every file that the suite file names, and it itself: no report may be written over them."""
     texts = [one.score for one in suite.rules]
     target = suite.replay.target.rpartition(":")[0]
-    named = [*suite.cases, suite.labels, suite.stack, target, *scorer_files(texts), POINTER, NOISE]
+    named = [*suite.cases, suite.labels, suite.stack, target, *scorer_files(texts), POINTER, GOLDEN, NOISE]
     return (suite.path, *(suite.folder / one for one in named if one))
 
 
@@ -280,6 +282,7 @@ def _columns(
     names = suite.columns
     expected = names.expected or (EXPECTED if EXPECTED in seen else None)
     wanted = {"input": names.input, "expected": names.expected, "cluster": suite.replay.cluster}
+    wanted["selected_by"] = names.selected_by
     wanted |= {f"cohort {one.column}": one.column for one in suite.cohorts}
     for what, name in wanted.items():
         if name is not None and name not in seen:

@@ -15,21 +15,22 @@ from pathlib import Path
 
 from stopship import __version__
 from stopship.errors import EvidenceError, UsageError
+from stopship.gating.ages import age, is_stale, oldest
 from stopship.gating.draws import Drawn, Draws, held_by
 from stopship.gating.engine import Engine, Job
+from stopship.gating.epochs import approved_epochs, draws_of, recorded_of, settings_of
 from stopship.gating.opened import OpenSuite
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
-from stopship.gating.stillness import begin, check_still, end
+from stopship.gating.stillness import begin, begun_at, check_still, end
 from stopship.gating.targeting import check_code, target_of
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Case, Json
 from stopship.model.run import Outcome, Run, RunHead, Status
-from stopship.model.suite import OUTPUTS, RECORDED
+from stopship.model.suite import RECORDED
 from stopship.parts.targets.python import PythonTarget
-from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
-from stopship.store import tables
+from stopship.parts.targets.recorded import RecordedOutputs
 from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
 from stopship.store.locks import Patience, Say
@@ -72,27 +73,53 @@ class Replay:
     head: RunHead
     target: PythonTarget | None  # None: recorded
     known: tuple[Run, ...] = ()  # approved runs whose draws this one goes on from
+    renewed: str = ""  # why a new epoch begins though nobody asked for one
 
     @cached_property
     def outputs(self) -> RecordedOutputs:
         """What was recorded, read when it is first asked for: a served run needs none of it."""
-        return _recorded(self.opened, self.answering, tuple(self.head.planned))
+        return recorded_of(self.opened, self.answering, tuple(self.head.planned))
 
     @property
     def identity(self) -> str:
         """A digest of all that is known to decide what comes out: plan, target's file, settings, versions."""
-        return digest([self.head.plan_digest, _settings(self.opened, self.target)])
+        return digest([self.head.plan_digest, settings_of(self.opened, self.target)])
 
     @property
     def drawn(self) -> Drawn:
         """What earlier runs drew of what is planned. Empty where the target gives the same every time."""
+        return {place: one for run in self._lenders for place, one in self._held(run).items()}
+
+    @cached_property
+    def _lenders(self) -> tuple[Run, ...]:
+        """The sealed runs that hold some of what is planned; approved ones last, as theirs hold."""
         if self.target is None or self.head.deterministic:
-            return {}
-        found = _draws(self.opened, self.place, self.answering, self.target)
-        drawn = found.of(self.head.epoch, self.head.planned, self.head.repeats)
-        for run in self.known:
-            drawn |= held_by(run, self.head.epoch, self.head.planned, self.head.repeats)
-        return drawn
+            return ()
+        return tuple(run for run in (*self.draws.sealed(), *self.known) if self._held(run))
+
+    @property
+    def draws(self) -> Draws:
+        """What was drawn of this stack."""
+        return draws_of(self.opened, self.place, self.answering, self.target)
+
+    def _held(self, run: Run) -> Drawn:
+        return held_by(run, self.head.epoch, self.head.planned, self.head.repeats)
+
+    def _began(self, provenance: dict[str, Json]) -> dict[str, Json]:
+        """What is said of a run, with the time of its oldest output; without one that is not known."""
+        told = provenance.get("started")
+        own = [told if type(told) is int else None, *begun_at(self.journal_folder)]
+        started = oldest([*own, *(run.started for run in self._lenders)])
+        rest = {name: one for name, one in provenance.items() if name != "started"}
+        return rest if started is None else {**rest, "started": started}
+
+    def is_stale(self, now: int) -> bool:
+        """Whether something drawn in this epoch is older than the suite's `fresh` allows."""
+        plan = self.opened.suite.replay
+        if plan.fresh_s is None or self.target is None or self.head.deterministic:
+            return False
+        times = [one.started for one in self.draws.sealed() if one.head.epoch == self.head.epoch]
+        return any(is_stale(plan, one, now) for one in [*times, *begun_at(self.journal_folder)])
 
     @property
     def journal_folder(self) -> Path:
@@ -106,7 +133,7 @@ class Replay:
     def remedy(self) -> str:
         """What a person types to clear damaged working state away."""
         head, suite, stack = self.head, self.opened.suite, self.answering
-        own_draws = self.target is None or head.deterministic or head.epoch == self.current_epoch
+        own_draws = self.target is None or head.deterministic or head.epoch == self.draws.epoch
         is_plain = not head.selection and head.repeats == suite.replay.repeats and not stack.replaced
         if not own_draws or not is_plain:
             return f"delete {shown(self.journal_folder)} and run again; its outputs are drawn anew"
@@ -115,12 +142,6 @@ class Replay:
         blind = ["--allow-blind"] if self.opened.outlook.blind else []
         words = ["stopship", "replay", os.path.relpath(suite.folder), *given, *blind, "--fresh"]
         return f"start over: {shown(shlex.join(words))}"
-
-    @property
-    def current_epoch(self) -> int:
-        """The epoch in which candidates are drawn now."""
-        assert self.target is not None  # noqa: S101  # the caller looked
-        return _draws(self.opened, self.place, self.answering, self.target).epoch
 
     @property
     def served_path(self) -> Path:
@@ -177,13 +198,14 @@ class Replay:
         check_still(self.answering, self.journal_folder)
         self.place.made()
         rows = {key: self.opened.cases[key] for key in self.head.planned}
-        said = {"stopship": __version__, "python": platform.python_version(), **provenance}
+        told = self._began(provenance)
+        said = {"stopship": __version__, "python": platform.python_version(), **told}
         run = seal_run(self.place.runs, self.head, rows, outcomes, provenance=said)
         end(self.journal_folder)
         self.served_path.parent.mkdir(exist_ok=True)
         write_atomically(self.served_path, run.id.encode("ascii"))
         if self.target is not None and not self.head.deterministic:
-            _draws(self.opened, self.place, self.answering, self.target).add(run)
+            self.draws.add(run)
         return Replayed(run=run, folder=self.place.runs / run.id, is_served=False, ignored=self.ignored)
 
     @property
@@ -233,11 +255,13 @@ def planned(
     repeats: int | None = None,
     draw: Draw = CURRENT,
     known: Sequence[Run] = (),
+    now: int | None = None,
 ) -> Replay:
     """What a replay of the chosen cases must hold. Reads the target; recorded outputs, where no run serves.
 
     `draw` says which epoch; a target that gives the same every time has but one. `known`: approved runs whose
-    draws of that epoch are taken over.
+    draws of that epoch are taken over. Where the current draw is older `now` than `fresh` allows, a new epoch
+    begins, and `renewed` says so.
     """
     plan = opened.suite.replay
     keys, named = (selection or Selection()).of(opened)
@@ -259,9 +283,19 @@ def planned(
     made = Replay(
         opened=opened, place=place, answering=answering, head=head, target=target, known=tuple(known)
     )
+    if now is not None and draw == CURRENT and made.is_stale(now):
+        made = _renewed(made)
     if target is None and made.served_id is None:
         made.outputs  # noqa: B018  # what is wrong with them is told now
     return made
+
+
+def _renewed(old: Replay) -> Replay:
+    """The same plan in a new epoch; in one process after another it is the same new one."""
+    epoch = old.draws.begin_anew(approved_epochs(old.place, old.head.stack.stack_id), after=old.head.epoch)
+    most = age(old.opened.suite.replay.fresh_s or 0.0)
+    why = f"what was drawn of this stack is older than {most}, or of unknown age: it is drawn anew"
+    return replace(old, head=replace(old.head, epoch=epoch), renewed=why)
 
 
 def say(line: str) -> None:
@@ -347,22 +381,6 @@ def _claimed(journal: Journal, jobs: Iterable[Job], elsewhere: list[Job]) -> Ite
             elsewhere.append(job)
 
 
-def _settings(opened: OpenSuite, target: PythonTarget | None) -> list[Json]:
-    """What decides an output beside case, stack and draw; rules and labels do not."""
-    columns = opened.suite.columns
-    read: list[Json] = [columns.input, columns.output, columns.latency, columns.cost]
-    code = target.digest if target is not None else RECORDED
-    return [code, opened.suite.replay.timeout_s, read, platform.python_version(), __version__]
-
-
-def _draws(opened: OpenSuite, place: Workplace, answering: Answering, target: PythonTarget) -> Draws:
-    plan = opened.suite.replay
-    stream = digest(
-        [opened.suite.name, plan.target, answering.stack.stack.stack_id, _settings(opened, target)]
-    )
-    return Draws(folder=place.folder / "draws" / stream[:16], runs=place.runs)
-
-
 def _epoch(
     opened: OpenSuite, place: Workplace, answering: Answering, target: PythonTarget | None, draw: Draw
 ) -> int:
@@ -370,29 +388,9 @@ def _epoch(
         return draw.epoch
     if target is None or opened.suite.replay.deterministic:
         return 0
-    draws = _draws(opened, place, answering, target)
+    draws = draws_of(opened, place, answering, target)
     if not draw.purpose and not draw.is_new:
         return draws.epoch
     place.made()
-    taken = _approved_epochs(place, answering.stack.stack.stack_id)
+    taken = approved_epochs(place, answering.stack.stack.stack_id)
     return draws.epoch_for(draw.purpose, taken) if draw.purpose else draws.begin_anew(taken)
-
-
-def _approved_epochs(place: Workplace, stack_id: str) -> list[int]:
-    """Epochs of approved runs of a stack: their outputs must never come back as somebody else's."""
-    pointer = place.pointer()
-    approved = {one.run for one in (pointer.baseline, pointer.anchor) if one and one.stack == stack_id}
-    return [place.kept(one).head.epoch for one in sorted(approved)]
-
-
-def _recorded(opened: OpenSuite, answering: Answering, keys: tuple[str, ...]) -> RecordedOutputs:
-    """The outputs that the stack pins on the axis `outputs`."""
-    if answering.stack.stack.get(OUTPUTS) is None:
-        raise UsageError(
-            f"the target is recorded, and the stack has no axis {OUTPUTS!r}",
-            where=shown(answering.path),
-            do=f'write [{OUTPUTS}] with version = "…" and path = "outputs.jsonl"',
-        )
-    path = answering.stack.path(OUTPUTS)
-    rows = ((row.place, row.values) for row in tables.rows(path))
-    return recorded_outputs(rows, opened.suite.columns, keys, shown(path))

@@ -63,6 +63,14 @@ def begin(answering: Answering, journals: Path) -> None:
     write_atomically(journals / _BEGUN, json.dumps(answering.stack.stamps, sort_keys=True).encode())
 
 
+def begun_at(journals: Path) -> list[int]:
+    """When the first journal of a plan was begun, in seconds since 1970; empty: none is."""
+    try:
+        return [int((journals / _BEGUN).stat().st_mtime)]
+    except OSError:
+        return []
+
+
 def end(journals: Path) -> None:
     """Forget the stamps: what was filed is sealed."""
     (journals / _BEGUN).unlink(missing_ok=True)

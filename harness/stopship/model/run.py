@@ -4,7 +4,7 @@ Decides what identifies a run: what was asked, what answered, and every outcome;
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from stopship.model.canonical import digest
@@ -75,6 +75,9 @@ class Run:
     rows: Mapping[str, Mapping[str, Json]]  # key -> the case as it was put to the stack, without labels
     outcomes: tuple[Outcome, ...]  # by key, then sample
     place: str  # where it was read from, for messages
+    started: int | None = field(
+        default=None, compare=False
+    )  # seconds since 1970 of its oldest output, if told
 
     @property
     def short(self) -> str:
@@ -111,6 +114,7 @@ class Accepted:
     because: str
     verdict: str  # of the accepted run against the baseline before it; `NEW` where there was none
     waivers: tuple[Waiver, ...] = ()
+    picked_among: int = 1  # sealed runs of this stack and these cases that could have been accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,6 +109,7 @@ class SuiteColumns:
     expected: str | None = None
     latency: str = "latency_ms"
     cost: str = "cost_usd"
+    selected_by: str | None = None  # the run whose outputs chose the case: it is no baseline for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,18 @@ def _rounds(table: Table, plan: ReplayPlan) -> tuple[int, ...]:
     return tuple(listed)
 
 
+def fresh_of(table: Table, *, deterministic: bool) -> float | None:
+    """`fresh` of `[replay]` in seconds; None where the suite does not say it."""
+    found = age_of(table, "fresh")
+    if found is not None and not table.flag("network"):
+        what = "fresh says how old evidence of a network target may be, and this one is none"
+        table.fault("fresh", what, "write network = true, or leave fresh out")
+    if found is not None and deterministic:
+        what = "fresh says how soon evidence ages, and a deterministic target answers the same at any time"
+        table.fault("fresh", what, "leave fresh or deterministic out")
+    return found
+
+
 def age_of(table: Table, key: str) -> float | None:
     """Seconds in `12h`, `7d` or `2w`; None where the key is not there."""
     text = table.text(key)

@@ -34,6 +34,7 @@ _ACCEPTED = (
     "verdict",
     "waivers",
 )
+_PICKED = "picked_among"  # stands there only where it is more than 1
 _WAIVER = ("rule", "until", "because", "before")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MARKER = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?:[ \r]|$)", re.MULTILINE)
@@ -135,6 +136,7 @@ class _Reading:
         if value is None and may_be_null:
             return None
         before = len(self.faults)
+        value, picked = self._picked(value, where)
         fields = self._object(value, _ACCEPTED, where)
         for key in ("run", "stack", "cases", "labels"):
             if key in fields and not (is_digest(fields[key]) or (key == "labels" and fields[key] == "")):
@@ -152,7 +154,17 @@ class _Reading:
             self.faults.append(f"{where}.waivers: the rule {quoted(name)} is waived twice")
         if len(self.faults) > before:
             return None
-        return Accepted(**{**fields, "waivers": tuple(one for one in waivers if one is not None)})
+        kept = tuple(one for one in waivers if one is not None)
+        return Accepted(**{**fields, "waivers": kept, _PICKED: picked})
+
+    def _picked(self, value: object, where: str) -> tuple[object, int]:
+        """The rest of an acceptance, and among how many runs it was picked; older pointers do not say."""
+        if not isinstance(value, dict) or _PICKED not in value:
+            return value, 1
+        picked = value[_PICKED]
+        if type(picked) is not int or picked <= 1:
+            self._expected(f"{where}.{_PICKED}", "a number from 2 on", picked)
+        return {key: one for key, one in value.items() if key != _PICKED}, picked
 
     def _waiver(self, value: object, where: str) -> Waiver | None:
         before = len(self.faults)
@@ -225,6 +237,8 @@ def _accepted(one: Accepted | None) -> dict[str, Any] | None:
     fields["rules"] = dict(sorted(one.rules.items()))
     fields["scorers"] = dict(sorted(one.scorers.items()))
     fields["waivers"] = [{key: getattr(each, key) for key in _WAIVER} for each in one.waivers]
+    if one.picked_among > 1:
+        fields[_PICKED] = one.picked_among
     return fields
 
 

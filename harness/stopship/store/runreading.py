@@ -70,6 +70,12 @@ def read_any(folder: Path) -> Run:
     return _Reading(folder).run()
 
 
+def _started(provenance: Mapping[str, Any]) -> int | None:
+    """When the oldest output was asked for; older runs do not say."""
+    told = provenance.get("started")
+    return told if type(told) is int and told >= 0 else None
+
+
 class _Reading:
     """One reading of one folder, from the outside in."""
 
@@ -96,7 +102,14 @@ class _Reading:
             deterministic=head["deterministic"],
         )
         outcomes = tuple(self._outcomes(made))
-        return Run(id=document["id"], head=made, rows=rows, outcomes=outcomes, place=shown(self.folder))
+        return Run(
+            id=document["id"],
+            head=made,
+            rows=rows,
+            outcomes=outcomes,
+            place=shown(self.folder),
+            started=_started(document["beside"]["provenance"]),
+        )
 
     def _names(self) -> set[str]:
         try:

@@ -147,7 +147,9 @@ def merged(runs: Sequence[Run], planned: Mapping[str, str]) -> Run:
     outcomes = [one for run in runs for one in run.outcomes]
     head = replace(runs[0].head, planned=digests, selection=_selection(runs, len(digests), len(planned)))
     coded = encoded(head, rows, outcomes)
-    return run_of(coded, head, rows, outcomes, " + ".join(run.place for run in runs))
+    made = run_of(coded, head, rows, outcomes, " + ".join(run.place for run in runs))
+    times = [run.started for run in runs if run.started is not None]
+    return replace(made, started=min(times) if len(times) == len(runs) else None)
 
 
 def _selection(runs: Sequence[Run], count: int, total: int) -> str:

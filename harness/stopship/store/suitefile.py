@@ -24,7 +24,7 @@ from stopship.model.suite import (
     Suite,
     SuiteColumns,
 )
-from stopship.store.escalatewords import age_of, escalate_of
+from stopship.store.escalatewords import escalate_of, fresh_of
 from stopship.store.shown import quoted, shown
 from stopship.store.stackfile import together
 from stopship.store.stackwords import toml_kind
@@ -193,10 +193,6 @@ class _Reading:
             limits.only("errors")
             told = "a share from 0 up to, but not, 1"
             lost = float(limits.number("errors", lost, lambda one: 0 <= one < 1, told))
-        fresh_s = age_of(table, "fresh")
-        if fresh_s is not None and not table.flag("network"):
-            what = "fresh says how old evidence of a network target may be, and this one is none"
-            table.fault("fresh", what, "write network = true, or leave fresh out")
         return ReplayPlan(
             target=target,
             cluster=table.text("cluster") or None,
@@ -205,7 +201,7 @@ class _Reading:
             timeout_s=float(timeout) or None,
             deterministic=deterministic,
             network=table.flag("network"),
-            fresh_s=fresh_s,
+            fresh_s=fresh_of(table, deterministic=deterministic),
             lost_limit=lost,
         )
 
@@ -237,7 +233,7 @@ class _Reading:
     def _columns(self, table: Table | None) -> SuiteColumns:
         if table is None:
             return SuiteColumns()
-        table.only("key", "input", "output", "expected", "latency", "cost")
+        table.only("key", "input", "output", "expected", "latency", "cost", "selected_by")
         own = SuiteColumns()
         return SuiteColumns(
             key=table.text("key", own.key),
@@ -246,6 +242,7 @@ class _Reading:
             expected=table.text("expected") or None,
             latency=table.text("latency", own.latency),
             cost=table.text("cost", own.cost),
+            selected_by=table.text("selected_by") or None,
         )
 
     def _cohorts(self, top: Table) -> Iterator[Cohort]:

@@ -5,6 +5,7 @@ Decides which suites may be asked over the network, and whether a gate is requir
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ class Asking:
         self.is_required = gate == "require" or (gate == "auto" and in_ci())
         self.is_off = gate == "off"
         self._today = datetime.now(tz=UTC).date()
+        self._now = int(time.time())  # of the session: it decides what is too old once
 
     def settings(self, file: Path, stack: Path | None = None) -> Settings:
         """How a suite is replayed; `stack` stands in for the session's."""
@@ -48,6 +50,7 @@ class Asking:
             baseline_ref=option("--stopship-baseline-ref"),
             allow_blind=option("--stopship-allow-blind"),
             may_reach_out=self._may_reach_out(file),
+            now=self._now,
         )
 
     def decided(self, watch: Watch, run: Run, arms: Mapping[str, Arm] | None = None) -> Record:
@@ -58,18 +61,21 @@ class Asking:
         assert watch.opened is not None  # noqa: S101  # there is a run of it
         assert watch.place is not None  # noqa: S101  # ditto
         assert watch.plan is not None  # noqa: S101  # ditto
-        means = Means(answering=watch.plan.answering, may_draw=watch.may_draw)
+        means = Means(answering=watch.plan.answering, may_draw=watch.may_draw, provenance=watch.provenance)
         return decided(watch.opened, watch.place, run, self._asked(watch, run, arms), means)
 
     def _asked(self, watch: Watch, run: Run, arms: Mapping[str, Arm] | None) -> Asked:
         """How the gate of a suite judges a run."""
         assert watch.place is not None  # noqa: S101  # there is a run of it
         commit = watch.commit[:12]
+        notes = [f"rules, labels, scorers and pointer are those of {commit}"] if commit else []
+        notes += [watch.plan.renewed] if watch.plan is not None and watch.plan.renewed else []
         has_baseline = watch.place.pointer().baseline is not None
         return Asked(
             today=self._today,
+            now=int(time.time()),
             is_new_suite=self._config.getoption("--stopship-new-suite") and not has_baseline,
-            notes=(f"rules, labels, scorers and pointer are those of {commit}",) if commit else (),
+            notes=tuple(notes),
             arms=watch.arms(run) if arms is None else arms,
         )
 

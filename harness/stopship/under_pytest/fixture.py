@@ -99,7 +99,7 @@ def _run(watch: Watch, asking: Asking) -> SuiteRun:
     assert watch.opened is not None  # noqa: S101  # there is no fault
     assert watch.place is not None  # noqa: S101  # ditto
     assert watch.plan is not None  # noqa: S101  # ditto
-    run = replay(watch.plan, resume=True, say=watch.say).run
+    run = replay(watch.plan, resume=True, say=watch.say, provenance=watch.provenance).run
     arm = arm_of(watch.opened, run, f"candidate {run.short}")
     return SuiteRun(
         run=run,

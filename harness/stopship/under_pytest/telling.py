@@ -6,7 +6,8 @@ Pure. Decides nothing about the suite: a case that got worse is for the gate to 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stopship.gating.escalating import OF_THREE, asks_again
+from stopship.gating.admissions import OF_THREE
+from stopship.gating.escalating import asks_again
 from stopship.gating.opened import OpenSuite
 from stopship.model.rule import Rule
 from stopship.model.run import Outcome, Status
@@ -54,8 +55,9 @@ def told(
     old_row = before.rows.get(key) if before is not None else None
     worse = []
     for rule in opened.rules:
-        if _must_pass(rule, arms[0], row) and not (asks_again(opened, rule) and len(arms) < OF_THREE):
-            failures += _short_of_passing(rule, arms, row, before, old_row)
+        if _must_pass(rule, arms[0], row):
+            short = _short_of_passing(rule, arms, row, before, old_row)
+            failures += short[:1] if len(short) > _forgiven(opened, rule, len(arms)) else []
         if before is not None and old_row is not None and _compares(rule, arms[0], row):
             old = before.worths[rule.id][old_row]
             if old is not None and _is_worse(rule, old, arms, row):
@@ -91,11 +93,19 @@ def _short_of_passing(
         and rule.id in before.waived
         and falls_short(rule, before.arm, old_row)
     )
+    short = []
     for arm in arms:
         column = arm.scores[rule.scorer.spec]
         if column.states[row] == UNSCORED or (not may_fail and falls_short(rule, arm, row)):
-            return [f"must-pass {rule.id}: {_said(column, row)} {column.reasons[row]}".rstrip()]
-    return []
+            short.append(f"must-pass {rule.id}: {_said(column, row)} {column.reasons[row]}".rstrip())
+    return short
+
+
+def _forgiven(opened: OpenSuite, rule: Rule, outputs: int) -> int:
+    """Outputs that may fail before the item does: where the gate asks again, the answer is the gate's."""
+    if not asks_again(opened, rule):
+        return 0
+    return outputs if outputs < OF_THREE else 1
 
 
 def _compares(rule: Rule, arm: Arm, row: int) -> bool:

@@ -20,6 +20,7 @@ from stopship.gating.opened import OpenSuite, blind_fault, open_suite
 from stopship.gating.replay import Replay, planned
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import Workplace, workplace
+from stopship.model.case import Json
 from stopship.model.run import Outcome, Run
 from stopship.model.suite import Suite
 from stopship.steps.arm import Arm, Scoring, merged
@@ -50,6 +51,7 @@ class Settings:
     baseline_ref: str | None = None
     allow_blind: bool = False
     may_reach_out: bool = True  # a target over the network may be replayed
+    now: int  # seconds since 1970, when the session began
 
 
 class OutOfReachError(EvidenceError):
@@ -72,6 +74,7 @@ class Watch:
         self.place: Workplace | None = None
         self.plan: Replay | None = None
         self.commit = ""
+        self.provenance: dict[str, Json] = {"started": settings.now}  # of a run that this session seals
         self._known: dict[Place, Outcome] = {}
         self._served: Run | None = None
         self._engine: Engine | None = None
@@ -106,12 +109,14 @@ class Watch:
         if (fault := blind_fault(self.opened, allow_blind=settings.allow_blind)) is not None:
             raise fault
         stack = settings.stack or suite.folder / suite.stack
-        self.plan = planned(self.opened, place, answering(stack))
+        self.plan = planned(self.opened, place, answering(stack), now=settings.now)
         served = self.plan.served()
         self._served = served.run if served is not None else None
         if self._served is None and suite.replay.network and not settings.may_reach_out:
+            old = "what was drawn of this stack is too old"
             raise OutOfReachError(
-                "its target is reached over the network, and no sealed run of this stack is at hand",
+                "its target is reached over the network, and "
+                f"{old if self.plan.renewed else 'no sealed run of this stack is at hand'}",
                 where=shown(self.file),
                 do="name the suite on the command line, or add --stopship-live",
             )
@@ -332,13 +337,13 @@ class Watch:
         """The sealed run of all cases; its journal is gone afterwards. One process at a time seals."""
         assert self.plan is not None  # noqa: S101  # ditto
         if self._served is None and self.plan.recorded is not None:
-            self._served = self.plan.sealed(self._known.values(), {}).run
+            self._served = self.plan.sealed(self._known.values(), self.provenance).run
         elif self._served is None:
             self.close()
             with self.plan.journal(self.say) as journal:
                 if not self._adopt():
                     self._known |= _by_place(journal.outcomes())  # what was filed holds for everybody
-                    self._served = self.plan.sealed(self._known.values(), {}).run
+                    self._served = self.plan.sealed(self._known.values(), self.provenance).run
                 journal.finish()
         assert self._served is not None  # noqa: S101  # by one of the two
         return self._served
@@ -363,8 +368,7 @@ class Watch:
     def release(self) -> None:
         """Let go of what was answered and scored; pytest searches all that is left for cycles, twice."""
         self.plan = self.place = self._served = self._before = None
-        for one in (self._known, self._told_by, self._judged, self._scoring):
-            one.clear()
+        self._known, self._told_by, self._judged, self._scoring = {}, {}, {}, []
 
     def close(self) -> None:
         """End what is under way."""

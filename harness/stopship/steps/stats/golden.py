@@ -21,28 +21,34 @@ class Confirmation(Enum):
     TWO_OF_THREE = "2-of-3"  # a failed output, and at least one of two more
 
 
-def expected_false_alarms(cases: int, passes: int, confirmation: Confirmation) -> float:
+def expected_false_alarms(cases: int, passes: int, confirmation: Confirmation, *, outputs: int = 1) -> float:
     """P(a run of an identical build is stopped), expected over what `passes` of as many leave open.
 
-    One case: E q = 1 / (k + 2), or E[q (1 - (1 - q)^2)] = 2 E q^2 - E q^3; the cases fail independently.
+    One case of one output: E q = 1 / (k + 2), or E[q (1 - (1 - q)^2)] = 2 E q^2 - E q^3; the cases fail
+    independently. `outputs` a case and run: with 2-of-3 one or two, brought to three where one failed.
     Too high for cases that were chosen because they never failed elsewhere, too low for cases admitted after
     several attempts.
     """
     k = passes
-    one = 1 / (k + 2)
+    one = outputs / (k + 1 + outputs)
     if confirmation is Confirmation.TWO_OF_THREE:
         second = 2 / ((k + 2) * (k + 3))
-        one = 2 * second - 3 * second / (k + 4)
+        third = 3 * second / (k + 4)
+        one = 2 * second - third if outputs == 1 else 3 * second - 2 * third
     return _any_of(cases, one)
 
 
-def most_false_alarms(cases: int, passes: int, confirmation: Confirmation, *, level: float = LEVEL) -> float:
+def most_false_alarms(
+    cases: int, passes: int, confirmation: Confirmation, *, outputs: int = 1, level: float = LEVEL
+) -> float:
     """P(a run of an identical build is stopped) if every case fails as often as `passes` of as many allow.
 
     q at its one-sided upper bound, 1 - (1 - level)^(1 / k); 1 for no passes.
     """
     q = -expm1(log1p(-level) / passes) if passes else 1.0
-    return _any_of(cases, q if confirmation is Confirmation.FIRST_FAIL else q * q * (2 - q))
+    if confirmation is Confirmation.FIRST_FAIL:
+        return _any_of(cases * outputs, q)
+    return _any_of(cases, q * q * (2 - q) if outputs == 1 else q * q * (3 - 2 * q))
 
 
 def passes_to_prove(pass_rate: float, *, level: float = LEVEL) -> int:

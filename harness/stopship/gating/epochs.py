@@ -1,0 +1,56 @@
+"""What a plan draws from: the draws of its stack, the epochs that are taken, and what was recorded.
+
+Decides what makes two draws those of one stack. Never draws.
+"""
+
+import platform
+
+from stopship import __version__
+from stopship.errors import UsageError
+from stopship.gating.draws import Draws
+from stopship.gating.opened import OpenSuite
+from stopship.gating.stacking import Answering
+from stopship.gating.workplace import Workplace
+from stopship.model.canonical import digest
+from stopship.model.case import Json
+from stopship.model.suite import OUTPUTS, RECORDED
+from stopship.parts.targets.python import PythonTarget
+from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
+from stopship.store import tables
+from stopship.store.shown import shown
+
+
+def settings_of(opened: OpenSuite, target: PythonTarget | None) -> list[Json]:
+    """What decides an output beside case, stack and draw; rules and labels do not."""
+    columns = opened.suite.columns
+    read: list[Json] = [columns.input, columns.output, columns.latency, columns.cost]
+    code = target.digest if target is not None else RECORDED
+    return [code, opened.suite.replay.timeout_s, read, platform.python_version(), __version__]
+
+
+def draws_of(opened: OpenSuite, place: Workplace, answering: Answering, target: PythonTarget | None) -> Draws:
+    plan = opened.suite.replay
+    stream = digest(
+        [opened.suite.name, plan.target, answering.stack.stack.stack_id, settings_of(opened, target)]
+    )
+    return Draws(folder=place.folder / "draws" / stream[:16], runs=place.runs)
+
+
+def approved_epochs(place: Workplace, stack_id: str) -> list[int]:
+    """Epochs of approved runs of a stack: their outputs must never come back as somebody else's."""
+    pointer = place.pointer()
+    approved = {one.run for one in (pointer.baseline, pointer.anchor) if one and one.stack == stack_id}
+    return [place.kept(one).head.epoch for one in sorted(approved)]
+
+
+def recorded_of(opened: OpenSuite, answering: Answering, keys: tuple[str, ...]) -> RecordedOutputs:
+    """The outputs that the stack pins on the axis `outputs`."""
+    if answering.stack.stack.get(OUTPUTS) is None:
+        raise UsageError(
+            f"the target is recorded, and the stack has no axis {OUTPUTS!r}",
+            where=shown(answering.path),
+            do=f'write [{OUTPUTS}] with version = "…" and path = "outputs.jsonl"',
+        )
+    path = answering.stack.path(OUTPUTS)
+    rows = ((row.place, row.values) for row in tables.rows(path))
+    return recorded_outputs(rows, opened.suite.columns, keys, shown(path))
