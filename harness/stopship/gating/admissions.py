@@ -68,7 +68,7 @@ def golden_notes(opened: OpenSuite) -> list[str]:
 
 def alarm_text(held: Iterable[tuple[Rule, int]], *, repeats: int) -> str:
     """How often a build that changed nothing is stopped by admitted cases: `held` is a rule and K of each."""
-    groups = Counter((_confirmation(rule, repeats), times) for rule, times in held)
+    groups = Counter((_confirmation(rule), times) for rule, times in held)
     counts = [(how, times, cases) for (how, times), cases in groups.items()]
     likely = _any([expected_false_alarms(n, k, how, outputs=repeats) for how, k, n in counts])
     most = _any([most_false_alarms(n, k, how, outputs=repeats) for how, k, n in counts])
@@ -80,9 +80,9 @@ def alarm_text(held: Iterable[tuple[Rule, int]], *, repeats: int) -> str:
     )
 
 
-def _confirmation(rule: Rule, repeats: int) -> Confirmation:
+def _confirmation(rule: Rule) -> Confirmation:
     """The safety class stops on the first failure; so does every class where three outputs were drawn."""
-    if rule.incident_class is IncidentClass.SAFETY or repeats >= OF_THREE:
+    if rule.incident_class is IncidentClass.SAFETY:
         return Confirmation.FIRST_FAIL
     return Confirmation.TWO_OF_THREE
 
