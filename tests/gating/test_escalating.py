@@ -227,6 +227,24 @@ def test_a_small_cohort_that_drops_is_confirmed_on_fresh_outputs(tmp_path: Path)
     assert broken[0].why.startswith("confirmed on captured cases")
 
 
+def test_a_small_cohort_is_screened_though_all_the_rest_would_ship(tmp_path: Path) -> None:
+    made = noisy(tmp_path / "s", COHORTS, every=0.0)
+    rows = made.rows("cases.jsonl")
+    made.write_rows(
+        "cases.jsonl", [{**row, "lang": "nl" if i >= 56 else row["lang"]} for i, row in enumerate(rows)]
+    )
+    (made.folder / "baseline.json").unlink()
+    made.accept(made.replay())
+    stack(made, "bad", nl=0.8)
+    record = gate(made, "bad")
+    assert record.verdict is Verdict.STOP
+    assert [one.kind for one in record.escalation] == ["cohorts"]
+    lucky = once_wrong(made, "stack", "c57")
+    record = gate(made, "stack", run=lucky)
+    assert record.verdict is Verdict.SHIP
+    assert [one.kind for one in record.escalation] == ["cohorts"]
+
+
 def test_flips_are_labelled_by_fresh_outputs_and_confirmed_ones_come_first(tmp_path: Path) -> None:
     made = noisy(tmp_path / "s", "[escalate]\ntriage = 4\n", every=0.0)
     stack(made, "bad", de=0.55, **{f"c{i:02d}": 1.0 for i in range(41, 60, 2)})

@@ -69,12 +69,14 @@ def runs_of(setup: Setup) -> int:
     """How many runs of a setup: fewer where one takes long."""
     world = setup.world
     outputs = world.n * (max(setup.escalate.rounds, default=0) or setup.repeats)
-    is_slow = outputs > 2000 or (
-        world.name == "judge" and outputs * (1 + (setup.estimand is Estimand.SUITE)) > 600
+    is_slow = (
+        outputs > 2000
+        or (setup.escalate.rounds and world.name == "judge")
+        or (world.name == "judge" and outputs * (1 + (setup.estimand is Estimand.SUITE)) > 600)
     )
     if IS_FULL:
         return 1000 if is_slow else 2500
-    return 60 if is_slow else 200
+    return 20 if is_slow else 80
 
 
 def error(share: float, runs: int) -> float:

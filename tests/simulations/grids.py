@@ -136,9 +136,9 @@ NIGHTS = 30
 
 def chains() -> int:
     """How many chains of each kind."""
-    return 200 if IS_FULL else 40
+    return 200 if IS_FULL else 15
 
 
 def peeks() -> int:
     """How many builds are looked at again and again."""
-    return 2000 if IS_FULL else 300
+    return 2000 if IS_FULL else 150

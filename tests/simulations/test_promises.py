@@ -90,8 +90,7 @@ def test_taking_the_winner_for_the_baseline_would_stop_good_builds_too_often(wor
     ours = histories.chain(world, histories.FRESH, grids.chains())
     winner = histories.chain(world, histories.WINNER, grids.chains())
     better = histories.chain(world, histories.BEST, grids.chains())
-    assert winner.stops > 0.07
-    assert better.stops > winner.stops > ours.stops
+    assert min(winner.stops, better.stops) > max(0.07, ours.stops)
     assert histories.chain(world, histories.BEST_OF_FIVE, grids.chains()).stops > 0.12
 
 

@@ -211,5 +211,7 @@ def test_the_terms_of_the_look_reach_every_resample() -> None:
         twins=one.twins, rules=one.rules, about=replace(SUITE, alpha_share=0.001), alpha=0.05, seed="a" * 64
     )
     assert false_alarms(strict, 200).verdicts.get("STOP", 0) == 0
-    assert judge(pairs, [rule()], Terms(alpha=0.00005)) == strict.judged(np.zeros(60, dtype=np.bool_))
+    assert judge(pairs, [rule()], Terms(alpha=0.00005, suspicion=0.05)) == strict.judged(
+        np.zeros(60, dtype=np.bool_)
+    )
     assert BIT.spec in one.twins.pairing.candidate.scores

@@ -116,14 +116,14 @@ class _Escalation:
             if record.verdict is not Verdict.UNDECIDED or not self._round(look):
                 break
             record = self._look(look)
-        steps: list[tuple[int, Verdict, Callable[[Record], Record]]] = [
-            (self.plan.discordant, Verdict.UNDECIDED, lambda one: self._discordant(one, looks)),
-            (self.plan.cohorts, Verdict.UNDECIDED, lambda one: self._cohorts(one, looks)),
-            (self.confirms, Verdict.STOP, self._confirm),
-            (self.plan.triage, Verdict.STOP, self._triaged),
+        steps: list[tuple[int, tuple[Verdict, ...], Callable[[Record], Record]]] = [
+            (self.plan.discordant, (Verdict.UNDECIDED,), lambda one: self._discordant(one, looks)),
+            (self.plan.cohorts, (Verdict.UNDECIDED, Verdict.SHIP), lambda one: self._cohorts(one, looks)),
+            (self.confirms, (Verdict.STOP,), self._confirm),
+            (self.plan.triage, (Verdict.STOP,), self._triaged),
         ]
-        for outputs, verdict, step in steps:
-            if outputs and record.verdict is verdict:
+        for outputs, verdicts, step in steps:
+            if outputs and record.verdict in verdicts:
                 record = self._tried(step, record)
         ledger = tuple(self.drawer.told)
         shown = record.examples[: examples_wanted(self.asked.examples, record.verdict)]

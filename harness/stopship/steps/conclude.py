@@ -191,10 +191,10 @@ def _unjudged(rules: Sequence[Rule], findings: Sequence[Finding], *, is_new_suit
 
 
 def concluded_again(record: Record, findings: tuple[Finding, ...], *, allow: bool) -> Record:
-    """The record with findings that further outputs changed, which make no verdict better than UNDECIDED."""
+    """The record with findings that further outputs changed, which make no verdict better than it was."""
     verdict = compose(findings)
     if verdict is Verdict.SHIP:
-        verdict = Verdict.UNDECIDED
+        verdict = record.verdict
     allowed = allow and _may_be_allowed(verdict, findings)
     return replace(
         record,

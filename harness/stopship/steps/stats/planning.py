@@ -8,7 +8,7 @@ Biometrics 43 (1987) 207-211; Miller E. Adding error bars to evals. arXiv 2411.0
 
 from math import ceil, erf, sqrt
 
-from stopship.steps.stats.bounds import Z, normal_quantile, smallest_n
+from stopship.steps.stats.bounds import Z, lower_bound, normal_quantile, smallest_n
 from stopship.steps.stats.moments import Moments
 from stopship.steps.stats.tails import binomial_at_most, binomial_probability
 from stopship.steps.stats.tango import score_statistic
@@ -58,7 +58,8 @@ def chance_of_pass(sample: Moments, *, margin: float) -> float:
         return chance_of_pass_at(_flips(sample), sample.n, margin=share)
     if sample.standard_error == 0:
         return 1.0
-    return _normal_cdf(margin / sample.standard_error - Z)
+    width = sample.mean - lower_bound(sample).value  # of the guarded bound, which is wider than Student's
+    return _normal_cdf((margin - width) / sample.standard_error)
 
 
 def chance_of_pass_at(flips: float, n: int, *, margin: float) -> float:
