@@ -15,13 +15,14 @@ PAGE = Path(__file__).parents[2] / "docs" / "simulations.md"
 OPENING = """# What the gate was seen to do
 
 Every figure on this page is a share of simulated builds on which the gate itself was run: outputs, arms,
-pairs, rules, verdict. The truth of each world is known. The page is written by
+pairs, rules, verdict. The truth of each world is known. `runs` says how many builds stand behind a row; few
+runs tell only coarse figures, and more of them come from
 
 ```sh
 STOPSHIP_SIMULATE=full python -m tests.simulations.tables
 ```
 
-and the same worlds are tests, reduced in `python -m pytest -m slow` and in full by
+The same worlds are tests, reduced in `python -m pytest -m slow` and in full by
 
 ```sh
 STOPSHIP_SIMULATE=full python -m pytest -m slow tests/simulations

@@ -37,7 +37,7 @@ _NO_SUITE = "a gate is required, and no suite was collected"
 
 @dataclass(slots=True)
 class _Met:
-    """A suite file of this session, as it was first reached."""
+    """A suite file that pytest met, as it was first reached."""
 
     file: Path
     watch: Watch | None = None

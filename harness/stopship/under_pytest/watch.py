@@ -74,7 +74,7 @@ class Watch:
         self.place: Workplace | None = None
         self.plan: Replay | None = None
         self.commit = ""
-        self.provenance: dict[str, Json] = {"started": settings.now}  # of a run that this session seals
+        self.provenance: dict[str, Json] = {"started": settings.now}  # of a run that is sealed here
         self._known: dict[Place, Outcome] = {}
         self._served: Run | None = None
         self._engine: Engine | None = None
