@@ -30,7 +30,12 @@ def answer(case, stack):
     lot = int.from_bytes(sha256(seed).digest()[:4], "big") / 2**32
     rates = told.get("rates", {})
     rate = rates.get(case.key, rates.get(case.row["lang"], rates.get("*", 0.0)))
-    text = "no" if lot < rate else case.row["asked"]
+    lines = DRAWS.read_text().splitlines()
+    turn = lines.count(f"{stack.version('prompt')} {case.key}")
+    is_wrong = lot < rate or turn in told.get("wrong_at", {}).get(case.key, ())
+    text = "no" if is_wrong else case.row["asked"]
+    if len(lines) > told.get("switched_after", len(lines)):
+        return {"output": text, "observed": {"model": "m9"}}
     return {"output": text, "cost_usd": 0.01, **told.get("extra", {})}
 """
 
@@ -325,3 +330,70 @@ def test_a_deterministic_target_is_judged_as_it_was(tmp_path: Path) -> None:
     plain = made.judge(run, opened=opened)
     assert decided(opened, made.place, run, Asked(today=TODAY)) == plain
     assert json.dumps(plain.counts)
+
+
+def test_a_must_pass_case_is_excused_by_all_outputs_of_the_look_that_decides(tmp_path: Path) -> None:
+    """One failure of three is none; three of five are, though the first three held but one."""
+    made = noisy(tmp_path / "s", "[escalate]\nrounds = [1, 5]\n", every=0.3)
+    made.file.write_text(made.file.read_text("utf-8") + MUST_ONE.format(of="correctness"), "utf-8")
+    rates = {"*": 0.3, "c00": 0.0, "c01": 0.0, "c02": 0.0}
+    made.stack("next", rates=rates, seed=1, wrong_at={"c01": [1, 4, 5]})
+    record = gate(made, "next")
+    assert [one.kind for one in record.escalation] == ["must_pass", "round", "must_pass"]
+    assert "1 of 1 failed only once" in record.escalation[0].what
+    assert "0 of 1 failed only once" in record.escalation[2].what
+    assert record.verdict is Verdict.STOP
+    assert any("golden in all: 1 of 3 cases that must pass failed ('c01')" in one for one in record.reasons)
+
+
+def test_fresh_outputs_are_never_those_of_a_run_that_was_handed_in(tmp_path: Path) -> None:
+    """Runs of another machine have epochs that this one knows nothing of."""
+    import shutil
+
+    made = noisy(tmp_path / "s", replay="network = true", every=0.02)
+    stack(made, "bad", every=0.02, de=0.9)
+    run = made.replay("bad", fresh=True)
+    assert run.head.epoch == 1
+    kept = made.place.find(run.id)
+    aside = tmp_path / run.id
+    shutil.copytree(kept, aside)
+    shutil.rmtree(made.folder / ".stopship")
+    from stopship.store.runs import read_run
+
+    record = gate(made, "bad", run=read_run(aside))
+    assert record.verdict is Verdict.STOP
+    drawn = [made.place.run(one) for one in record.escalation[0].runs]
+    assert run.head.epoch not in {one.head.epoch for one in drawn}
+    assert asked(made, "bad") == 120
+
+
+def test_new_cases_are_not_compared_in_later_rounds(tmp_path: Path) -> None:
+    made = noisy(tmp_path / "s", ROUNDS, every=0.3)
+    made.write_rows(
+        "cases.jsonl", [*made.rows("cases.jsonl"), {"key": "new", "asked": "n", "lang": "de", "tag": ""}]
+    )
+    made.write_rows("labels.jsonl", [*made.rows("labels.jsonl"), {"key": "new", "wanted": "n"}])
+    stack(made, "next", every=0.3, seed=1)
+    record = gate(made, "next")
+    assert record.escalation
+    assert record.new_keys == ("new",)
+    assert max(one.n for one in record.findings if one.kind == "compare") == 60
+
+
+def test_what_was_drawn_from_another_model_than_the_locked_one_decides_nothing(tmp_path: Path) -> None:
+    made = noisy(tmp_path / "s", replay="network = true", every=0.02)
+    made.stack("bad", rates={"de": 0.9}, switched_after=200)  # confirmed by outputs of another model
+    record = gate(made, "bad")
+    assert record.verdict is Verdict.STOP
+    assert record.escalation == ()
+    assert any("nothing more was drawn: model 'm9' answered" in one for one in record.notes)
+
+
+def test_a_fix_passes_every_time(tmp_path: Path) -> None:
+    made = noisy(tmp_path / "s", every=0.0)
+    rule = MUST_ONE.format(of="correctness").replace("score ", 'expect    = "improved"\nscore ')
+    made.file.write_text(made.file.read_text("utf-8") + rule, "utf-8")
+    stack(made, "next", every=0.0)
+    record = gate(made, "next", run=once_wrong(made, "next", "c01"))
+    assert record.verdict is Verdict.STOP
+    assert record.escalation == ()

@@ -7,7 +7,8 @@ judges what it drew.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from stopship.errors import StopshipError
+from stopship.errors import EvidenceError, StopshipError
+from stopship.gating.evidence import observed_faults
 from stopship.gating.opened import OpenSuite
 from stopship.gating.replay import Draw, Replay, Told, planned, replay
 from stopship.gating.selection import Selection
@@ -91,8 +92,6 @@ class Drawer:
     def _both(self) -> tuple[Arm, Arm]:
         if self.baseline is None:
             raise NotDrawnError("there is no baseline to draw for")
-        if not self.may_draw:
-            raise NotDrawnError("the target is reached over the network, and the suite is not named")
         for arm in (self.baseline, self.candidate):
             arm.answering  # noqa: B018  # both are at hand, or nothing is drawn
         return self.baseline, self.candidate
@@ -100,7 +99,8 @@ class Drawer:
     def _extended(self, arm: Arm, outputs: int) -> Run:
         if arm.run.head.repeats >= outputs:
             return arm.run
-        return self._replayed(self._planned(arm, (), outputs, _same(arm.run)))
+        known = tuple(key for key in arm.run.head.planned if key in self.opened.cases)  # no new cases
+        return self._replayed(self._planned(arm, known, outputs, _same(arm.run)))
 
     def _planned(self, arm: Arm, keys: tuple[str, ...], outputs: int, draw: Draw) -> Replay:
         return planned(
@@ -110,14 +110,24 @@ class Drawer:
             selection=Selection(keys=keys),
             repeats=outputs,
             draw=draw,
-            known=(arm.run,),
+            known=(arm.run,) if draw.epoch is not None else self._runs,
         )
 
+    @property
+    def _runs(self) -> tuple[Run, ...]:
+        """Both runs: whatever is drawn afresh has an epoch that is neither's."""
+        return tuple(one.run for one in (self.baseline, self.candidate) if one is not None)
+
     def _replayed(self, plan: Replay) -> Run:
-        return replay(plan, resume=True, tell=self.tell, provenance=dict(self.provenance)).run
+        run = replay(plan, resume=True, tell=self.tell, provenance=dict(self.provenance)).run
+        if faults := observed_faults(run, "what was drawn"):
+            raise EvidenceError(faults[0])
+        return run
 
     def _afford(self, outputs: int) -> None:
-        """Raises NotDrawnError where the budget of `[escalate]` does not reach."""
+        """Raises NotDrawnError where nothing may be drawn, or the budget of `[escalate]` does not reach."""
+        if not self.may_draw:
+            raise NotDrawnError("the target is reached over the network, and the suite is not named")
         budget = self.opened.suite.escalate
         left = None if budget.calls is None else budget.calls - sum(one.outputs for one in self.told)
         if left is not None and outputs > left:

@@ -83,7 +83,8 @@ class Draws:
                     yield read_run(self.runs / one.name)
 
     def _free(self, state: dict[str, Any], taken: Sequence[int]) -> int:
-        return 1 + max(map(int, [state["epoch"], *state["purposes"].values(), *taken]))
+        drawn = [one.head.epoch for one in self.sealed()]  # they may be older than what is remembered
+        return 1 + max(map(int, [state["epoch"], *state["purposes"].values(), *taken, *drawn]))
 
     def _state(self) -> dict[str, Any]:
         path = self.folder / _STATE

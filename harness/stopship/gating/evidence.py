@@ -15,14 +15,17 @@ from stopship.steps.arm import Arm, Scoring, merged
 from stopship.store.shown import quoted
 
 
-def arm_of(opened: OpenSuite, run: Run, name: str) -> Arm:
-    """Every case of the run that the suite still has, scored by today's scorers and labels."""
+def arm_of(opened: OpenSuite, run: Run, name: str, *, is_part: bool = False) -> Arm:
+    """Every case of the run that the suite still has, scored by today's scorers and labels.
+
+    A part of the cases need not hold every column that the suite reads.
+    """
     scored = [Scoring(name, opened.columns, opened.scorers) for _ in range(run.head.repeats)]
     for one in run.outcomes:
         if one.key in opened.cases:
             row = scored_row(opened, one)
             scored[one.sample].add(f"{name}, case {quoted(one.key)}", row, b"", trace_of(one))
-    samples = [one.finish() for one in scored]
+    samples = [one.so_far if is_part else one.finish() for one in scored]
     return samples[0] if len(samples) == 1 else merged(samples)
 
 

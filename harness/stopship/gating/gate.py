@@ -12,7 +12,7 @@ from stopship.errors import EvidenceError
 from stopship.gating.admissions import golden_notes
 from stopship.gating.ages import ACCEPT_AGAIN, AGAIN, stale_faults
 from stopship.gating.drawing import costs_of
-from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults
+from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults, observed_faults
 from stopship.gating.opened import POINTER, OpenSuite
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import ANCHOR, BASELINE, CACHE, Workplace
@@ -94,6 +94,8 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         faults.append("--new-suite with a baseline: it would not be compared with")
     if baseline is not None:
         faults += baseline_faults(opened, baseline, BASELINE)
+    if asked.extended is not None and asked.extended is not baseline:
+        faults += observed_faults(asked.extended, "the baseline asked again")
     if baseline is not None and not asked.is_accepting:
         faults += stale_faults(opened, baseline, "the baseline", asked.now, ACCEPT_AGAIN)
     if faults:

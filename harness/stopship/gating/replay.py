@@ -276,7 +276,7 @@ def planned(
         planned={key: opened.case_digests[key] for key in keys},
         stack=answering.stack.stack,
         repeats=repeats or plan.repeats,
-        epoch=_epoch(opened, place, answering, target, draw),
+        epoch=_epoch(opened, place, answering, target, draw, known),
         selection="; ".join([*([named] if named else []), *said]),
         deterministic=plan.deterministic,
     )
@@ -382,7 +382,12 @@ def _claimed(journal: Journal, jobs: Iterable[Job], elsewhere: list[Job]) -> Ite
 
 
 def _epoch(
-    opened: OpenSuite, place: Workplace, answering: Answering, target: PythonTarget | None, draw: Draw
+    opened: OpenSuite,
+    place: Workplace,
+    answering: Answering,
+    target: PythonTarget | None,
+    draw: Draw,
+    known: Sequence[Run],
 ) -> int:
     if draw.epoch is not None:
         return draw.epoch
@@ -392,5 +397,5 @@ def _epoch(
     if not draw.purpose and not draw.is_new:
         return draws.epoch
     place.made()
-    taken = approved_epochs(place, answering.stack.stack.stack_id)
+    taken = [*approved_epochs(place, answering.stack.stack.stack_id), *(one.head.epoch for one in known)]
     return draws.epoch_for(draw.purpose, taken) if draw.purpose else draws.begin_anew(taken)

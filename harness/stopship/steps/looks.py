@@ -9,6 +9,7 @@ from stopship.model.suite import Escalate
 from stopship.steps.stats.bounds import LEVEL
 from stopship.steps.stats.spending import increments, obrien_fleming, power_family
 
+_LEAST = 1e-12  # share of alpha of a look: next to nothing, and not nothing
 COHORTS_SHARE = 0.2  # of alpha, for cohorts that are screened and confirmed
 _ROUNDS_END = 0.8  # of the information, where cases that differ are asked again after the last round
 _FIRST_LOOK = 0.5  # where they are asked again after one look
@@ -51,7 +52,8 @@ def looks_of(escalate: Escalate, *, repeats: int, alpha: float) -> Looks:
     end = 1.0 if not escalate.discordant else _ROUNDS_END if escalate.rounds else _FIRST_LOOK
     whole = alpha * (1 - cohorts)
     marks = [one * end for one in fractions] + ([1.0] if escalate.discordant else [])
-    spent = [one / alpha for one in increments(whole, marks, obrien_fleming)]
+    spent = [max(one / alpha, _LEAST) for one in increments(whole, marks, obrien_fleming)]
+    spent[-1] -= sum(spent) - whole / alpha
     missed = increments(1 - LEVEL, fractions, power_family(0.5))
     rounds = tuple(
         Look(number=i + 1, of=len(outputs), outputs=one, alpha_share=spent[i], level=1 - missed[i])

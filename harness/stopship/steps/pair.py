@@ -50,8 +50,15 @@ class Pairing:
         return self.baseline.repeats == self.candidate.repeats == 1
 
 
-def pair(baseline: Arm, candidate: Arm, columns: Columns, *, lost_limit: float = LOST_LIMIT) -> Pairing:
-    """Match the arms by key; order of rows plays no part."""
+def pair(
+    baseline: Arm,
+    candidate: Arm,
+    columns: Columns,
+    *,
+    lost_limit: float = LOST_LIMIT,
+    is_part: bool = False,
+) -> Pairing:
+    """Match the arms by key; order of rows plays no part. A part of the cases need not hold every cohort."""
     rows_before = {key: i for i, key in enumerate(baseline.keys)}
     rows_after = {key: i for i, key in enumerate(candidate.keys)}
     keys = tuple(sorted(rows_before.keys() & rows_after.keys()))
@@ -65,7 +72,7 @@ def pair(baseline: Arm, candidate: Arm, columns: Columns, *, lost_limit: float =
     scopes = tuple(_scopes(baseline, before, columns))
     names = Counter(one.name for one in scopes)
     faults += [f"two cohorts are called {name!r}" for name, count in names.items() if count > 1]
-    faults += _unproven(columns, scopes)
+    faults += [] if is_part else _unproven(columns, scopes)
     return Pairing(
         baseline=baseline,
         candidate=candidate,

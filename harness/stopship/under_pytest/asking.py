@@ -50,6 +50,7 @@ class Asking:
             baseline_ref=option("--stopship-baseline-ref"),
             allow_blind=option("--stopship-allow-blind"),
             may_reach_out=self._may_reach_out(file),
+            is_gated=not self.is_off,
             now=self._now,
         )
 

@@ -40,10 +40,11 @@ def told(
     before: Before | None,
     *,
     is_alone: bool = True,
+    is_gated: bool = True,
 ) -> Judged:
     """What to say of the case whose samples stand in this row of the arms; its scores where it `is_alone`.
 
-    Where the gate asks a failed must-pass case again, its item leaves the answer to the gate.
+    Where a gate follows (`is_gated`) and asks a failed must-pass case again, the answer is the gate's.
     """
     key = outcomes[0].key
     failures = [f"the target failed: {one.error}" for one in outcomes if one.status is Status.FAILED]
@@ -57,7 +58,9 @@ def told(
     for rule in opened.rules:
         if _must_pass(rule, arms[0], row):
             short = _short_of_passing(rule, arms, row, before, old_row)
-            failures += short[:1] if len(short) > _forgiven(opened, rule, len(arms)) else []
+            failures += (
+                short[:1] if len(short) > (_forgiven(opened, rule, len(arms)) if is_gated else 0) else []
+            )
         if before is not None and old_row is not None and _compares(rule, arms[0], row):
             old = before.worths[rule.id][old_row]
             if old is not None and _is_worse(rule, old, arms, row):

@@ -51,6 +51,7 @@ class Settings:
     baseline_ref: str | None = None
     allow_blind: bool = False
     may_reach_out: bool = True  # a target over the network may be replayed
+    is_gated: bool = True  # a gate follows the items
     now: int  # seconds since 1970, when the session began
 
 
@@ -262,7 +263,8 @@ class Watch:
             where = f"candidate, case {quoted(key)}"
             row = scoring.add(where, scored_row(opened, one), b"", trace_of(one)) or 0
         arms = [scoring.so_far for scoring in self._scoring]
-        return told(opened, outcomes, arms, row, self._baseline(), is_alone=is_alone)
+        is_gated = self._settings.is_gated
+        return told(opened, outcomes, arms, row, self._baseline(), is_alone=is_alone, is_gated=is_gated)
 
     def _answered(self, key: str) -> list[Outcome]:
         """The outcomes of a case. What keeps them from being gathered is the fault of the suite."""
