@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from stopship.gating.accepting import Accepting, Decision, accept
+from stopship.gating.epochs import Draw
 from stopship.gating.gate import Asked, gate
 from stopship.gating.opened import OpenSuite, open_suite
-from stopship.gating.replay import Draw, planned, replay
+from stopship.gating.replay import planned, replay
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import Workplace, workplace

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.gating.making import LIMIT, MUST, Made, make
 
-from stopship.gating.replay import Draw, planned
+from stopship.gating.epochs import Draw
+from stopship.gating.replay import planned
 from stopship.gating.stacking import answering
 
 COLUMN = """

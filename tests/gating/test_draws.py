@@ -6,7 +6,7 @@ import pytest
 from tests.gating.making import COUNT, Made, make
 
 from stopship.errors import EvidenceError
-from stopship.gating.replay import Draw
+from stopship.gating.epochs import Draw
 from stopship.model.run import Run
 
 

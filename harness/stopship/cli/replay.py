@@ -55,7 +55,8 @@ def replay(  # noqa: PLR0913  # one parameter an option
 
     A replay of the same cases by the same stack is served from the sealed run.
     """
-    from stopship.gating.replay import Draw, planned
+    from stopship.gating.epochs import Draw
+    from stopship.gating.replay import planned
     from stopship.gating.replay import replay as replayed
     from stopship.gating.selection import Selection, conditions
     from stopship.gating.selection import shard as shard_of

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from stopship.errors import EvidenceError, StopshipError
+from stopship.gating.epochs import Draw
 from stopship.gating.evidence import observed_faults
 from stopship.gating.opened import OpenSuite
-from stopship.gating.replay import Draw, Replay, Told, planned, replay
+from stopship.gating.replay import Replay, Told, planned, replay
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
 from stopship.gating.workplace import Workplace

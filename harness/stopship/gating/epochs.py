@@ -1,9 +1,11 @@
 """What a plan draws from: the draws of its stack, the epochs that are taken, and what was recorded.
 
-Decides what makes two draws those of one stack. Never draws.
+Decides what makes two draws those of one stack, and which draw a replay is. Never draws.
 """
 
 import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from stopship import __version__
 from stopship.errors import UsageError
@@ -13,11 +15,24 @@ from stopship.gating.stacking import Answering
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Json
+from stopship.model.run import Run
 from stopship.model.suite import OUTPUTS, RECORDED
 from stopship.parts.targets.python import PythonTarget
 from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
 from stopship.store import tables
 from stopship.store.shown import shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """Which draw of a stack: the current one, a new one, one with a purpose, or an epoch by number."""
+
+    is_new: bool = False
+    purpose: str = ""  # "": candidates
+    epoch: int | None = None
+
+
+CURRENT = Draw()
 
 
 def settings_of(opened: OpenSuite, target: PythonTarget | None) -> list[Json]:
@@ -54,3 +69,24 @@ def recorded_of(opened: OpenSuite, answering: Answering, keys: tuple[str, ...]) 
     path = answering.stack.path(OUTPUTS)
     rows = ((row.place, row.values) for row in tables.rows(path))
     return recorded_outputs(rows, opened.suite.columns, keys, shown(path))
+
+
+def epoch_of(
+    opened: OpenSuite,
+    place: Workplace,
+    answering: Answering,
+    target: PythonTarget | None,
+    draw: Draw,
+    known: Sequence[Run],
+) -> int:
+    """The epoch of a replay; new outputs never take one of an approved run or of one that is `known`."""
+    if draw.epoch is not None:
+        return draw.epoch
+    if target is None or opened.suite.replay.deterministic:
+        return 0
+    draws = draws_of(opened, place, answering, target)
+    if not draw.purpose and not draw.is_new:
+        return draws.epoch
+    place.made()
+    taken = [*approved_epochs(place, answering.stack.stack.stack_id), *(one.head.epoch for one in known)]
+    return draws.epoch_for(draw.purpose, taken) if draw.purpose else draws.begin_anew(taken)

@@ -13,11 +13,12 @@ from itertools import groupby
 from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError
+from stopship.gating.epochs import Draw
 from stopship.gating.evidence import observed_faults, scored_row, trace_of
 from stopship.gating.gate import pointer_faults
 from stopship.gating.opened import OpenSuite
 from stopship.gating.rebuilding import answering_of
-from stopship.gating.replay import Draw, Told, planned, replay
+from stopship.gating.replay import Told, planned, replay
 from stopship.gating.stacking import Answering
 from stopship.gating.workplace import Workplace
 from stopship.model.case import Json

@@ -9,11 +9,12 @@ from datetime import date
 from math import floor
 
 from stopship.errors import EvidenceError, UsageError, nearest
+from stopship.gating.epochs import Draw
 from stopship.gating.evidence import arm_of, baseline_faults, observed_faults
 from stopship.gating.gate import pointer_faults
 from stopship.gating.opened import OpenSuite
 from stopship.gating.rebuilding import answering_of
-from stopship.gating.replay import Draw, Told, planned, replay
+from stopship.gating.replay import Told, planned, replay
 from stopship.gating.stacking import Answering
 from stopship.gating.workplace import BASELINE, Workplace
 from stopship.model.case import Json

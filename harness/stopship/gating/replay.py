@@ -18,7 +18,15 @@ from stopship.errors import EvidenceError, UsageError
 from stopship.gating.ages import age, is_stale, oldest
 from stopship.gating.draws import Drawn, Draws, held_by
 from stopship.gating.engine import Engine, Job
-from stopship.gating.epochs import approved_epochs, draws_of, recorded_of, settings_of
+from stopship.gating.epochs import (
+    CURRENT,
+    Draw,
+    approved_epochs,
+    draws_of,
+    epoch_of,
+    recorded_of,
+    settings_of,
+)
 from stopship.gating.opened import OpenSuite
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
@@ -39,18 +47,6 @@ from stopship.store.shown import shown
 
 Told = Callable[[int, int], None]
 """Called with (outcomes so far, outcomes in all)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
-    """Which draw of a stack: the current one, a new one, one with a purpose, or an epoch by number."""
-
-    is_new: bool = False
-    purpose: str = ""  # "": candidates
-    epoch: int | None = None
-
-
-CURRENT = Draw()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +272,7 @@ def planned(
         planned={key: opened.case_digests[key] for key in keys},
         stack=answering.stack.stack,
         repeats=repeats or plan.repeats,
-        epoch=_epoch(opened, place, answering, target, draw, known),
+        epoch=epoch_of(opened, place, answering, target, draw, known),
         selection="; ".join([*([named] if named else []), *said]),
         deterministic=plan.deterministic,
     )
@@ -379,23 +375,3 @@ def _claimed(journal: Journal, jobs: Iterable[Job], elsewhere: list[Job]) -> Ite
             yield job
         else:
             elsewhere.append(job)
-
-
-def _epoch(
-    opened: OpenSuite,
-    place: Workplace,
-    answering: Answering,
-    target: PythonTarget | None,
-    draw: Draw,
-    known: Sequence[Run],
-) -> int:
-    if draw.epoch is not None:
-        return draw.epoch
-    if target is None or opened.suite.replay.deterministic:
-        return 0
-    draws = draws_of(opened, place, answering, target)
-    if not draw.purpose and not draw.is_new:
-        return draws.epoch
-    place.made()
-    taken = [*approved_epochs(place, answering.stack.stack.stack_id), *(one.head.epoch for one in known)]
-    return draws.epoch_for(draw.purpose, taken) if draw.purpose else draws.begin_anew(taken)

@@ -6,8 +6,8 @@ the evidence of all processes; and never asks for what another process is asking
 
 import fcntl
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -374,11 +374,10 @@ class Watch:
 
     def close(self) -> None:
         """End what is under way."""
-        engine, writer, self._engine, self._writer = self._engine, self._writer, None, None
-        if engine is not None:
-            engine.close()
-        if writer is not None:
-            writer.close()
+        opened, self._engine, self._writer = (self._engine, self._writer), None, None
+        for one in opened:
+            if one is not None:
+                one.close()
 
 
 def _by_place(outcomes: Iterable[Outcome]) -> dict[Place, Outcome]:
@@ -391,12 +390,6 @@ def _evidence(one: Outcome) -> tuple[object, ...]:
 
 def _suite_at(place: Workplace, suite: Suite, ref: str) -> tuple[Path, str]:
     """The suite at another revision; one process at a time lays it out."""
-    with _alone(place.made() / "ref.lock"):
-        return suite_at(place, suite, ref)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
+    with (place.made() / "ref.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        return suite_at(place, suite, ref)
