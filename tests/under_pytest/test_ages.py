@@ -31,7 +31,7 @@ def test_an_old_run_is_not_served_and_an_old_baseline_is_void(desk: Desk) -> Non
     (run,) = runs(folder)
     aged(run, 8)
     done = desk.pytest("suites", "-rs")
-    assert "what was drawn of this stack is too old" in done.stdout.str()
+    assert "no sealed run of this stack is at hand that is not older than 7 days" in done.stdout.str()
     assert len(asked(folder)) == 60
     done = desk.pytest("suites", "--stopship-live")
     assert done.ret == 0

@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from stopship.errors import EvidenceError, StopshipError, UsageError
+from stopship.gating.ages import age
 from stopship.gating.engine import Engine, Job
 from stopship.gating.evidence import scored_row, trace_of
 from stopship.gating.gitref import suite_at
@@ -114,10 +115,10 @@ class Watch:
         served = self.plan.served()
         self._served = served.run if served is not None else None
         if self._served is None and suite.replay.network and not settings.may_reach_out:
-            old = "what was drawn of this stack is too old"
+            limit = suite.replay.fresh_s
+            young = f" that is not older than {age(limit)}" if limit is not None else ""
             raise OutOfReachError(
-                "its target is reached over the network, and "
-                f"{old if self.plan.renewed else 'no sealed run of this stack is at hand'}",
+                f"its target is reached over the network, and no sealed run of this stack is at hand{young}",
                 where=shown(self.file),
                 do="name the suite on the command line, or add --stopship-live",
             )
