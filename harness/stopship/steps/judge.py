@@ -299,8 +299,15 @@ def _finding(
         adjusted_alpha=adjusted_alpha,
         suspicion=terms.suspicion,
     )
-    is_open = decision in (Decision.BLIND, Decision.INCONCLUSIVE) and numbers.estimate > -numbers.margin
     counted = _counted(pairing, rule, measured, one.scope, one.kept)
+    return decided(counted, numbers, decision, p_adjusted, adjusted_alpha)
+
+
+def decided(
+    counted: Finding, numbers: Numbers | SuiteNumbers, decision: Decision, p_adjusted: float, alpha: float
+) -> Finding:
+    """A finding of counts, with its decision and the numbers behind it; `alpha`: adjusted."""
+    is_open = decision in (Decision.BLIND, Decision.INCONCLUSIVE) and numbers.estimate > -numbers.margin
     return replace(
         counted,
         decision=decision,
@@ -312,7 +319,7 @@ def _finding(
         p_adjusted=p_adjusted,
         test=numbers.test.name,
         bound=numbers.bound,
-        mde=numbers.mde(adjusted_alpha),
+        mde=numbers.mde(alpha),
         p_pass=numbers.chance_of_pass(),
         leaning=numbers.leaning,
         cases_needed=numbers.cases_needed() if is_open else None,

@@ -13,8 +13,8 @@ from stopship.errors import UsageError
 from stopship.model.rule import ALPHA, MIN_COHORT, Margin, Mode, Rule
 from stopship.model.score import Direction
 from stopship.model.verdict import Decision, Finding
-from stopship.steps.decide import Numbers, absolute_numbers, decide, explain
-from stopship.steps.judge import ALL_WEIGHT, rule_weights
+from stopship.steps.decide import Numbers, absolute_numbers, decide
+from stopship.steps.judge import ALL_WEIGHT, decided, rule_weights
 from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.summed import Summed
 from stopship.steps.sums import MetricSums
@@ -173,24 +173,7 @@ def _summed(rule: Rule, sums: MetricSums, scope: _Scope) -> Summed:
 def _finding(counted: Finding, numbers: Numbers, p_adjusted: float, weight: float, alpha: float) -> Finding:
     adjusted_alpha = alpha * weight
     decision = decide(numbers, p_adjusted=p_adjusted, alpha=alpha, adjusted_alpha=adjusted_alpha)
-    is_open = decision in (Decision.BLIND, Decision.INCONCLUSIVE) and numbers.estimate > -numbers.margin
-    return replace(
-        counted,
-        decision=decision,
-        n_effective=numbers.n_effective,
-        delta=numbers.estimate,
-        lower=numbers.lower,
-        upper=numbers.upper,
-        p=numbers.test.p,
-        p_adjusted=p_adjusted,
-        test=numbers.test.name,
-        bound=numbers.bound,
-        mde=numbers.mde(adjusted_alpha),
-        p_pass=numbers.chance_of_pass(),
-        leaning=numbers.leaning,
-        cases_needed=numbers.cases_needed() if is_open else None,
-        why=explain(decision, numbers),
-    )
+    return decided(counted, numbers, decision, p_adjusted, adjusted_alpha)
 
 
 def _counted(rule: Rule, sums: MetricSums, scope: _Scope) -> Finding:
