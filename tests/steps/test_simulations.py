@@ -14,12 +14,12 @@ from stopship.model.rule import ALPHA, Margin, Mode, Severity
 from stopship.model.score import Direction
 from stopship.model.verdict import Finding, Verdict, compose
 from stopship.steps.decide import Numbers, absolute_numbers, decide, relative_numbers
-from stopship.steps.judge import ALL_WEIGHT
 from stopship.steps.stats.bounds import lower_bound
 from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.planning import minimum_detectable_effect
 from stopship.steps.stats.pvalues import mcnemar_mid_p, sign_flip_p
 from stopship.steps.stats.sample import Floats, Sample
+from stopship.steps.weights import ALL_WEIGHT
 
 pytestmark = pytest.mark.slow
 

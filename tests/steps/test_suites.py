@@ -24,11 +24,12 @@ from stopship.model.columns import Columns, Condition, Group
 from stopship.model.rule import IncidentClass, Limit, Margin, Mode, Rule
 from stopship.model.verdict import Decision, Record, Verdict
 from stopship.steps.conclude import conclude_alone
-from stopship.steps.judge import judge, rule_weights
+from stopship.steps.judge import judge
 from stopship.steps.metric import measure
 from stopship.steps.pair import pair
 from stopship.steps.repeats import merged
 from stopship.steps.terms import Reference
+from stopship.steps.weights import rule_weights
 
 HELD = rule(scorer=arms.SHARE)
 

@@ -25,8 +25,8 @@ from stopship.model.rule import Rule
 from stopship.model.run import Run, Status
 from stopship.steps.again import passes
 from stopship.steps.arm import Arm, Scoring
-from stopship.steps.judge import rule_weights
 from stopship.steps.pass_rates import NightRate, night_rate
+from stopship.steps.weights import rule_weights
 from stopship.store.golden import read_golden, write_golden
 from stopship.store.shown import quoted, shown
 

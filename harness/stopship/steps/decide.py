@@ -63,6 +63,7 @@ class Numbers:
     smallest_n: float
     margin: float
     largest_loss: float  # what the candidate could lose at most: 0 where the baseline is at the worst end
+    is_rate: bool = False  # whether every output passes or fails
 
     @property
     def n_effective(self) -> float:
@@ -87,7 +88,8 @@ class Numbers:
         return self.n_effective < self.smallest_n
 
     def mde(self, alpha: float) -> float:
-        return minimum_detectable_effect(self.sample, alpha=alpha) / self.scale
+        rate = self.largest_loss if self.is_rate else None
+        return minimum_detectable_effect(self.sample, alpha=alpha, rate=rate) / self.scale
 
     def chance_of_pass(self) -> float:
         return 0.0 if self.too_few_clusters else chance_of_pass(self.sample, margin=self.margin * self.scale)
@@ -106,7 +108,13 @@ class Numbers:
 
 
 def absolute_numbers(
-    sample: Moments, margin: Margin, *, alpha: float, largest_loss: float = 1.0, level: float = LEVEL
+    sample: Moments,
+    margin: Margin,
+    *,
+    alpha: float,
+    largest_loss: float = 1.0,
+    is_rate: bool = False,
+    level: float = LEVEL,
 ) -> Numbers:
     """A bounded metric against a margin in points of its range; the sample's span is 1."""
     bound = lower_bound(sample, level=level)
@@ -122,6 +130,7 @@ def absolute_numbers(
         smallest_n=smallest_n(margin.share, level=level),
         margin=margin.share,
         largest_loss=largest_loss,
+        is_rate=is_rate,
     )
 
 

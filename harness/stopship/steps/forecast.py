@@ -11,7 +11,6 @@ from stopship.model.noise import NoiseFloor
 from stopship.model.rule import ALPHA, Mode, Rule
 from stopship.model.score import Kind
 from stopship.model.verdict import Finding
-from stopship.steps.judge import ALL_WEIGHT, rule_weights
 from stopship.steps.metric import measure_candidate
 from stopship.steps.pair import SELECTION
 from stopship.steps.scored import Arm
@@ -19,6 +18,7 @@ from stopship.steps.stats.bounds import LEVEL
 from stopship.steps.stats.planning import binomial_weights, chance_of_pass_at
 from stopship.steps.stats.pvalues import mcnemar_mid_p
 from stopship.steps.stats.tails import binomial_at_least, share_at_tail
+from stopship.steps.weights import rule_weights, scope_weight
 
 FLIPS = (0.02, 0.05, 0.10)
 _FEW = 100  # cases below which a measured share of flips is not taken at its word
@@ -204,7 +204,9 @@ def _rule_chance(sizes: Sequence[ScopeSize], flips_of: FlipsOf, *, alpha: float)
         if one.mode is Mode.PROVE:
             chance *= _pass_chance(flips, n, one.margin)
         elif one in guards:
-            chance *= 1 - _alarm_chance(flips, n, one.margin, alpha * (1 - ALL_WEIGHT) / len(guards))
+            chance *= 1 - _alarm_chance(
+                flips, n, one.margin, alpha * scope_weight(is_all=False, cohorts=len(guards))
+            )
     return chance
 
 

@@ -26,8 +26,7 @@ from stopship.steps.stats.sample import Codes, Floats, Sample
 from stopship.steps.tail import Pairs, tail_finding
 from stopship.steps.tail_limit import tail_limit_finding
 from stopship.steps.terms import ONE_SAMPLE, Reference, Terms
-
-ALL_WEIGHT = 0.5  # of a rule's error rate on `all`; the tested cohorts share the rest
+from stopship.steps.weights import rule_weights, scope_weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +128,6 @@ def _expecting(rule: Rule, finding: Finding) -> Finding:
     return replace(finding, expects=True, why=why, cases_needed=None)
 
 
-def rule_weights(rules: Sequence[Rule], *, alpha: float) -> list[float]:
-    """The part of alpha each rule may spend: equal parts for stop-ship rules, all of it for a warning,
-    its own where the rule says so. What is not tested (`must_pass`) spends nothing."""
-    sharing = sum(1 for one in rules if one.stops and one.alpha is None and _is_tested(one))
-    return [
-        one.alpha / alpha
-        if one.alpha is not None
-        else (1 / sharing if one.stops and _is_tested(one) else 1.0)
-        for one in rules
-    ]
-
-
-def _is_tested(rule: Rule) -> bool:
-    return rule.margin is not None or rule.limit is not None or rule.anchor_margin is not None
-
-
 def _compare(pairing: Pairing, rule: Rule, weight: float, terms: Terms) -> list[Finding]:
     measured = measure(pairing, rule.scorer, rule.better)
     if measured.fault or not measured.kept.any():
@@ -161,7 +144,7 @@ def _compare(pairing: Pairing, rule: Rule, weight: float, terms: Terms) -> list[
         if scope.mode is Mode.WATCH or not len(kept):
             untested.append((scope, kept))
             continue
-        share = 1.0 if not gating else ALL_WEIGHT if scope.name == "all" else (1 - ALL_WEIGHT) / gating
+        share = scope_weight(is_all=scope.name == "all", cohorts=gating)
         adjusted = terms.alpha * weight * share
         numbers = _numbers(pairing, rule, scope, kept, measured, adjusted, terms)
         if numbers is None and scope.name == "all":
@@ -242,14 +225,18 @@ def _numbers(
             before, after, clusters, rule.better, margin, alpha=alpha, seed=seed, level=terms.level
         )
     sign = 1.0 if rule.better is Direction.HIGHER else -1.0
+    is_rate = rule.scorer.scale.kind is Kind.BINARY
     sample = Sample(
         differences=sign * (after - before) / rule.scorer.scale.span,
-        is_binary=rule.scorer.scale.kind is Kind.BINARY and pairing.is_single,
+        is_binary=is_rate and pairing.is_single,
+        outputs=measured.outputs(kept),
         clusters=clusters,
         seed=seed,
     )
     loss = _largest_loss(rule, before)
-    return absolute_numbers(sample, margin, largest_loss=loss, alpha=alpha, level=terms.level)
+    return absolute_numbers(
+        sample, margin, largest_loss=loss, is_rate=is_rate, alpha=alpha, level=terms.level
+    )
 
 
 def _largest_loss(rule: Rule, before: Floats) -> float:

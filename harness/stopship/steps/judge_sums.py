@@ -14,10 +14,11 @@ from stopship.model.rule import ALPHA, MIN_COHORT, Margin, Mode, Rule
 from stopship.model.score import Direction
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.decide import Numbers, absolute_numbers, decide
-from stopship.steps.judge import ALL_WEIGHT, decided, rule_weights
+from stopship.steps.judge import decided
 from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.summed import Summed
 from stopship.steps.sums import MetricSums
+from stopship.steps.weights import rule_weights, scope_weight
 
 SumsOf = Callable[[Rule], MetricSums]
 
@@ -89,7 +90,7 @@ def _compare(
     tested = []
     for scope in scopes:
         if scope.mode is not Mode.WATCH and sums.n[scope.index]:
-            share = 1.0 if not gating else ALL_WEIGHT if scope.is_all else (1 - ALL_WEIGHT) / gating
+            share = scope_weight(is_all=scope.is_all, cohorts=gating)
             tested.append((scope, share, _numbers(rule, sums, scope, alpha * weight * share)))
     holm = weighted_holm([one.test.p for *_, one in tested], [share for _, share, _ in tested])
     findings = {
@@ -138,7 +139,11 @@ def _numbers(rule: Rule, sums: MetricSums, scope: _Scope, alpha: float) -> Numbe
     is_higher = rule.better is Direction.HIGHER
     largest_loss = (baseline - scale.low if is_higher else scale.high - baseline) / scale.span
     return absolute_numbers(
-        _summed(rule, sums, scope), _margin(rule, scope), largest_loss=largest_loss, alpha=alpha
+        _summed(rule, sums, scope),
+        _margin(rule, scope),
+        largest_loss=largest_loss,
+        is_rate=sums.is_binary,
+        alpha=alpha,
     )
 
 

@@ -29,12 +29,19 @@ class Measured:
 
     before: Floats
     after: Floats
+    outputs_before: Counts  # behind each value
+    outputs_after: Counts
     kept: Flags  # both values exist
     unscored: Flags
     left_out: Flags
     lost: Flags  # infrastructure lost every output of the case, in either arm
     unreadable: Flags
     fault: str  # why this metric cannot be judged; empty: it can
+
+    def outputs(self, kept: Codes) -> tuple[float, float]:
+        """How many outputs stand behind a value in each arm, as harmonic means over the kept pairs."""
+        before, after = self.outputs_before[kept], self.outputs_after[kept]
+        return len(kept) / float((1 / before).sum()), len(kept) / float((1 / after).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +77,15 @@ class Side:
         """Rows in which the scorer found something to judge."""
         return self.has(SCORED, FAILED, RAISED)
 
-    def mean(self, worst: float, *failing: int) -> tuple[Floats, Flags]:
-        """Case means with the samples in these states at the worst end, and which rows have one."""
+    def mean(self, worst: float, *failing: int) -> tuple[Floats, Counts]:
+        """Case means with the samples in these states at the worst end, and how many samples each is of.
+
+        The worst end itself where there is none.
+        """
         at_worst = self.tally[list(failing)].sum(axis=0) if failing else np.zeros_like(self.tally[0])
         count = self.tally[SCORED] + at_worst
         values = (self.sums + at_worst * worst) / np.maximum(count, 1)
-        return np.where(count > 0, values, worst), count > 0
+        return np.where(count > 0, values, worst), count
 
 
 def side(arm: Arm, scorer: Scorer, rows: Codes) -> Side:
@@ -133,15 +143,17 @@ def measure(pairing: Pairing, scorer: Scorer, better: Direction) -> Measured:
     unscored, lost = old.unscored | new.unscored, old.lost | new.lost
     worst = worst_end(scorer, better)
     if scorer.scale.is_bounded:
-        before, is_there = old.mean(worst, FAILED)
-        after, _ = new.mean(worst, FAILED, NO_ANSWER, RAISED)
-        left_out = ~unscored & ~lost & ~is_there
+        before, outputs_before = old.mean(worst, FAILED)
+        after, outputs_after = new.mean(worst, FAILED, NO_ANSWER, RAISED)
+        left_out = ~unscored & ~lost & (outputs_before == 0)
     else:
-        (before, _), (after, _) = old.mean(worst), new.mean(worst)
+        (before, outputs_before), (after, outputs_after) = old.mean(worst), new.mean(worst)
         left_out = ~unscored & ~lost & (_silent(old) | _silent(new))
     return Measured(
         before=before,
         after=after,
+        outputs_before=outputs_before,
+        outputs_after=outputs_after,
         kept=~unscored & ~left_out & ~lost,
         unscored=unscored,
         left_out=left_out,
@@ -188,8 +200,8 @@ def worths(baseline: Arm, scorer: Scorer, better: Direction) -> list[float | Non
     None where a row is no evidence.
     """
     found = side(baseline, scorer, np.arange(len(baseline.keys)))
-    means, is_there = found.mean(worst_end(scorer, better), *([FAILED] if scorer.scale.is_bounded else []))
-    kept = is_there & ~found.unscored & ~found.lost
+    means, outputs = found.mean(worst_end(scorer, better), *([FAILED] if scorer.scale.is_bounded else []))
+    kept = (outputs > 0) & ~found.unscored & ~found.lost
     signed = means if better is Direction.HIGHER else -means
     return [one if is_kept else None for one, is_kept in zip(signed.tolist(), kept.tolist(), strict=True)]
 

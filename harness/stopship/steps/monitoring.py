@@ -15,12 +15,12 @@ import numpy as np
 from stopship.model.night import Night, Seen
 from stopship.model.rule import Mode, Rule
 from stopship.model.score import Direction, Kind
-from stopship.steps.judge import ALL_WEIGHT, rule_weights
 from stopship.steps.metric import Flags, measure, side, worst_end
 from stopship.steps.pair import SELECTION, Pairing, Scope, chosen
 from stopship.steps.scored import FAILED, NO_ANSWER, RAISED
 from stopship.steps.stats.evalues import Look, bounded_looks, log_e_value, looks
 from stopship.steps.stats.sample import Codes, Floats
+from stopship.steps.weights import rule_weights, scope_weight
 
 _MOST_NIGHTS = 1000  # that a forecast speaks of
 
@@ -85,7 +85,7 @@ def _of_rule(pairings: Sequence[Pairing], rule: Rule, alpha: float) -> Iterator[
     for scope in scopes:
         share = 1.0
         if len(scopes) > 1:
-            share = ALL_WEIGHT if scope.name == "all" else (1 - ALL_WEIGHT) / (len(scopes) - 1)
+            share = scope_weight(is_all=scope.name == "all", cohorts=len(scopes) - 1)
         parts = [
             changes[members][kept[members]]
             for (changes, kept), members in zip(columns, _members(pairings, scope), strict=True)
@@ -116,7 +116,7 @@ def _differences(pairing: Pairing, rule: Rule) -> tuple[Floats, Flags]:
     (before, had), (after, has) = (one.mean(worst, FAILED, NO_ANSWER, RAISED) for one in (old, new))
     sign = 1.0 if rule.better is Direction.HIGHER else -1.0
     changes: Floats = sign * (after - before) / scorer.scale.span
-    return changes, had & has
+    return changes, (had > 0) & (has > 0)
 
 
 def trails(nights: Sequence[Night]) -> tuple[Trail, ...]:

@@ -12,8 +12,8 @@ from stopship.model.noise import Design, NoiseFloor, PlanRow, ScopeNoise
 from stopship.model.rule import Mode, Rule
 from stopship.model.score import Kind
 from stopship.steps.forecast import FLIPS, ScopeSize
-from stopship.steps.judge import ALL_WEIGHT, rule_weights
 from stopship.steps.stats.noise import Noise, cases_needed, cheapest, detectable_drop, repeats_needed
+from stopship.steps.weights import rule_weights, scope_weight
 
 ENOUGH, CHEAPEST, CASES, REPEATS = "enough as it is", "cheapest", "more cases", "more outputs"
 _MOST_REPEATS = 50  # outputs a case that anyone would draw
@@ -72,7 +72,7 @@ def levels_of(
         rule = by_id[size.rule]
         own = [one for one in sizes if one.rule == size.rule and one.scope != "all"]
         gating = sum(1 for one in own if one.mode is not Mode.WATCH)
-        share = 1.0 if not gating else ALL_WEIGHT if scope == "all" else (1 - ALL_WEIGHT) / gating
+        share = scope_weight(is_all=scope == "all", cohorts=gating)
         parts = (rule.margin is not None) + (rule.limit is not None) + (rule.anchor_margin is not None)
         yield size, rule, alpha * weights[rule.id] * share / max(1, parts)
 

@@ -17,6 +17,7 @@ from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.planning import cases_to_decide, chance_of_pass, minimum_detectable_effect
 from stopship.steps.stats.pvalues import mcnemar_mid_p, p_worse, sign_flip_p
 from stopship.steps.stats.sample import Codes, Floats, Sample
+from stopship.steps.stats.tango import tango_lower
 
 STEPS = st.integers(-20, 20).map(lambda x: x / 20)
 LOSSES = st.integers(-20, 0).map(lambda x: x / 20)
@@ -88,6 +89,61 @@ def test_ten_thousand_random_edits_never_raise_the_lower_bound() -> None:
         after[chosen] += (-1 - after[chosen]) * rng.choice([1.0, 0.5, 0.05])
         raised += lower(after.tolist(), clusters) > lower(before.tolist(), clusters) + 1e-12
     assert raised == 0
+
+
+@pytest.mark.parametrize("repeats", [2, 3, 5])
+def test_random_edits_of_means_of_several_outputs_never_raise_the_lower_bound(repeats: int) -> None:
+    rng = np.random.default_rng(repeats)
+    raised = lowered = 0
+    for _ in range(3_000):
+        n = int(rng.choice([25, 60, 120]))
+        changes = rng.integers(-1, 2, n) * (rng.random(n) < rng.choice([0.2, 0.5, 0.9]))
+        before = changes * np.minimum(rng.geometric(0.6, n), repeats) / repeats
+        after = before.copy()
+        chosen = rng.choice(np.flatnonzero(before <= 0), size=int(rng.integers(1, 4)))
+        after[chosen] = np.maximum(-1, after[chosen] - rng.integers(1, repeats + 1) / repeats)
+        here, there = (
+            lower_bound(Sample(differences=one, outputs=(repeats, repeats))).value for one in (before, after)
+        )
+        raised += there > here + 1e-12
+        lowered += there < here - 1e-12
+    assert raised == 0 < lowered
+
+
+def test_equal_changes_of_several_outputs_fill_the_score_bound_in_proportion() -> None:
+    differences = np.repeat([-0.2, 0.2, 0.0], [30, 30, 140])
+    single, several = (
+        lower_bound(Sample(differences=differences, outputs=one)) for one in ((1, 1), (5.0, 5.0))
+    )
+    assert single.value == pytest.approx(0.2 * tango_lower(19, 0, 200, z=bounds.Z))
+    assert several.value > single.value
+    half = Sample(differences=np.repeat([-0.2, 0.2, 0.0], [30, 10, 160]), outputs=(5.0, 5.0))
+    assert lower_bound(half).value <= 0.2 * tango_lower(19 * 19 / 29, 10 * 19 / 29, 200, z=bounds.Z)
+
+
+@pytest.mark.parametrize("n", [50, 200, 800])
+@pytest.mark.parametrize("rate", [0.42, 0.95])
+def test_a_drop_is_expected_to_change_further_cases_where_outputs_pass_or_fail(n: int, rate: float) -> None:
+    flips = 2 * rate * (1 - rate) * 0.6
+    pairs = _binary(round(n * flips / 2), round(n * flips / 2), n)
+    seen = (pairs.worse + pairs.better) / n
+    drop = minimum_detectable_effect(pairs, alpha=ALPHA, rate=rate)
+    psi = seen + drop * (1 - seen / rate)  # some of the lost passes would have flipped anyway
+    power = (drop * n**0.5 - bounds.Z * psi**0.5) / (psi - drop * drop) ** 0.5
+    assert power == pytest.approx(planning.Z_POWER, abs=1e-6)
+    assert drop > minimum_detectable_effect(pairs, alpha=ALPHA)
+
+
+def test_more_outputs_a_case_let_a_smaller_drop_be_seen() -> None:
+    rng = np.random.default_rng(3)
+    rates = rng.beta(0.9, 1.2, 300)
+    found = []
+    for repeats in (2, 3, 5):
+        old, new = (rng.binomial(repeats, rates) / repeats for _ in range(2))
+        sample = Sample(differences=new - old, outputs=(repeats, repeats))
+        found.append(minimum_detectable_effect(sample, alpha=ALPHA, rate=float(old.mean())))
+        assert found[-1] > minimum_detectable_effect(sample, alpha=ALPHA)
+    assert found == sorted(found, reverse=True)
 
 
 def test_a_worse_pair_never_raises_the_score_bound_of_a_binary_score() -> None:

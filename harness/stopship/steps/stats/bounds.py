@@ -150,12 +150,29 @@ def _agresti_min(sample: Moments, z: float) -> float:
 
 
 def _scaled_score_bound(sample: Moments, z: float) -> float:
-    """The largest |d| times the score bound of (worse, better, n) among the 19 largest differences."""
+    """The largest |d| times the score bound of (worse, better, n) among the 19 largest differences.
+
+    Ties with the smallest of the 19: worse first, where a case has one output in each arm. Means of several
+    outputs are tied for no better reason than that there are few values of k / R, and worse first would let
+    hardly any unchanged build pass: there worse and better fill the places that are left in proportion, at
+    most 19 of each counted. Making a case worse moves it up among the worse or takes a place from both, so
+    the bound never rises.
+    """
     changed = sample.extremes
     if not len(changed):
         return 0.0
     sizes = np.abs(changed)
-    ranks = -np.round(sizes / sizes.max(), 12)  # so that float noise breaks no tie
-    largest = changed[np.lexsort((changed, ranks))[:LARGEST]]  # ties: worse (negative) first
-    worse = int(np.count_nonzero(largest < 0))
-    return float(sizes.max()) * tango_lower(worse, len(largest) - worse, sample.n, z=z)
+    ranks = np.round(sizes / sizes.max(), 12)  # so that float noise breaks no tie
+    last = float(np.sort(ranks)[::-1][:LARGEST][-1])
+    above, tied = ranks > last, ranks == last
+    worse, better = (int(np.count_nonzero(above & one)) for one in (changed < 0, changed > 0))
+    left = LARGEST - worse - better
+    tied_worse = min(int(np.count_nonzero(tied & (changed < 0))), LARGEST - worse)
+    tied_better = min(int(np.count_nonzero(tied & (changed > 0))), LARGEST - better)
+    if max(sample.outputs) > 1:
+        share = min(1.0, left / (tied_worse + tied_better))
+        told = worse + share * tied_worse, better + share * tied_better
+    else:
+        first = min(left, tied_worse)
+        told = worse + first, better + min(left - first, tied_better)
+    return float(sizes.max()) * tango_lower(*told, sample.n, z=z)

@@ -21,6 +21,10 @@ class Moments(Protocol):
         """Whether every difference is -1, 0 or 1."""
 
     @property
+    def outputs(self) -> tuple[float, float]:
+        """How many outputs a case has in the baseline and in the candidate, as harmonic means."""
+
+    @property
     def seed(self) -> bytes:
         """What random signs are drawn from."""
 

@@ -6,6 +6,7 @@ Sources: Connor RJ. Moments size for testing differences in proportions for the 
 Biometrics 43 (1987) 207-211; Miller E. Adding error bars to evals. arXiv 2411.00640 (2024).
 """
 
+from collections.abc import Callable
 from math import ceil, erf, sqrt
 
 from stopship.steps.stats.bounds import Z, lower_bound, normal_quantile, smallest_n
@@ -18,19 +19,47 @@ _NORMAL_FROM = 250  # of the variance of the number of changed cases
 Z_POWER = normal_quantile(POWER)
 
 
-def minimum_detectable_effect(sample: Moments, *, alpha: float) -> float:
+def minimum_detectable_effect(sample: Moments, *, alpha: float, rate: float | None = None) -> float:
     """The smallest true drop that this scope finds with power 80 % at level `alpha`, at most the span.
 
-    Paired binary outcomes: Connor's equation. Its discordance is the observed one, z^2 / (n + z^2) where
-    nothing changed, and never less than the drop itself: a drop of 5 points needs 5 % of the cases to
-    change. Other metrics: (z_alpha + z_power) standard errors.
+    Connor's equation: the test sees the second moment of the differences as it is under the drop, which is
+    what was seen plus what the drop adds. `rate`: the share that the baseline passes, of a metric whose
+    outputs pass or fail, where a drop is taken to spread over all outputs in proportion; what it adds follows
+    from that. Without it a drop adds nothing, but where the differences are -1, 0 or 1 a drop of 5 points
+    still needs 5 % of the cases to change. Where nothing changed, z^2 / (n + z^2) of the cases might have.
     """
     z = normal_quantile(1 - min(alpha, 0.5))
     n = sample.n_effective
+    floor = Z * Z / (n + Z * Z)
     if sample.is_binary and not sample.is_clustered:
-        return _connor(_discordance(sample.worse + sample.better, n), n, z)
-    error = sample.standard_error or sample.span * sqrt(Z * Z / (n + Z * Z) / n)
-    return min(sample.span, (z + Z_POWER) * error)
+        changed = sample.worse + sample.better
+        moment = changed / sample.n if changed else floor
+        added = _added(sample, moment, rate) if rate is not None else lambda drop: drop - moment
+        return _connor(moment, n, z, added)
+    moment = (sample.standard_error / sample.span) ** 2 * n or floor
+    if rate is None:
+        return min(sample.span, sample.span * (z + Z_POWER) * sqrt(moment / n))
+    seen = sample.sum_of_squares / sample.span**2 / sample.n or floor
+    of_a_case = _added(sample, seen, rate)
+    return sample.span * _connor(moment, n, z, lambda drop: of_a_case(drop) * n / sample.n)
+
+
+def _added(sample: Moments, moment: float, rate: float) -> Callable[[float], float]:
+    """What a drop adds to the second moment of a case's difference, for outputs that pass or fail.
+
+    With the rates p of the cases, E p = `rate`, and the drop taking the share t = drop / E p of every p:
+    t^2 E p^2 for the loss itself, and (q (1 - q) - p (1 - p)) / R_c for the outputs of the candidate, which
+    pass with q = (1 - t) p. E p (1 - p) is read off the noise that was seen.
+    """
+    before, after = sample.outputs
+    noise = min(moment / (1 / before + 1 / after), rate * (1 - rate))
+    squared = rate - noise  # E p^2
+
+    def added(drop: float) -> float:
+        share = min(1.0, drop / rate) if rate > 0 else 1.0
+        return share * share * squared + ((2 * share - share * share) * squared - drop) / after
+
+    return added
 
 
 def cases_to_decide(sample: Moments, *, margin: float) -> int:
@@ -116,11 +145,12 @@ def binomial_weights(n: int, share: float) -> list[tuple[int, float]]:
     return [(k, binomial_probability(k, n, share)) for k in range(first, last + 1)]
 
 
-def _connor(discordance: float, n: float, z: float) -> float:
+def _connor(moment: float, n: float, z: float, added: Callable[[float], float]) -> float:
+    """The drop D with D sqrt(n) = z sqrt(psi) + z_power sqrt(psi - D^2), psi = moment + max(0, added(D))."""
     low, high = 0.0, 1.0
     for _ in range(60):
         drop = (low + high) / 2
-        psi = max(discordance, drop)
+        psi = moment + max(0.0, added(drop))
         if drop * sqrt(n) < z * sqrt(psi) + Z_POWER * sqrt(max(psi - drop * drop, 0.0)):
             low = drop
         else:
@@ -130,10 +160,6 @@ def _connor(discordance: float, n: float, z: float) -> float:
 
 def _flips(sample: Moments) -> float:
     return (sample.worse + sample.better) / sample.n
-
-
-def _discordance(changed: int, n: float) -> float:
-    return changed / n if changed else Z * Z / (n + Z * Z)
 
 
 def _normal_cdf(z: float) -> float:

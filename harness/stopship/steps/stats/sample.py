@@ -22,6 +22,7 @@ class Sample:
     differences: Floats
     span: float = 1.0  # the width of the metric's range, in the unit of the differences
     is_binary: bool = False  # every difference is -1, 0 or 1
+    outputs: tuple[float, float] = (1.0, 1.0)  # a case, of the baseline and of the candidate: harmonic means
     clusters: Codes | None = None  # shape (n,): the cluster of each case; None: every case is its own
     seed: bytes = field(default=b"", repr=False)  # what random signs are drawn from: the cases' identity
 

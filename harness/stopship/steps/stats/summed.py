@@ -40,6 +40,7 @@ class Summed:
     units: Units | None = None  # None: every case is its own
     span: float = 1.0
     is_binary: bool = False
+    outputs: tuple[float, float] = (1.0, 1.0)  # sums are added up of single outputs
     seed: bytes = field(default=b"", repr=False)
 
     @property
