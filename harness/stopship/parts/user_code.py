@@ -157,8 +157,9 @@ def told(error: BaseException, path: Path) -> str:
     return f"{what} ({path.name} line {at[-1]})" if at else what
 
 
-# A file is executed once in a process, however many rules name it.
+# A file is executed once in a process, however many rules name it and threads ask for it.
 _loaded: "dict[Path, Loaded]" = {}
+_loading = threading.RLock()  # else another thread would take a half-executed module for the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,11 @@ class Loaded:
 
 def load(path: Path, where: str) -> Loaded:
     """Execute a file under a private name, or give what its first execution left."""
+    with _loading:
+        return _load(path, where)
+
+
+def _load(path: Path, where: str) -> Loaded:
     try:
         resolved = path.resolve()
         if (before := _loaded.get(resolved)) is not None:
