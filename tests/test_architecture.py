@@ -16,6 +16,7 @@ STDLIB = sys.stdlib_module_names
 FLOORS = {  # a module may import its own part and lower floors; parts of one floor are neighbours
     "errors": 0,
     "model": 1,
+    "boundaries": 1,
     "store": 2,
     "steps": 2,
     "parts": 2,

@@ -6,12 +6,25 @@ Importing this package does nothing but name things; the names below are loaded 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stopship.boundaries import boundary, now, rng, uuid4
     from stopship.judging import judge_columns
     from stopship.model.case import Case, Trace
     from stopship.model.score import Scored, ScoreFailed, Unscored
 
 __version__ = "0.1.0"
-__all__ = ["Case", "ScoreFailed", "Scored", "Trace", "Unscored", "__version__", "judge_columns"]
+__all__ = [
+    "Case",
+    "ScoreFailed",
+    "Scored",
+    "Trace",
+    "Unscored",
+    "__version__",
+    "boundary",
+    "judge_columns",
+    "now",
+    "rng",
+    "uuid4",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -23,6 +36,10 @@ def __getattr__(name: str) -> object:
         from stopship.model import case
 
         return getattr(case, name)
+    if name in ("boundary", "now", "rng", "uuid4"):
+        from stopship import boundaries
+
+        return getattr(boundaries, name)
     if name == "judge_columns":
         from stopship.judging import judge_columns
 

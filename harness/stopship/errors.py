@@ -54,3 +54,11 @@ class Unavailable(Exception):  # noqa: N818  # says what the service is
 
     No error of ours: the output counts as lost, and a run that loses too many is VOID.
     """
+
+
+class Missed(Unavailable):
+    """A call of a replay that no recording answers. The output is lost: nothing is known of what would be."""
+
+
+class RecordedError(Exception):
+    """An error that a recorded call ended with, raised anew. Its class has the name of the one it was."""

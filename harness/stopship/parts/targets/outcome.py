@@ -64,6 +64,14 @@ def told_trace(returned: object) -> Mapping[str, Json]:
     return trace
 
 
+def json_copy(value: object, path: str) -> Json:
+    """A copy of a value of the user's, of JSON values alone; `path` names it. Raises NotATrace."""
+    try:
+        return _Reading().of(value, path, 0)
+    except (RuntimeError, RecursionError) as err:  # changed by a thread of the user's while it is read
+        raise NotATrace(f"{path}: changes while it is read") from err
+
+
 class _Reading:
     """One returned value being copied."""
 

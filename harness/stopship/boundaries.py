@@ -1,0 +1,180 @@
+"""Mark the functions of an application that reach outside: tools, retrieval, models.
+
+In production a marked function is the function itself. In a replay the call is served from recordings, made
+and recorded, or refused, as the replay says. Decides nothing about which; imports the standard library alone.
+"""
+
+import inspect
+import random
+import threading
+import time
+import uuid as uuids
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, Literal, Protocol, TypeVar, cast
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boundary:
+    """What a marked function says of itself."""
+
+    kind: str  # model, tool, retrieval
+    name: str
+    effect: str  # none, read, write
+    pins: tuple[str, ...]  # axes of the stack that its answers depend on
+
+
+class Desk(Protocol):
+    """What stands between one output of a replay and the outside."""
+
+    now: datetime
+    rng: random.Random
+
+    def through(self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], object]) -> object:
+        """What the call gives: `go` makes it."""
+
+    async def through_async(
+        self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], Awaitable[object]]
+    ) -> object:
+        """The same for an async function."""
+
+
+@dataclass(slots=True)
+class _Process:
+    """How many replays that watch over calls are under way in this process."""
+
+    watching: int = field(default=0)
+
+
+_desk: ContextVar[Desk | None] = ContextVar("stopship_desk", default=None)
+_process = _Process()
+
+
+class LooseCall(RuntimeError):  # noqa: N818  # says what the call is
+    """A marked function was called during a replay by code that belongs to no output."""
+
+
+def boundary(
+    *,
+    kind: Literal["model", "tool", "retrieval"],
+    effect: Literal["none", "read", "write"] = "write",
+    name: str = "",
+    pins: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Callable[[Function], Function]:
+    """Mark a function, plain or async, that reaches outside the stack.
+
+    `effect`: what it does to the world; what is not declared writes, and is never executed in a replay unless
+    it is allowed by name. `name`: what it is called in recordings, its own name unless it is given. `pins`:
+    the axes of the stack that its answers depend on; a change of another pin leaves its recordings valid.
+    `ignore`: arguments that cannot change the answer, such as a client; every other must be JSON. In a replay
+    it returns a copy of JSON values, whether the call was made or served.
+
+        @boundary(kind="tool", effect="read", pins=("orders",))
+        def find_order(order_id: str) -> dict: ...
+
+    Raises TypeError for a generator, ValueError for a word that is not known.
+    """
+    if kind not in ("model", "tool", "retrieval"):
+        raise ValueError(f"kind {kind!r} is none of model, tool, retrieval")
+    if effect not in ("none", "read", "write"):
+        raise ValueError(f"effect {effect!r} is none of none, read, write")
+
+    def mark(function: Function) -> Function:
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(
+                f"{function.__name__} is a generator: mark a function that returns its whole answer"
+            )
+        own = Boundary(kind=kind, name=name or function.__name__, effect=effect, pins=tuple(pins))
+        signature = inspect.signature(function)
+        ignored = frozenset(ignore)
+
+        def told(args: tuple[object, ...], given: dict[str, object]) -> dict[str, object]:
+            bound = signature.bind(*args, **given)
+            bound.apply_defaults()
+            return {key: one for key, one in bound.arguments.items() if key not in ignored}
+
+        @wraps(function)
+        def marked(*args: object, **given: object) -> object:
+            desk = _current(own)
+            if desk is None:
+                return function(*args, **given)
+            return desk.through(own, told(args, given), lambda: function(*args, **given))
+
+        @wraps(function)
+        async def marked_async(*args: object, **given: object) -> object:
+            desk = _current(own)
+            if desk is None:
+                return await function(*args, **given)
+            return await desk.through_async(own, told(args, given), lambda: function(*args, **given))
+
+        return cast("Function", marked_async if inspect.iscoroutinefunction(function) else marked)
+
+    return mark
+
+
+def now() -> datetime:
+    """The time: in a replay the moment that the case was captured, the same at every run of it."""
+    desk = _desk.get()
+    return datetime.now(tz=UTC) if desk is None else desk.now
+
+
+def rng() -> random.Random:
+    """Random numbers: in a replay those of this case and sample, the same at every run of it."""
+    desk = _desk.get()
+    return random.Random(time.time_ns()) if desk is None else desk.rng  # noqa: S311  # not for secrets
+
+
+def uuid4() -> uuids.UUID:
+    """A random id: in a replay drawn from `rng`."""
+    desk = _desk.get()
+    return uuids.uuid4() if desk is None else uuids.UUID(int=desk.rng.getrandbits(128), version=4)
+
+
+@contextmanager
+def at_desk(desk: Desk) -> Iterator[None]:
+    """Everything called meanwhile belongs to this output. For the replay engine."""
+    token = _desk.set(desk)
+    try:
+        yield
+    finally:
+        _desk.reset(token)
+
+
+@contextmanager
+def watching() -> Iterator[None]:
+    """Meanwhile a marked function that belongs to no output is refused outside the main thread.
+
+    Tests and scorers run there. For the replay engine.
+    """
+    _process.watching += 1
+    try:
+        yield
+    finally:
+        _process.watching -= 1
+
+
+def desk_here() -> Desk | None:
+    """The desk of the output that this code works for."""
+    return _desk.get()
+
+
+def is_watched() -> bool:
+    """Whether a replay that watches over calls is under way in this process."""
+    return bool(_process.watching)
+
+
+def _current(own: Boundary) -> Desk | None:
+    desk = _desk.get()
+    if desk is None and _process.watching and threading.current_thread() is not threading.main_thread():
+        raise LooseCall(
+            f"{own.name} was called during a replay from a thread that belongs to no output: "
+            "start threads with contextvars.copy_context().run"
+        )
+    return desk

@@ -1,0 +1,221 @@
+"""The world of a replay: what answers the calls that a target makes to the outside.
+
+Decides for each call whether it is served, made or refused, by the fidelity and the record mode. Never makes
+a call that writes unless it is allowed by name, and never serves an answer that another call got.
+"""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Protocol
+
+from stopship.boundaries import Boundary
+from stopship.errors import Missed
+from stopship.model.case import Json
+from stopship.model.exchange import (
+    Answer,
+    Asked,
+    Call,
+    CallKind,
+    Effect,
+    Fidelity,
+    Record,
+    Recording,
+    Served,
+    Source,
+)
+from stopship.parts.answers import raised_as, told_answer, told_request
+from stopship.parts.user_code import Raised, caught, caught_async, copied
+from stopship.steps.misses import why_missed
+
+Place = tuple[str, int]  # key of the case, and sample
+NO_CLOCK = datetime(2000, 1, 1, tzinfo=UTC)  # of a case that does not say when it was captured
+
+
+class Shelf(Protocol):
+    """Where recordings are kept."""
+
+    def of_ask(self, ask: str) -> tuple[Recording, ...]: ...
+    def of_key(self, key: str) -> Recording | None: ...
+    def of_case(self, case: str) -> tuple[Recording, ...]: ...
+    def add(self, recording: Recording) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What holds for all outputs of one replay."""
+
+    shelf: Shelf
+    fidelity: Fidelity = Fidelity.LIVE
+    record: Record = Record.NONE
+    allowed: frozenset[str] = frozenset()  # names of calls that write and may be made
+    pins: Mapping[str, str] = field(default_factory=dict)  # axis -> digest
+    epoch: int = 0
+    _told: dict[Place, tuple[Served, ...]] = field(default_factory=dict)
+
+    def desk(self, key: str, sample: int, clock: datetime | None = None) -> "OutputDesk":
+        """What stands between one output and the outside."""
+        return OutputDesk(self, key, sample, clock or NO_CLOCK)
+
+    def close(self, desk: "OutputDesk") -> None:
+        """The output is done: file what was recorded, keep where its calls were answered from.
+
+        Raises Missed where a call was not served, whatever the target made of it.
+        """
+        self._told[desk.key, desk.sample] = tuple(desk.served)
+        for recording in desk.recorded():
+            self.shelf.add(recording)
+        if desk.missed:
+            raise Missed(desk.missed)
+
+    def calls(self, key: str, sample: int) -> tuple[Served, ...]:
+        """Where the calls of an output were answered from; once."""
+        return self._told.pop((key, sample), ())
+
+
+class OutputDesk:
+    """The calls of one output, in their order. A target may make several at once."""
+
+    def __init__(self, world: World, key: str, sample: int, now: datetime) -> None:
+        self.key, self.sample, self.now = key, sample, now
+        self.rng = random.Random(_seed(key, sample, world.epoch))  # noqa: S311  # the same at every replay
+        self.served: list[Served] = []
+        self.missed = ""
+        self._world = world
+        self._writes = 0
+        self._attempts: Counter[str] = Counter()
+        self._made: dict[str, Recording] = {}
+        self._lock = threading.Lock()
+
+    def through(self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], object]) -> object:
+        asked, answer = self._begin(boundary, arguments)
+        if answer is None:
+            found = caught(go)
+            answer = self._made_now(asked, found)
+            if isinstance(found, Raised):
+                raise found.error
+        return _given(answer)
+
+    async def through_async(
+        self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], Awaitable[object]]
+    ) -> object:
+        asked, answer = self._begin(boundary, arguments)
+        if answer is None:
+            found = await caught_async(go())
+            answer = self._made_now(asked, found)
+            if isinstance(found, Raised):
+                raise found.error
+        return _given(answer)
+
+    def recorded(self) -> Iterable[Recording]:
+        """What was made and is to be kept; nothing of an output that missed."""
+        return () if self.missed or self._world.record is Record.NONE else tuple(self._made.values())
+
+    def ask(self, call: Call) -> tuple[Asked, Answer | None]:
+        """The call in its place, and what answers it; None: it is to be made. Raises Missed."""
+        with self._lock:
+            asked = Asked(
+                call=call,
+                case=self.key,
+                sample=self.sample,
+                epoch=self._world.epoch,
+                world=self._writes,
+                pins={axis: self._world.pins[axis] for axis in call.pins if axis in self._world.pins},
+            )
+            self._writes += call.effect.changes
+            is_frozen = self._world.fidelity.freezes(call.kind) or (
+                call.effect.changes and call.name not in self._world.allowed
+            )
+            return asked, self._frozen(asked) if is_frozen else self._kept(asked)
+
+    def made(self, asked: Asked, answer: Answer) -> None:
+        """A call was made, and this came back."""
+        with self._lock:
+            self._note(asked, Source.LIVE)
+            before = self._made.get(asked.key)
+            answers = (*before.answers, answer) if before is not None else (answer,)
+            self._made[asked.key] = Recording(asked=asked, answers=answers)
+
+    def _begin(self, boundary: Boundary, arguments: dict[str, object]) -> tuple[Asked, Answer | None]:
+        call = Call(
+            kind=CallKind(boundary.kind),
+            name=boundary.name,
+            request=told_request(boundary.name, arguments),
+            effect=Effect(boundary.effect),
+            pins=boundary.pins,
+        )
+        return self.ask(call)
+
+    def _made_now(self, asked: Asked, found: object) -> Answer:
+        answer = told_answer(asked.call.name, found)
+        if not isinstance(found, Raised) or isinstance(found.error, Exception):
+            self.made(asked, answer)  # else it was cancelled, which is no answer
+        return answer
+
+    def _frozen(self, asked: Asked) -> Answer:
+        """The recorded answer, attempt by attempt. Only what does not write may be repeated."""
+        found = self._best(self._world.shelf.of_ask(asked.ask))
+        attempt = self._attempts[asked.ask]
+        self._attempts[asked.ask] += 1
+        if found is not None:
+            last = len(found.answers) - 1
+            if attempt > last and found.answers[last].is_reusable and not asked.call.effect.changes:
+                attempt = last
+            if attempt <= last:
+                self._note(asked, Source.RECORDING, attempt)
+                return found.answers[attempt]
+        raise self._miss(asked, attempt)
+
+    def _kept(self, asked: Asked) -> Answer | None:
+        """An answer that the very same call got before, where one may be used again."""
+        world = self._world
+        if world.record is Record.ALL or asked.key in self._made:
+            return None
+        found = world.shelf.of_key(asked.key)
+        if found is not None and found.answers[-1].is_reusable:
+            self._note(asked, Source.RECORDING, len(found.answers) - 1)
+            return found.answers[-1]
+        if world.record is Record.ONCE and world.shelf.of_case(self.key):
+            raise self._miss(asked, 0)
+        return None
+
+    def _best(self, found: tuple[Recording, ...]) -> Recording | None:
+        """Of several recordings of one call that of the same sample, then the earliest draw; ties by key."""
+        return min(
+            found,
+            key=lambda one: (
+                one.asked.sample != self.sample,
+                one.asked.sample,
+                one.asked.epoch,
+                one.asked.key,
+            ),
+            default=None,
+        )
+
+    def _miss(self, asked: Asked, attempt: int) -> Missed:
+        self._note(asked, Source.MISS, attempt)
+        why = why_missed(asked, self._world.shelf.of_case(self.key), attempt=attempt)
+        self.missed = self.missed or why
+        return Missed(why)
+
+    def _note(self, asked: Asked, source: Source, attempt: int = 0) -> None:
+        call = asked.call
+        self.served.append(
+            Served(kind=call.kind.value, name=call.name, ask=asked.ask, source=source.value, attempt=attempt)
+        )
+
+
+def _given(answer: Answer) -> Json:
+    """What the caller gets: a copy of the result, or the error raised anew."""
+    if answer.error:
+        raise raised_as(answer)
+    return copied(answer.result)
+
+
+def _seed(key: str, sample: int, epoch: int) -> int:
+    named = f"{key}\x00{sample}\x00{epoch}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(sha256(named).digest()[:8], "big")

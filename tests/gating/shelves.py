@@ -1,0 +1,24 @@
+"""A shelf of recordings in memory, for tests of what is served."""
+
+from stopship.model.exchange import Recording
+
+
+class MemoryShelf:
+    """Keeps recordings; the last one filed of a key holds."""
+
+    def __init__(self, *recordings: Recording) -> None:
+        self.kept: dict[str, Recording] = {}
+        for one in recordings:
+            self.add(one)
+
+    def add(self, recording: Recording) -> None:
+        self.kept[recording.asked.key] = recording
+
+    def of_key(self, key: str) -> Recording | None:
+        return self.kept.get(key)
+
+    def of_ask(self, ask: str) -> tuple[Recording, ...]:
+        return tuple(one for one in self.kept.values() if one.asked.ask == ask)
+
+    def of_case(self, case: str) -> tuple[Recording, ...]:
+        return tuple(one for one in self.kept.values() if one.asked.case == case)
