@@ -36,6 +36,9 @@ class Desk(Protocol):
     now: datetime
     rng: random.Random
 
+    def refuse(self, reached: str) -> str:
+        """Why this output may not reach for a network now, noted against it; "": it may."""
+
     def through(self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], object]) -> object:
         """What the call gives: `go` makes it."""
 
@@ -50,9 +53,11 @@ class _Process:
     """How many replays that watch over calls are under way in this process."""
 
     watching: int = field(default=0)
+    sealed: int = field(default=0)  # of these, in which nothing may be made at all
 
 
 _desk: ContextVar[Desk | None] = ContextVar("stopship_desk", default=None)
+_making: ContextVar[bool] = ContextVar("stopship_making", default=False)
 _process = _Process()
 
 
@@ -147,17 +152,34 @@ def at_desk(desk: Desk) -> Iterator[None]:
         _desk.reset(token)
 
 
-@contextmanager
-def watching() -> Iterator[None]:
-    """Meanwhile a marked function that belongs to no output is refused outside the main thread.
-
-    Tests and scorers run there. For the replay engine.
-    """
+def watch(*, is_sealed: bool) -> Callable[[], None]:
+    """From now on a marked function that belongs to no output is refused outside the main thread, where tests
+    and scorers run; gives the way back. `is_sealed`: nothing may be made at all. For the replay engine."""
     _process.watching += 1
+    _process.sealed += is_sealed
+    ended = threading.Lock()
+
+    def end() -> None:
+        if ended.acquire(blocking=False):
+            _process.watching -= 1
+            _process.sealed -= is_sealed
+
+    return end
+
+
+@contextmanager
+def making() -> Iterator[None]:
+    """Meanwhile a call across a boundary is made: it may reach out. For the replay engine."""
+    token = _making.set(True)
     try:
         yield
     finally:
-        _process.watching -= 1
+        _making.reset(token)
+
+
+def is_making() -> bool:
+    """Whether this code runs within a call across a boundary that is being made."""
+    return _making.get()
 
 
 def desk_here() -> Desk | None:
@@ -168,6 +190,11 @@ def desk_here() -> Desk | None:
 def is_watched() -> bool:
     """Whether a replay that watches over calls is under way in this process."""
     return bool(_process.watching)
+
+
+def is_sealed() -> bool:
+    """Whether one is under way in which nothing may be made."""
+    return bool(_process.sealed)
 
 
 def _current(own: Boundary) -> Desk | None:

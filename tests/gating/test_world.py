@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.gating.shelves import MemoryShelf
 
 import stopship
-from stopship.boundaries import LooseCall, at_desk, watching
+from stopship.boundaries import LooseCall, at_desk, watch
 from stopship.errors import Missed, RecordedError, UsageError
 from stopship.gating.world import World
 from stopship.model.exchange import Asked, Call, CallKind, Effect, Fidelity, Record
@@ -274,10 +274,11 @@ def test_a_call_from_a_thread_that_belongs_to_no_output_is_refused_during_a_repl
         except LooseCall as err:
             said.append(str(err))
 
-    with watching():
-        thread = threading.Thread(target=stray)
-        thread.start()
-        thread.join()
+    end = watch(is_sealed=False)
+    thread = threading.Thread(target=stray)
+    thread.start()
+    thread.join()
+    end()
     assert app.ran == []
     assert "contextvars.copy_context().run" in said[0]
 

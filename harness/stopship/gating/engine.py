@@ -61,8 +61,10 @@ class Engine:
         concurrency: int | None = None,
         timeout_s: float | None = None,
         clock: Clock = time.perf_counter,
+        finish: Callable[[Outcome], Outcome] = lambda one: one,
     ) -> None:
-        self._target, self._stack, self._clock = target, stack, clock
+        """`finish`: what an outcome becomes before it is given."""
+        self._target, self._stack, self._clock, self._finish = target, stack, clock, finish
         self.concurrency = concurrency or (TOGETHER if target.is_async else 1)
         self._timeout_s = timeout_s
         self._is_inline = self.concurrency == 1 and timeout_s is None and not target.is_async
@@ -255,11 +257,10 @@ class Engine:
             key=job.key, sample=job.sample, status=status, trace=trace or {}, error=error, took_ms=took_ms
         )
 
-    @staticmethod
-    def _given(ended: Outcome | StopshipError) -> Outcome:
+    def _given(self, ended: Outcome | StopshipError) -> Outcome:
         if isinstance(ended, StopshipError):
             raise ended
-        return ended
+        return self._finish(ended)
 
 
 def _place(job: Job) -> Place:

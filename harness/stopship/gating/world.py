@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Protocol
 
-from stopship.boundaries import Boundary
+from stopship.boundaries import Boundary, is_making, making
 from stopship.errors import Missed
 from stopship.model.case import Json
 from stopship.model.exchange import (
@@ -94,7 +94,8 @@ class OutputDesk:
     def through(self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], object]) -> object:
         asked, answer = self._begin(boundary, arguments)
         if answer is None:
-            found = caught(go)
+            with making():
+                found = caught(go)
             answer = self._made_now(asked, found)
             if isinstance(found, Raised):
                 raise found.error
@@ -105,7 +106,8 @@ class OutputDesk:
     ) -> object:
         asked, answer = self._begin(boundary, arguments)
         if answer is None:
-            found = await caught_async(go())
+            with making():
+                found = await caught_async(go())
             answer = self._made_now(asked, found)
             if isinstance(found, Raised):
                 raise found.error
@@ -114,6 +116,15 @@ class OutputDesk:
     def recorded(self) -> Iterable[Recording]:
         """What was made and is to be kept; nothing of an output that missed."""
         return () if self.missed or self._world.record is Record.NONE else tuple(self._made.values())
+
+    def refuse(self, reached: str) -> str:
+        """Nothing is frozen in a live replay, and a call that is made may reach out; all else may not."""
+        if self._world.fidelity is Fidelity.LIVE or is_making():
+            return ""
+        why = f"{reached}: a {self._world.fidelity.value} replay opens no socket outside of a marked function"
+        with self._lock:
+            self.missed = self.missed or why
+        return why
 
     def ask(self, call: Call) -> tuple[Asked, Answer | None]:
         """The call in its place, and what answers it; None: it is to be made. Raises Missed."""

@@ -9,6 +9,7 @@ from enum import Enum
 
 from stopship.model.canonical import digest
 from stopship.model.case import Json
+from stopship.model.exchange import Fidelity, Served
 from stopship.model.stack import Stack
 
 SHORT_ID = 12  # characters of a run id that people see
@@ -32,6 +33,7 @@ class Outcome:
     trace: Mapping[str, Json]  # `output` and whatever else the target told; empty unless OK
     error: str = ""  # `TimeoutError: no answer within 30 s`
     took_ms: float | None = None  # measured by the engine; stands beside the digested part
+    calls: tuple[Served, ...] = field(default=(), compare=False)  # across the boundary; beside it, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,15 @@ class RunHead:
     epoch: int = 0  # a new one means that fresh outputs were asked for
     selection: str = ""  # "": all cases; `shard 1/3`; `17 of 451 cases`
     deterministic: bool = False
+    fidelity: Fidelity = Fidelity.LIVE
+    recordings: str = ""  # digest of what a frozen replay is served from; "": a live one
+
+    @property
+    def told_fidelity(self) -> dict[str, Json]:
+        """What a replay that is not live adds to all that identifies it."""
+        if self.fidelity is Fidelity.LIVE:
+            return {}
+        return {"fidelity": self.fidelity.value, "recordings": self.recordings}
 
     @property
     def plan_digest(self) -> str:
@@ -62,6 +73,7 @@ class RunHead:
                 "epoch": self.epoch,
                 "selection": self.selection,
                 "deterministic": self.deterministic,
+                **self.told_fidelity,
             }
         )
 

@@ -10,14 +10,15 @@ from hashlib import sha256
 from stopship.errors import EvidenceError
 from stopship.model.canonical import canonical_bytes
 from stopship.model.run import Outcome
-from stopship.store.runcodec import evidence_bytes, outcome_of, parsed, took_bytes, took_of
+from stopship.store.besides import beside_bytes, with_beside
+from stopship.store.runcodec import evidence_bytes, outcome_of, parsed
 from stopship.store.shown import at, quoted, shown
 
 FORMAT = 1
 FRESH = "start over: stopship replay SUITE --fresh"  # where the caller knows no better command
 Place = tuple[str, int]
 """Key and sample."""
-_LINE = re.compile(rb'\{"digest":"([0-9a-f]{64})","outcome":(.*),"took_ms":([^,"{}]*)\}', re.DOTALL)
+_LINE = re.compile(rb'\{"digest":"([0-9a-f]{64})","outcome":(.*),"took_ms":(.*)\}', re.DOTALL)
 
 
 def header(plan_digest: str) -> bytes:
@@ -27,7 +28,7 @@ def header(plan_digest: str) -> bytes:
 
 def line_of(one: Outcome, plan_digest: str) -> bytes:
     """The line of an outcome, its end included. Raises EvidenceError for what JSON cannot keep."""
-    body = b'"outcome":' + evidence_bytes(one) + b',"took_ms":' + took_bytes(one) + b"}"
+    body = b'"outcome":' + evidence_bytes(one) + b',"took_ms":' + beside_bytes(one) + b"}"
     return b'{"digest":"' + _digest(body, plan_digest) + b'",' + body + b"\n"
 
 
@@ -96,7 +97,7 @@ class Filed:
         if found is None or _digest(line[line.index(b",") + 1 :], self._plan) != found[1]:
             raise EvidenceError("damaged: the line is not that of its digest", where=where, do=self._do)
         try:
-            one = outcome_of(parsed(found[2]), took_of(parsed(found[3])))
+            one = with_beside(outcome_of(parsed(found[2])), parsed(found[3]))
         except (ValueError, RecursionError) as err:
             raise EvidenceError(f"damaged: {shown(err)}", where=where, do=self._do) from err
         known = self.outcomes.setdefault((one.key, one.sample), one)

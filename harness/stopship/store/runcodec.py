@@ -15,6 +15,7 @@ from stopship.errors import EvidenceError
 from stopship.model.canonical import MAX_INTEGER, NotCanonical, canonical_bytes, canonical_text, digest
 from stopship.model.case import Json
 from stopship.model.run import Outcome, Run, RunHead, Status
+from stopship.store.besides import beside_bytes
 from stopship.store.lockfile import rendered
 from stopship.store.runplan import check_head, check_plan, is_digest
 from stopship.store.shown import quoted, shown
@@ -110,7 +111,7 @@ def evidence_bytes(one: Outcome) -> bytes:
     return head[:-1] + b',"trace":' + trace + b"}"
 
 
-def outcome_of(value: object, took_ms: float | None = None) -> Outcome:
+def outcome_of(value: object) -> Outcome:
     """The outcome that parsed evidence bytes are. Raises ValueError that says what is wrong."""
     if not isinstance(value, dict) or value.keys() != _OUTCOME:
         raise ValueError("is no outcome")
@@ -127,29 +128,7 @@ def outcome_of(value: object, took_ms: float | None = None) -> Outcome:
         status=status,
         trace=trace,
         error=value["error"],
-        took_ms=took_ms,
     )
-
-
-def took_bytes(one: Outcome) -> bytes:
-    """The time an outcome took, as JSON; EvidenceError for a time that is none."""
-    took = one.took_ms
-    if took is None:
-        return b"null"
-    if isinstance(took, bool) or not isfinite(took) or not 0 <= took <= MAX_INTEGER:
-        raise EvidenceError(
-            f"took_ms is {took}, expected milliseconds from 0 on", where=f"case {quoted(one.key)}"
-        )
-    return canonical_bytes(took)
-
-
-def took_of(value: object) -> float | None:
-    """The time that parsed JSON tells. Raises ValueError."""
-    if value is None:
-        return None
-    if type(value) not in (int, float) or not 0 <= value <= MAX_INTEGER:  # type: ignore[operator]  # a number
-        raise ValueError("took_ms is no time")
-    return float(value)  # type: ignore[arg-type]  # a number
 
 
 def parsed(line: bytes) -> Json:
@@ -207,7 +186,7 @@ def timing_start(key: str, sample: int) -> bytes:
 
 
 def _timing_line(one: Outcome) -> bytes:
-    return timing_start(one.key, one.sample) + took_bytes(one) + b"}\n"
+    return timing_start(one.key, one.sample) + beside_bytes(one) + b"}\n"
 
 
 def _head_document(head: RunHead) -> dict[str, Any]:
@@ -220,6 +199,7 @@ def _head_document(head: RunHead) -> dict[str, Any]:
         "epoch": head.epoch,
         "selection": head.selection,
         "deterministic": head.deterministic,
+        **head.told_fidelity,
     }
 
 

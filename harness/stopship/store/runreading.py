@@ -11,8 +11,10 @@ from typing import Any
 from stopship.errors import EvidenceError
 from stopship.model.canonical import NotCanonical
 from stopship.model.case import Json
+from stopship.model.exchange import Fidelity
 from stopship.model.run import Outcome, Run, RunHead
 from stopship.model.stack import Stack
+from stopship.store.besides import with_beside
 from stopship.store.evidencefiles import read_bytes, reason
 from stopship.store.lockfile import read_lock, rendered
 from stopship.store.runcodec import (
@@ -29,7 +31,6 @@ from stopship.store.runcodec import (
     row_of,
     run_id,
     timing_start,
-    took_of,
 )
 from stopship.store.runplan import check_head, is_digest
 from stopship.store.shown import at, quoted, shown
@@ -46,6 +47,8 @@ _HEAD: dict[str, type] = {
     "selection": str,
     "deterministic": bool,
 }
+_FROZEN_HEAD: dict[str, type] = {"fidelity": str, "recordings": str}  # of a replay that is not live
+_FIDELITIES = frozenset(one.value for one in Fidelity if one is not Fidelity.LIVE)
 
 
 def read_run(folder: Path) -> Run:
@@ -100,6 +103,8 @@ class _Reading:
             epoch=head["epoch"],
             selection=head["selection"],
             deterministic=head["deterministic"],
+            fidelity=Fidelity(head.get("fidelity", Fidelity.LIVE.value)),
+            recordings=head.get("recordings", ""),
         )
         outcomes = tuple(self._outcomes(made))
         return Run(
@@ -150,8 +155,11 @@ class _Reading:
         return document
 
     def _head(self, head: object) -> None:
-        fields = self._keys(head, tuple(_HEAD), "head.")
-        for key, kind in _HEAD.items():
+        kinds = _HEAD if not isinstance(head, dict) or "fidelity" not in head else {**_HEAD, **_FROZEN_HEAD}
+        fields = self._keys(head, tuple(kinds), "head.")
+        if "fidelity" in fields and fields["fidelity"] not in _FIDELITIES:
+            raise self._damaged(MANIFEST, "head.fidelity: is not known")
+        for key, kind in kinds.items():
             if type(fields[key]) is not kind:
                 raise self._damaged(MANIFEST, f"head.{key}: is of another kind than expected")
 
@@ -231,24 +239,24 @@ class _Reading:
         planned = ((key, sample) for key in head.planned for sample in range(head.repeats))
         traces, timings = self._lines(TRACES), self._lines(TIMINGS)
         for place, (number, trace), (_, timing) in zip(planned, traces, timings, strict=True):
-            took = self._took(place, number, timing)
             try:
-                one = outcome_of(self._parsed(TRACES, number, trace), took)
+                one = outcome_of(self._parsed(TRACES, number, trace))
             except ValueError as err:
                 raise self._damaged(TRACES, str(err), number) from err
             self._check_place(TRACES, number, (one.key, one.sample), place)
-            yield one
+            yield self._with_beside(one, number, timing)
 
-    def _took(self, place: tuple[str, int], number: int, line: bytes) -> float | None:
-        """The time that a line of timings tells; lines as they are written need no parser."""
+    def _with_beside(self, one: Outcome, number: int, line: bytes) -> Outcome:
+        """The outcome with what a line of timings tells; lines as they are written need no parser."""
+        place = one.key, one.sample
         if line == timing_start(*place) + b"null}":
-            return None
+            return one
         timing = self._parsed(TIMINGS, number, line)
         if not isinstance(timing, dict) or timing.keys() != {"key", "sample", "took_ms"}:
             raise self._damaged(TIMINGS, "is no timing", number)
         self._check_place(TIMINGS, number, (timing["key"], timing["sample"]), place)
         try:
-            return took_of(timing["took_ms"])
+            return with_beside(one, timing["took_ms"])
         except ValueError as err:
             raise self._damaged(TIMINGS, str(err), number) from err
 

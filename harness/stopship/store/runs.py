@@ -187,6 +187,7 @@ def _plan(run: Run) -> dict[str, object]:
         "repeats": head.repeats,
         "epoch": head.epoch,
         "deterministic": head.deterministic,
+        **head.told_fidelity,
     }
 
 

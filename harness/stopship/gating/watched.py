@@ -1,0 +1,66 @@
+"""A target whose every call to the outside goes over the desk of its output.
+
+Decides which output a call belongs to. Never changes what the target is given or gives.
+"""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stopship.boundaries import at_desk
+from stopship.gating.engine import Target
+from stopship.gating.world import World
+from stopship.model.case import Case
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """A target at work in a world."""
+
+    target: Target
+    world: World
+    clock: str | None = None  # the column of a case that tells when it was captured
+
+    @property
+    def is_async(self) -> bool:
+        return self.target.is_async
+
+    @property
+    def path(self) -> Path:
+        return self.target.path
+
+    def call(self, case: Case, stack: object, sample: int = 0, epoch: int = 0) -> object:
+        """What the target gives. Raises Missed where a call was not served, whatever it made of that."""
+        if self.is_async:
+            return self._call_async(case, stack, sample, epoch)
+        desk = self.world.desk(case.key, sample, captured(case, self.clock))
+        try:
+            with at_desk(desk):
+                return self.target.call(case, stack, sample, epoch)
+        finally:
+            self.world.close(desk)
+
+    async def _call_async(self, case: Case, stack: object, sample: int, epoch: int) -> Any:
+        desk = self.world.desk(case.key, sample, captured(case, self.clock))
+        try:
+            with at_desk(desk):
+                found: Any = self.target.call(case, stack, sample, epoch)
+                return await found if isinstance(found, Awaitable) else found
+        finally:
+            self.world.close(desk)
+
+
+def captured(case: Case, column: str | None) -> datetime | None:
+    """When a case was captured: seconds since 1970, or an ISO date; None where it does not say."""
+    told = case.row.get(column) if column is not None else None
+    if isinstance(told, int | float) and not isinstance(told, bool) and abs(told) < 253_402_300_800:
+        return datetime.fromtimestamp(told, tz=UTC)
+    if isinstance(told, str):
+        try:
+            found = datetime.fromisoformat(told)
+        except ValueError:
+            return None
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return None
