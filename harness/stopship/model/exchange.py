@@ -1,0 +1,109 @@
+"""Calls that leave a stack (to a model, a tool, a retriever), and what answered them.
+
+Decides which two calls are the same and what a recording's key holds. Never runs one, never reads a file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from stopship.model.canonical import digest
+from stopship.model.case import Json
+
+ADAPTER = 1  # version of how calls are written down; part of every key
+
+
+class CallKind(Enum):
+    """What is called; its worth is the word people write."""
+
+    MODEL = "model"
+    TOOL = "tool"
+    RETRIEVAL = "retrieval"
+
+
+class Effect(Enum):
+    """What a call does to the world. What is not declared is taken to write."""
+
+    NONE = "none"  # pure: the same arguments give the same answer
+    READ = "read"
+    WRITE = "write"
+
+    @property
+    def changes(self) -> bool:
+        """Whether what is asked afterwards may be answered otherwise."""
+        return self is Effect.WRITE
+
+
+class Source(Enum):
+    """Where an answer came from."""
+
+    LIVE = "live"  # the call was made
+    RECORDING = "recording"  # what another replay, or production, was told
+    MISS = "miss"  # nothing was recorded that answers it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call as it crosses the boundary."""
+
+    kind: CallKind
+    name: str  # of the tool, the retriever, or the model's endpoint: `POST /v1/chat/completions`
+    request: Json  # arguments, or the whole body of the request; never a header
+    effect: Effect = Effect.WRITE
+    pins: tuple[str, ...] = ()  # axes of the stack that its answer depends on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A call in its place: of which case and sample, after how many writes, of which stack."""
+
+    call: Call
+    case: str  # key of the case
+    sample: int = 0
+    world: int = 0  # how many writes of this case came before: a read after a write is another read
+    pins: Mapping[str, str] = field(default_factory=dict)  # axis -> digest, of the axes that the call names
+
+    @property
+    def ask(self) -> str:
+        """What is asked, whatever stack asks it: by this a frozen call finds its recording."""
+        call = self.call
+        return digest(["ask", ADAPTER, self.case, call.kind.value, call.name, call.request, self.world])
+
+    @property
+    def key(self) -> str:
+        """Everything that can change the answer: by this an unchanged call is served again."""
+        return digest(["key", self.ask, self.sample, call_pins(self)])
+
+
+def call_pins(asked: Asked) -> dict[str, str]:
+    """The pins that the call names, with their digests; an axis that the stack lacks has the digest ''."""
+    return {axis: asked.pins.get(axis, "") for axis in sorted(asked.call.pins)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back: a result, or an error that is data as well."""
+
+    result: Json = None
+    error: str = ""  # "": it went well; else `TimeoutError: …`, as it was told
+    status: int | None = None  # of HTTP, where there is one
+    is_reusable: bool = True  # False: a refusal, an error or a timeout; evidence, and never served to a retry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """One call and everything that answered it, attempt by attempt."""
+
+    asked: Asked
+    answers: tuple[Answer, ...]  # in order: an error first and then a success is a retry that worked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """One call of a replay, and where its answer came from. Stands beside the digested part of a run."""
+
+    kind: str
+    name: str
+    ask: str  # digest
+    source: str  # of `Source`
+    attempt: int = 0  # which answer of the recording
