@@ -140,7 +140,7 @@ def test_an_unchanged_call_is_served_whatever_the_fidelity_and_a_change_of_its_p
 
 def test_a_write_is_never_executed_unless_it_is_allowed_by_name() -> None:
     app = Application()
-    with pytest.raises(Missed, match=r"tool order: nothing is recorded of this case"):
+    with pytest.raises(Missed, match="tool order: no recordings of this case"):
         at(World(shelf=MemoryShelf()), lambda: app.order("mug"))
     assert app.ran == []
     assert at(World(shelf=MemoryShelf(), allowed=frozenset({"order"})), lambda: app.order("mug"))
@@ -159,7 +159,7 @@ def test_a_miss_loses_the_output_though_the_target_swallows_it() -> None:
 
     shelf = recorded(app, lambda: app.stock_of("mug"))
     world = World(shelf=shelf, fidelity=Fidelity.FROZEN)
-    with pytest.raises(Missed, match="no equal request among 1"):
+    with pytest.raises(Missed, match="no equal request"):
         at(world, answer)
     assert [one.source for one in world.calls("a", 0)] == ["miss"]
 

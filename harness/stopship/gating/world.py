@@ -30,7 +30,8 @@ from stopship.model.exchange import (
 )
 from stopship.parts.answers import raised_as, told_answer, told_request
 from stopship.parts.user_code import Raised, caught, caught_async, copied
-from stopship.steps.misses import why_missed
+from stopship.report.misses import miss_lines
+from stopship.steps.misses import explain_miss
 
 Place = tuple[str, int]  # key of the case, and sample
 NO_CLOCK = datetime(2000, 1, 1, tzinfo=UTC)  # of a case that does not say when it was captured
@@ -209,7 +210,8 @@ class OutputDesk:
 
     def _miss(self, asked: Asked, attempt: int) -> Missed:
         self._note(asked, Source.MISS, attempt)
-        why = why_missed(asked, self._world.shelf.of_case(self.key), attempt=attempt)
+        found = explain_miss(asked, self._world.shelf.of_case(self.key), attempt=attempt)
+        why = "; ".join(one.strip() for one in miss_lines(found))
         self.missed = self.missed or why
         return Missed(why)
 

@@ -5,8 +5,9 @@ provenance stand beside it. Never touches a disk, and trusts nothing that it has
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from math import isfinite
 from typing import Any
@@ -223,6 +224,7 @@ def run_of(coded: Encoded, head: RunHead, rows: Mapping[str, Mapping[str, Json]]
     return Run(id=coded.id, head=head, rows=in_order, outcomes=ordered, place=place)
 
 
+@lru_cache(4096)
 def _integer(digits: str) -> int | float:
     """1e20 is written without its exponent, and is a float."""
     return int(digits) if len(digits) < 20 and abs(int(digits)) <= MAX_INTEGER else _finite(digits)
@@ -240,3 +242,5 @@ def _no_constant(text: str) -> None:
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_finite, parse_constant=_no_constant)
+scan: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]  # in no stub
+"""The JSON value at a position, and where it ends. Raises ValueError, StopIteration or RecursionError."""

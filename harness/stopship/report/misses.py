@@ -1,0 +1,91 @@
+"""A call that was not served, in at most six lines: how far it came, the closest recording, what to do.
+
+Decides wording only; whatever a call or a recording says is neutralised here.
+"""
+
+import json
+
+from stopship.model.case import Json
+from stopship.model.exchange import Asked
+from stopship.model.miss import Difference, Drift, Miss, Phase
+from stopship.report.neutral import plain
+from stopship.report.pins import short
+
+_NAME, _VALUE, _PATH = 60, 50, 60
+_SHOWN = 3  # differences
+_REAL = "record the case again, or it is a real change of behaviour"
+
+
+def miss_lines(miss: Miss) -> list[str]:
+    """Why the call was not served. Six lines at most."""
+    lines = [f"not served: {called(miss.asked)}: {_phase(miss)}"]
+    if miss.closest is not None:
+        lines.append(f"  closest  {_place(miss.closest.asked)}")
+    lines += difference_lines(miss.differences)
+    return [*lines, f"  do       {_remedy(miss)}"]
+
+
+def difference_lines(found: tuple[Difference, ...]) -> list[str]:
+    """One line for each of the first three differences."""
+    lines = [f"  {plain(one.path, _PATH, keep_end=True)}  {_drift(one)}" for one in found[:_SHOWN]]
+    if len(found) > _SHOWN:
+        lines[-1] += f"; and {len(found) - _SHOWN} more fields"
+    return lines
+
+
+def called(asked: Asked) -> str:
+    """`refund-de-017, tool lookup`."""
+    return f"{plain(asked.case, _NAME)}, {asked.call.kind.value} {plain(asked.call.name, _NAME)}"
+
+
+def value(one: Json, limit: int = _VALUE) -> str:
+    """A JSON value on one line, cut short."""
+    return plain(json.dumps(one, ensure_ascii=False, sort_keys=True), limit, keep_end=True)
+
+
+def _phase(miss: Miss) -> str:
+    asked, closest = miss.asked, miss.closest
+    if miss.phase is Phase.WORLD and closest is not None:
+        return f"{miss.phase.value}: asked after {_writes(asked)}, recorded after {_writes(closest.asked)}"
+    if miss.phase is Phase.ATTEMPTS and closest is not None:
+        count = len(closest.answers)
+        return f"{miss.phase.value}: attempt {miss.attempt + 1}, and {count} recorded"
+    return miss.phase.value
+
+
+def _place(asked: Asked) -> str:
+    pins = "".join(
+        f", {plain(axis, 20)} {plain(short(one)) or 'not in the stack'}" for axis, one in asked.pins.items()
+    )
+    return f"{called(asked)}, sample {asked.sample}, after {_writes(asked)}{pins}"
+
+
+def _writes(asked: Asked) -> str:
+    return f"{asked.world} write" if asked.world == 1 else f"{asked.world} writes"
+
+
+def _drift(one: Difference) -> str:
+    if one.drift is Drift.MISSING_HERE:
+        return f"{one.drift.value}: recorded {value(one.expected)}"
+    if one.drift is Drift.MISSING_THERE:
+        return f"{one.drift.value}: asked {value(one.found)}"
+    return f"{one.drift.value}: recorded {value(one.expected)}, asked {value(one.found)}"
+
+
+def _remedy(miss: Miss) -> str:
+    if miss.phase is Phase.NO_CASE:
+        return "record the case"
+    if miss.phase is Phase.NO_NAME:
+        listed = ", ".join(plain(one, _NAME) for one in miss.known[:5])
+        more = f" and {len(miss.known) - 5} more" if len(miss.known) > 5 else ""
+        return f"the case has {listed}{more}: {_REAL}"
+    if miss.phase is Phase.WORLD:
+        return f"a write was added or left out before this call: {_REAL}"
+    if miss.phase is Phase.ATTEMPTS:
+        return f"the call is made more often than it was: {_REAL}"
+    if miss.phase is Phase.PLACE:
+        return "record the case with this stack and sample"
+    if miss.is_drift:
+        fields = "this field" if len(miss.differences) == 1 else "these fields"
+        return f"only values differ: declare {fields} as noise, or record the case again"
+    return f"the request has another shape: {_REAL}"
