@@ -101,7 +101,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
     if faults:
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")
-    own_notes = (*asked.notes, *golden_notes(opened))
+    own_notes = (*asked.notes, *golden_notes(opened, place))
     about = About(
         suite=opened.suite.name,
         candidate=_pin(candidate),
