@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from tests.gating.making import MUST, TODAY, Made, forget_code, key, make
+from tests.gating.test_golden import admitted, flaky
 
 from stopship.cli.suites import desk
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating.gate import Asked, gate
+from stopship.gating.opened import GOLDEN
 from stopship.gating.replay import planned, replay
 from stopship.model.verdict import Record, Verdict
 
@@ -205,3 +207,54 @@ def test_a_reason_for_removed_cases_comes_from_the_revision_too(made: Made) -> N
     record = judged(made)
     assert record.verdict is Verdict.VOID
     assert "with --baseline-ref it has to stand in that revision" in record.reasons[0]
+
+
+ADMITTED = "3 admitted must-pass cases stop"
+CHANGED = "golden.json was changed since that revision: the admissions of the revision count"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_text("{}", "utf-8"),
+        lambda path: path.write_bytes(path.read_bytes().replace(b'"times": 20', b'"times": 99')),
+    ],
+    ids=["removed", "damaged", "edited"],
+)
+def test_no_edit_of_admissions_counts_before_it_is_in_the_revision(
+    tmp_path: Path, edit: Callable[[Path], None]
+) -> None:
+    """Which cases are known to pass every time is a property of what was accepted."""
+    made = flaky(tmp_path / "repo" / "suites" / "s")
+    admitted(made)
+    commit(made)
+    before = judged(made)
+    assert before.verdict is not Verdict.VOID
+    assert any(one.startswith(ADMITTED) for one in before.notes)
+    assert CHANGED not in before.notes
+    edit(made.folder / GOLDEN)
+    after = judged(made)
+    assert (after.verdict, after.notes) == (before.verdict, (*before.notes, CHANGED))
+
+
+def test_an_admission_that_a_change_adds_waits_for_the_revision(tmp_path: Path) -> None:
+    made = flaky(tmp_path / "repo" / "suites" / "s")
+    commit(made)
+    admitted(made)
+    assert any(one.startswith(ADMITTED) for one in judged(made, None).notes)
+    record = judged(made)
+    assert any(one.startswith("3 of 3 must-pass cases are not admitted") for one in record.notes)
+    assert CHANGED in record.notes
+
+
+def test_damaged_admissions_of_the_revision_are_void(tmp_path: Path) -> None:
+    made = flaky(tmp_path / "repo" / "suites" / "s")
+    admitted(made)
+    whole = (made.folder / GOLDEN).read_bytes()
+    (made.folder / GOLDEN).write_bytes(whole.replace(b'"times": 20', b'"times": 99'))
+    commit(made)
+    (made.folder / GOLDEN).write_bytes(whole)
+    record = judged(made)
+    assert record.verdict is Verdict.VOID
+    assert "golden.json" in record.reasons[0]

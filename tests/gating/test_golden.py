@@ -10,7 +10,7 @@ import pytest
 from tests.gating.making import COUNT, LIMIT, MUST, TODAY, Made, make
 
 from stopship.errors import EvidenceError, UsageError
-from stopship.gating.admissions import golden_notes, golden_path, percent
+from stopship.gating.admissions import golden_notes, percent
 from stopship.gating.golden import Admitting, Wanted, admit
 from stopship.gating.opened import GOLDEN
 from stopship.model.columns import condition_of
@@ -58,7 +58,7 @@ def asked(made: Made) -> int:
 
 
 def notes(made: Made) -> str:
-    return "\n".join(golden_notes(made.open()))
+    return "\n".join(golden_notes(made.open(), made.place))
 
 
 def test_a_case_that_passes_every_time_is_admitted_and_one_that_fails_once_is_refused(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_without_admissions_the_gate_says_how_many_are_lacking_and_how_to_admit_
 def test_once_all_are_admitted_the_gate_tells_false_alarms_alone(tmp_path: Path) -> None:
     made = flaky(tmp_path / "s")
     admitted(made)
-    (note,) = golden_notes(made.open())
+    (note,) = golden_notes(made.open(), made.place)
     # three cases, K = 20, 2-of-3: 1 - (1 - (4 / (22 * 23) - 6 / (22 * 23 * 24)))^3
     assert "3 admitted must-pass cases stop a build that changed nothing on about 2.2 % of nights" in note
     assert note in made.gate().notes
@@ -123,7 +123,7 @@ def test_more_passes_make_fewer_false_alarms(tmp_path: Path) -> None:
 
 def test_a_deterministic_target_is_told_nothing_and_needs_no_admission(tmp_path: Path) -> None:
     made = make(tmp_path / "s")
-    assert golden_notes(made.open()) == []
+    assert golden_notes(made.open(), made.place) == []
     with pytest.raises(UsageError, match="needs no admission"):
         admitted(made)
 
@@ -179,7 +179,7 @@ def test_lost_outputs_are_no_passes(tmp_path: Path) -> None:
 def test_a_damaged_file_of_admissions_is_void(tmp_path: Path) -> None:
     made = flaky(tmp_path / "s")
     admitted(made)
-    path = golden_path(made.open())
+    path = made.place.golden_path
     path.write_text(path.read_text("utf-8").replace('"times": 20', '"times": 60'), "utf-8")
     record = made.gate()
     assert record.verdict is Verdict.VOID

@@ -16,7 +16,8 @@ from stopship.gating.stacking import answering
 from stopship.model.night import Night, Seen
 from stopship.model.run import Run
 from stopship.steps.monitoring import trails
-from stopship.store.nights import ABOUT, append_night, read_history
+from stopship.store.atomic import write_atomically
+from stopship.store.nights import ABOUT, append_night, head_path, read_history
 from stopship.store.runs import read_run
 
 
@@ -99,7 +100,9 @@ def test_a_night_that_was_drawn_and_not_appended_is_appended_from_the_same_outpu
     made = suite(tmp_path / "s")
     watch(made, "2026-03-01")
     data = (made.folder / HISTORY).read_bytes()
+    head = head_path(made.folder / HISTORY)
     (made.folder / HISTORY).unlink()
+    head.unlink()
     before = asked(made)
     watch(made, "2026-03-01")
     assert asked(made) == before
@@ -226,6 +229,109 @@ def test_an_edited_cut_or_reordered_history_is_void(tmp_path: Path) -> None:
         watch(made, "2026-03-09")
     path.write_bytes(b"".join(one + b"\n" for one in lines))
     assert watch(made, "2026-03-09").is_drawn
+
+
+def nights_of(path: Path, count: int) -> list[Night]:
+    nights: list[Night] = []
+    for day in range(1, count + 1):
+        further = a_night(f"2026-03-{day:02d}", [("right", 1, 0)])
+        append_night(path, "small", nights, further)
+        nights.append(further)
+    return nights
+
+
+@pytest.mark.parametrize("left", [0, 1, 3])
+def test_nights_that_are_cut_off_are_an_error_that_says_how_many_there_were(
+    tmp_path: Path, left: int
+) -> None:
+    path = tmp_path / HISTORY
+    nights_of(path, 4)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:left]))
+    with pytest.raises(EvidenceError) as caught:
+        read_history(path, "small")
+    told = str(caught.value)
+    assert HISTORY in told
+    assert f"cut off after line {left}: its head counts 4 nights" in told
+    assert "take the file and its head from version control" in told
+
+
+def test_a_history_without_its_head_and_a_head_without_its_history_are_errors(tmp_path: Path) -> None:
+    path = tmp_path / HISTORY
+    nights_of(path, 2)
+    whole = path.read_bytes()
+    path.unlink()
+    with pytest.raises(EvidenceError, match="cut off after line 0"):
+        read_history(path, "small")
+    path.write_bytes(whole)
+    head_path(path).unlink()
+    with pytest.raises(EvidenceError, match=r"monitor\.jsonl\.head: is missing: .* holds 2 nights"):
+        read_history(path, "small")
+
+
+def test_a_head_that_was_edited_or_is_of_another_history_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / HISTORY
+    nights_of(path, 3)
+    whole = head_path(path).read_bytes()
+    for edit in (
+        whole.replace(b'"nights":3', b'"nights":2'),
+        whole[:-5],
+        b"",
+        b"[]",
+        whole.replace(b'"format":2', b'"format":9'),
+        whole.replace(b'"suite":"small"', b'"suite":"other"'),
+    ):
+        assert edit != whole
+        head_path(path).write_bytes(edit)
+        with pytest.raises(EvidenceError, match="head"):
+            read_history(path, "small")
+    nights_of(tmp_path / "other", 2)
+    head_path(path).write_bytes(head_path(tmp_path / "other").read_bytes())
+    assert len(read_history(path, "small")) == 3
+    changed = a_night("2026-03-03", [("right", 0, 1)])
+    append_night(tmp_path / "other", "small", read_history(tmp_path / "other", "small"), changed)
+    head_path(path).write_bytes(head_path(tmp_path / "other").read_bytes())
+    with pytest.raises(EvidenceError, match="another than the one that its head names"):
+        read_history(path, "small")
+
+
+def test_a_death_between_the_history_and_its_head_leaves_both_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / HISTORY
+    known: list[Night] = []
+    for day in range(1, 4):
+
+        def die_at_the_head(where: Path, data: bytes) -> None:
+            if path.exists() and where == head_path(path):
+                raise KeyboardInterrupt
+            write_atomically(where, data)
+
+        monkeypatch.setattr("stopship.store.nights.write_atomically", die_at_the_head)
+        further = a_night(f"2026-03-{day:02d}", [("right", 1, 0)])
+        with pytest.raises(KeyboardInterrupt):
+            append_night(path, "small", known, further)
+        known.append(further)
+        assert read_history(path, "small") == tuple(known)
+
+
+def test_a_history_written_before_heads_were_is_read_and_goes_on_with_one(tmp_path: Path) -> None:
+    from stopship.store.nights import _line, _start
+
+    path = tmp_path / HISTORY
+    before, lines, nights = _start("small"), [], []
+    for day in (1, 2):
+        nights.append(a_night(f"2026-03-{day:02d}", [("right", 1, 0)]))
+        line, before = _line(nights[-1], before, "small", 1)
+        lines.append(line)
+    path.write_bytes(b"".join(lines))
+    assert read_history(path, "small") == tuple(nights)
+    append_night(path, "small", nights, a_night("2026-03-03", [("right", 0, 0)]))
+    assert path.read_bytes().startswith(b"".join(lines))
+    assert len(read_history(path, "small")) == 3
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(EvidenceError, match="cut off after line 2"):
+        read_history(path, "small")
 
 
 def test_two_that_append_at_once_do_not_overwrite_each_other(tmp_path: Path) -> None:

@@ -10,10 +10,13 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.gating.making import LIMIT, Made, make
+from tests.gating.making import LIMIT, TODAY, Made, make
 from tests.gating.test_digests import recorded
+from tests.gating.test_escalating import flukes, noisy
 
 from stopship.errors import EvidenceError, StopshipError
+from stopship.gating.escalating import decided
+from stopship.gating.gate import Asked
 from stopship.gating.selection import Selection
 from stopship.model.verdict import Verdict
 from stopship.pinning.lock import lock_stack
@@ -281,3 +284,19 @@ def test_an_unchanged_build_that_cannot_keep_a_limit_is_told_in_the_report(tmp_p
     record = made.gate()
     assert record.verdict is Verdict.UNDECIDED
     assert "a build that changed nothing would not ship either: mostly-right in all holds it" in record.notes
+
+
+@pytest.mark.parametrize("allows", [None, True])
+def test_a_stop_that_fresh_outputs_do_not_show_is_void_where_the_candidate_never_ships(
+    tmp_path: Path, allows: bool | None
+) -> None:
+    """Looked at again it is what it would be at once: UNDECIDED for a build, VOID for an experiment."""
+    made = noisy(tmp_path / "s", replay="network = true", every=0.02)
+    run, opened = flukes(made), made.open()
+    build = decided(opened, made.place, run, Asked(today=TODAY))
+    assert build.verdict is Verdict.UNDECIDED
+    asked = Asked(today=TODAY, never_ships="of another stack", allow_undecided=allows)
+    record = decided(opened, made.place, run, asked)
+    assert [one.kind for one in record.escalation] == ["confirm"]
+    assert (record.verdict, record.exit_code, record.allowed) == (Verdict.VOID, 22, False)
+    assert record.reasons[0] == "of another stack"

@@ -94,8 +94,8 @@ def test_usage_that_only_one_run_tells_is_void_and_not_zero(tmp_path: Path) -> N
 
 
 def test_too_few_cases_hold_the_build_and_the_outlook_names_what_can_be_tested(tmp_path: Path) -> None:
-    made = made_suite(tmp_path / "s", rules=RULES.replace("p90", "p95"), cases=120)
-    few = "120 cases: p95 needs 200 independent cases, and these count as 120"
+    made = made_suite(tmp_path / "s", rules=RULES.replace("p90", "p95"), cases=190)
+    few = "190 cases: p95 needs 200 independent cases, and these count as 190"
     why = f"{few}; the highest that they can test is p90"
     assert [str(one) for one in made.open().outlook.blind] == [
         f"{one}: {why}; add cases" for one in ("tokens", "in-time")

@@ -91,11 +91,11 @@ def _exceeds(before: Floats, after: Floats, share: float, budget: float | None) 
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda one: one.__name__)
-@pytest.mark.parametrize(("n", "share"), [(200, 0.95), (800, 0.95)])
+@pytest.mark.parametrize(("n", "share"), [(300, 0.95), (800, 0.95)])
 @pytest.mark.parametrize("noise", [0.02, 0.5])
 def test_a_tail_at_its_margin_seldom_passes(n: int, share: float, noise: float, shape: Shape) -> None:
-    """Highest of p95: .06 (crowded; one threshold alone .43). Of cvar95: .03; runaways .10 at n=200, where
-    one sample in seven holds none."""
+    """Highest of p95: .06 (crowded; one threshold alone .43). Of cvar95, from 300 cases on: .06
+    (runaways; at n=200 .10, as one sample in seven holds none of them: it is not proven there)."""
     rng = np.random.default_rng([n, int(100 * noise), len(shape.__name__)])
     margin = 0.25
     many, more = arms(rng, 400_000, noise)
@@ -112,13 +112,13 @@ def test_a_tail_at_its_margin_seldom_passes(n: int, share: float, noise: float, 
         slack = tail_mean_slack(before, after * scales[1], share, RELATIVE, margin, worst=None, clusters=None)
         passes += [lower is not None and lower > -margin, slack.value > 0]
     assert passes[0] / TIMES <= MOST_PASSES, passes / TIMES
-    assert passes[1] / TIMES <= (0.14 if shape is runaways else MOST_PASSES), passes / TIMES
+    assert passes[1] / TIMES <= MOST_PASSES, passes / TIMES
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda one: one.__name__)
-@pytest.mark.parametrize(("n", "share"), [(200, 0.95), (400, 0.9)])
+@pytest.mark.parametrize(("n", "share"), [(400, 0.95), (400, 0.9)])
 def test_a_tail_at_its_promise_seldom_passes(n: int, share: float, shape: Shape) -> None:
-    """Highest of a quantile .05, of a mean beyond .07; runaways .17 at n=200."""
+    """Highest of a quantile .05, of a mean beyond .07 (runaways; at n=200 .17: not proven there)."""
     rng = np.random.default_rng([n, len(shape.__name__)])
     many = shape(rng, arms(rng, 1_000_000, 0.1)[0])
     promised, mean = quantile(many, share), float(influence(many, share).mean())
@@ -129,7 +129,7 @@ def test_a_tail_at_its_promise_seldom_passes(n: int, share: float, shape: Shape)
         upper = tail_mean_upper(values, share, worst=None, clusters=None)
         passes += [high is not None and high <= promised, upper <= mean]
     assert passes[0] / TIMES <= MOST_PASSES, passes / TIMES
-    assert passes[1] / TIMES <= (0.2 if shape is runaways else MOST_PASSES), passes / TIMES
+    assert passes[1] / TIMES <= MOST_PASSES, passes / TIMES
 
 
 def test_clusters_at_the_margin_seldom_pass_and_unchanged_ones_seldom_alarm() -> None:

@@ -9,6 +9,12 @@ def desk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Des
     return _desk(request, monkeypatch, request.param)
 
 
+@pytest.fixture(params=[0, 2], ids=["n0", "n2"])
+def desk_of_any(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Without workers and with two, in the fast tests, too."""
+    return _desk(request, monkeypatch, request.param)
+
+
 @pytest.fixture
 def desk_of_two(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Two workers in the fast tests, too."""

@@ -119,3 +119,28 @@ def test_of_a_target_that_varies_the_gate_asks_a_failed_case_again_and_says_what
     done = desk.pytest("suites", "--stopship-stack", BAD, "-v")
     assert [ended(done, one) for one in ("c05", "c04")] == ["PASSED", "PASSED"]
     assert f"failed must-pass cases, 3 outputs each: {once} of 1 failed only once" in done.stdout.str()
+
+
+@pytest.mark.parametrize("words", [("-k", "c05 or c04"), ("suites/small/suite.toml::c05",)], ids=["k", "id"])
+def test_in_a_part_no_gate_asks_a_failed_case_again_so_its_item_fails(
+    desk_of_any: Desk, words: tuple[str, ...]
+) -> None:
+    """The same item passes where the gate follows; with a part of the suite nobody would notice."""
+    desk_of_any.suite(Small(wrong=("c05",), is_noisy=True))
+    named = () if "::" in words[0] else ("suites",)
+    done = desk_of_any.pytest(*named, *words, "--stopship-stack", BAD, "-v")
+    assert ended(done, "c05") == "FAILED"
+    assert done.ret == 1
+    assert "gate skipped" in done.stdout.str()
+    assert "must-pass never-again: 0" in done.stdout.str()
+    assert "only a gate over the whole suite asks it again" in done.stdout.str()
+
+
+def test_where_the_gate_is_switched_off_every_failure_fails_its_item_and_the_report_says_why(
+    desk: Desk,
+) -> None:
+    desk.suite(Small(wrong=("c05",), is_noisy=True))
+    done = desk.pytest("suites", "--stopship-gate=off", "--stopship-stack", BAD, "-v")
+    assert [ended(done, one) for one in ("c05", "c04")] == ["FAILED", "PASSED"]
+    assert done.ret == 1
+    assert "only a gate over the whole suite asks it again" in done.stdout.str()

@@ -6,9 +6,9 @@ Decides whether an admission still speaks of a case. Never admits one, and never
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import prod
-from pathlib import Path
 
 from stopship.gating.opened import GOLDEN, OpenSuite
+from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.golden import Admission
 from stopship.model.rule import IncidentClass, Rule
@@ -17,11 +17,6 @@ from stopship.store.golden import read_golden
 
 OF_THREE = 3  # outputs of a must-pass case that failed, of which two decide
 COMMAND = "stopship golden admit SUITE"
-
-
-def golden_path(opened: OpenSuite) -> Path:
-    """Where admissions stand: beside the suite file, reviewed like it."""
-    return opened.folder / GOLDEN
 
 
 def must_pass_keys(opened: OpenSuite, rule: Rule) -> tuple[str, ...]:
@@ -42,12 +37,16 @@ def is_valid(opened: OpenSuite, rule: Rule, one: Admission) -> bool:
     return opened.case_digests.get(one.key) == one.case and judged_by(opened, rule, one.key) == one.judged
 
 
-def golden_notes(opened: OpenSuite) -> list[str]:
-    """What a report says of a suite's must-pass cases, where the target may vary. Raises EvidenceError."""
+def golden_notes(opened: OpenSuite, place: Workplace) -> list[str]:
+    """What a report says of a suite's must-pass cases, where the target may vary. Raises EvidenceError.
+
+    An admission is a property of what was accepted, and read where the pointer is read: where a revision
+    judges, a change can neither add one nor take one away.
+    """
     rules = [one for one in opened.rules if one.must_pass is not None and one.stops]
     if not rules or opened.suite.replay.deterministic:
         return []
-    known = {(one.rule, one.key): one for one in read_golden(golden_path(opened))}
+    known = {(one.rule, one.key): one for one in read_golden(place.golden_path)}
     wanted = [(rule, key) for rule in rules for key in must_pass_keys(opened, rule)]
     held = [
         (rule, known[rule.id, key].times)
@@ -63,7 +62,15 @@ def golden_notes(opened: OpenSuite) -> list[str]:
         )
     if held:
         notes.append(alarm_text(held, repeats=opened.suite.replay.repeats))
+    if _is_edited(place):
+        notes.append(f"{GOLDEN} was changed since that revision: the admissions of the revision count")
     return notes
+
+
+def _is_edited(place: Workplace) -> bool:
+    """Whether the working tree admits others than the revision that judges."""
+    paths = (place.golden_path, place.own_golden_path)
+    return paths[0] != paths[1] and len({path.read_bytes() if path.is_file() else b"" for path in paths}) > 1
 
 
 def alarm_text(held: Iterable[tuple[Rule, int]], *, repeats: int) -> str:

@@ -11,7 +11,7 @@ from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.admissions import OF_THREE
 from stopship.gating.drawing import Arm, Drawer, joined
 from stopship.gating.evidence import arm_of, arm_of_one
-from stopship.gating.gate import Asked, allows, gate
+from stopship.gating.gate import Asked, allows, gate, unless_it_never_ships
 from stopship.gating.opened import OpenSuite
 from stopship.gating.rebuilding import answering_of
 from stopship.gating.replay import Told
@@ -319,4 +319,5 @@ class _Escalation:
         return found
 
     def _concluded(self, record: Record, findings: tuple[Finding, ...]) -> Record:
-        return concluded_again(record, findings, allow=allows(self.drawer.opened, self.asked))
+        found = concluded_again(record, findings, allow=allows(self.drawer.opened, self.asked))
+        return unless_it_never_ships(found, self.candidate, self.asked)

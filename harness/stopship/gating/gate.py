@@ -101,7 +101,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
     if faults:
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")
-    own_notes = (*asked.notes, *golden_notes(opened))
+    own_notes = (*asked.notes, *golden_notes(opened, place))
     about = About(
         suite=opened.suite.name,
         candidate=_pin(candidate),
@@ -157,10 +157,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         look=(asked.look.number, asked.look.of),
         level=asked.look.level,
     )
-    if candidate.head.selection:
-        why = f"{candidate.head.selection}: an experiment never ships; lock a stack file that says so"
-        record = _never_green(record, why)
-    return _never_green(record, asked.never_ships)
+    return unless_it_never_ships(record, candidate, asked)
 
 
 def pointer_faults(accepted: Accepted, run: Run) -> list[str]:
@@ -188,6 +185,14 @@ def allows(opened: OpenSuite, asked: Asked) -> bool:
     """Whether an UNDECIDED without sign of harm exits 0."""
     own = opened.suite.decide.allow_undecided
     return own if asked.allow_undecided is None else asked.allow_undecided
+
+
+def unless_it_never_ships(record: Record, candidate: Run, asked: Asked) -> Record:
+    """The record, VOID where the candidate may only stop a build: with pins replaced, or of another stack."""
+    if candidate.head.selection:
+        why = f"{candidate.head.selection}: an experiment never ships; lock a stack file that says so"
+        record = _never_green(record, why)
+    return _never_green(record, asked.never_ships)
 
 
 def _never_green(record: Record, reason: str) -> Record:

@@ -10,7 +10,7 @@ from datetime import date
 from hashlib import sha256
 
 from stopship.errors import EvidenceError, UsageError, nearest
-from stopship.gating.admissions import golden_path, is_valid, judged_by, must_pass_keys
+from stopship.gating.admissions import is_valid, judged_by, must_pass_keys
 from stopship.gating.epochs import Draw
 from stopship.gating.evidence import arm_of_one, scored_row, trace_of
 from stopship.gating.opened import OpenSuite
@@ -101,7 +101,7 @@ def admit(opened: OpenSuite, place: Workplace, wanted: Wanted) -> Admitting:
         draw=Draw(purpose=PURPOSE),
     )
     run = replay(plan, resume=True, tell=wanted.tell, provenance=dict(wanted.provenance)).run
-    return _judged(opened, wanted, run, rules, chosen)
+    return _judged(opened, place, wanted, run, rules, chosen)
 
 
 def _rules(opened: OpenSuite, wanted: Wanted) -> list[Rule]:
@@ -132,7 +132,12 @@ def _keys(opened: OpenSuite, rule: Rule, wanted: Wanted) -> tuple[str, ...]:
 
 
 def _judged(
-    opened: OpenSuite, wanted: Wanted, run: Run, rules: Sequence[Rule], chosen: Mapping[str, Sequence[str]]
+    opened: OpenSuite,
+    place: Workplace,
+    wanted: Wanted,
+    run: Run,
+    rules: Sequence[Rule],
+    chosen: Mapping[str, Sequence[str]],
 ) -> Admitting:
     admitted, refused = [], []
     tries = [
@@ -146,7 +151,7 @@ def _judged(
                 admitted.append(_admission(opened, rule, key, run, wanted))
             else:
                 refused.append(Refused(rule=rule.id, key=key, passed=passed[key], of=of))
-    path = golden_path(opened)
+    path = place.own_golden_path
     asked = {(one.rule, one.key) for one in admitted} | {(one.rule, one.key) for one in refused}
     by_id = {one.id: one for one in opened.own_rules}
     kept = [

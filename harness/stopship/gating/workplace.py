@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError
-from stopship.gating.opened import POINTER, WORK
+from stopship.gating.opened import GOLDEN, POINTER, WORK
 from stopship.model.run import Pointer, Run
 from stopship.model.suite import Suite
 from stopship.store.atomic import write_atomically
@@ -43,6 +43,16 @@ class Workplace:
     @property
     def pointer_path(self) -> Path:
         return (self.pointer_folder or self.suite.folder) / POINTER
+
+    @property
+    def golden_path(self) -> Path:
+        """The admitted must-pass cases: reviewed like the pointer, and of the same revision."""
+        return self.pointer_path.with_name(GOLDEN)
+
+    @property
+    def own_golden_path(self) -> Path:
+        """The admissions of the working tree, whatever revision the pointer is read from."""
+        return self.suite.folder / GOLDEN
 
     def pointer(self) -> Pointer:
         return read_pointer(self.pointer_path)

@@ -96,7 +96,7 @@ def _limited(rule: Rule, measured: CandidateOnly, weight: float, terms: Terms) -
 
 
 def _at_last(finding: Finding, terms: Terms) -> Finding:
-    """A tail passes at the last look alone: its bounds are made for one."""
+    """A tail passes at the last look alone: its bounds are made for one look at 95 %."""
     if terms.is_last or finding.decision not in PROVEN:
         return finding
     return replace(finding, decision=Decision.INCONCLUSIVE, why="a tail is judged at the last look")

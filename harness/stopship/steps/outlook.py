@@ -14,7 +14,7 @@ from stopship.errors import nearest
 from stopship.model.case import Case, Json, Trace
 from stopship.model.columns import Columns, Condition, Group, cohort_value
 from stopship.model.noise import NoiseFloor
-from stopship.model.rule import Margin, Mode, Rule, Tail
+from stopship.model.rule import PROMISED_BEYOND, PROVABLE_BEYOND, Margin, Mode, Rule, Tail
 from stopship.model.score import Direction, Kind
 from stopship.steps.arm import Scoring
 from stopship.steps.forecast import FLIPS, ScopeSize, assumptions, chances, measured_chance
@@ -24,7 +24,7 @@ from stopship.steps.scored import Arm
 from stopship.steps.stats.bounds import LEVEL, Z, lower_bound, smallest_n
 from stopship.steps.stats.pvalues import MIN_CLUSTERS
 from stopship.steps.stats.sample import Codes, Sample
-from stopship.steps.tail import too_few
+from stopship.steps.tail import too_few, too_few_to_prove, worst_end
 
 _WIDEST = 0.25  # a margin beyond this is no advice
 _MOST_NEEDED = 100_000  # cases up to which it is computed how many a mean's limit needs
@@ -93,11 +93,11 @@ def outlook(
         kept = _judged(rule, table)
         found = list(_selection_faults(rule, table, kept))
         if not found and rule.margin is not None and rule.margin.tail is not None:
-            found += _tail(rule, pairing.baseline, kept, rule.margin.tail)
+            found += _tail(rule, pairing.baseline, kept, rule.margin.tail, PROVABLE_BEYOND)
         elif not found and rule.margin is not None:
             found += _compare(rule, pairing, kept, sizes)
         if not found and rule.limit is not None and rule.limit.tail is not None:
-            found += _tail(rule, pairing.baseline, kept, rule.limit.tail)
+            found += _tail(rule, pairing.baseline, kept, rule.limit.tail, PROMISED_BEYOND)
         elif not found and rule.limit is not None:
             found += _limit(rule, pairing.baseline, kept, is_single=repeats == 1)
         blind += found if rule.stops else ()
@@ -214,11 +214,11 @@ def _few_clusters(groups: int) -> str:
     return f"{groups} {noun}, needs {MIN_CLUSTERS} clusters; add cases of other conversations or users"
 
 
-def _tail(rule: Rule, arm: Arm, judged: Mapping[str, bool], tail: Tail) -> Iterator[Blind]:
-    """Whether ten of these cases could be expected beyond the quantile."""
+def _tail(rule: Rule, arm: Arm, judged: Mapping[str, bool], tail: Tail, least: int) -> Iterator[Blind]:
+    """Whether enough of these cases could be expected beyond the quantile."""
     rows = _own_rows(rule, arm, judged)
     n, _ = _effective(len(rows), clusters_of(arm, rows))
-    if why := too_few(n, tail):
+    if why := too_few(n, tail) or too_few_to_prove(n, tail, worst_end(rule), least):
         yield _blind(rule, "all", f"{_cases(len(rows))}: {why}; add cases")
 
 

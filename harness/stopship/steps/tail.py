@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stopship.model.rule import LEAST_BEYOND, TAILS, Margin, Rule, Tail
+from stopship.model.rule import LEAST_BEYOND, PROVABLE_BEYOND, TAILS, Margin, Rule, Tail
 from stopship.model.score import Direction
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.decide import LEANING_P
@@ -71,7 +71,11 @@ def tail_finding(rule: Rule, pairs: Pairs, *, weight: float, alpha: float) -> Fi
         return common
     numbers = _numbers(rule, pairs, before, after, level=alpha * weight)
     p_adjusted = min(1.0, numbers.test.p / weight)
-    decision = _decide(numbers, margin, tail, pairs.n_effective, p_adjusted=p_adjusted, alpha=alpha)
+    few = too_few(pairs.n_effective, tail)
+    unproven = too_few_to_prove(pairs.n_effective, tail, worst_end(rule))
+    decision = _decide(
+        numbers, margin, p_adjusted=p_adjusted, alpha=alpha, is_few=bool(few), may_prove=not unproven
+    )
     worse, better = _beyond(before, after, numbers.threshold, tail)
     needed = _needed(decision, numbers, margin, len(before))
     return replace(
@@ -89,7 +93,7 @@ def tail_finding(rule: Rule, pairs: Pairs, *, weight: float, alpha: float) -> Fi
         mde=numbers.mde,
         leaning=_leaning(numbers, margin),
         cases_needed=needed,
-        why=_explain(decision, numbers, margin, tail, pairs.n_effective, needed),
+        why=_explain(decision, numbers, margin, tail, few or unproven, needed),
         worse_keys=by_size(pairs.keys, worse, after - before),
         better_keys=by_size(pairs.keys, better, before - after),
     )
@@ -143,8 +147,23 @@ def too_few(n: float, tail: Tail) -> str:
     return f"{counted}; they can test no tail, {least} needs {least.cases}"
 
 
-def _is_enough(n: float, tail: Tail) -> bool:
-    return n * (100 - tail.percent) >= 100 * LEAST_BEYOND - 1e-6  # of floats in n
+def _is_enough(n: float, tail: Tail, least: int = LEAST_BEYOND) -> bool:
+    return n * (100 - tail.percent) >= 100 * least - 1e-6  # of floats in n
+
+
+def too_few_to_prove(n: float, tail: Tail, worst: float | None, least: int = PROVABLE_BEYOND) -> str:
+    """Why so few independent cases show that a tail is worse, and never that it is not; empty: enough.
+
+    Where nothing bounds how bad a case may be, one in five of the worst ones may run away: of fifteen cases
+    expected beyond, all of those are unseen once in twenty times; of ten, three times.
+    """
+    if not tail.is_mean or worst is not None or _is_enough(n, tail, least):
+        return ""
+    needed = -(-100 * least // (100 - tail.percent))
+    return (
+        f"{tail} of a score without a worst end is proven from {needed} independent cases on, and these "
+        f"count as {n:.4g}: fewer may hold no runaway where one in five of the worst cases is one"
+    )
 
 
 def _compared(rule: Rule) -> tuple[Margin, Tail]:
@@ -237,15 +256,17 @@ def by_size(keys: Sequence[str], chosen: Codes, size: Floats) -> tuple[str, ...]
 
 
 def _decide(
-    numbers: _Numbers, margin: Margin, tail: Tail, n: float, *, p_adjusted: float, alpha: float
+    numbers: _Numbers, margin: Margin, *, p_adjusted: float, alpha: float, is_few: bool, may_prove: bool
 ) -> Decision:
-    if too_few(n, tail):
+    proven_worse = p_adjusted <= alpha
+    if is_few:
         return Decision.BLIND
+    if not may_prove:
+        return Decision.REGRESSION if proven_worse and numbers.estimate < 0 else Decision.BLIND
     if numbers.lower is not None and numbers.lower > 0:
         return Decision.IMPROVED
     if numbers.is_vacuous:
         return Decision.BLIND
-    proven_worse = p_adjusted <= alpha
     if numbers.lower is not None and numbers.lower > -margin.share:
         return Decision.PASS_DEGRADED if proven_worse else Decision.PASS
     if proven_worse and numbers.estimate < 0:
@@ -256,10 +277,10 @@ def _decide(
 
 
 def _explain(
-    decision: Decision, numbers: _Numbers, margin: Margin, tail: Tail, n: float, needed: int | None
+    decision: Decision, numbers: _Numbers, margin: Margin, tail: Tail, few: str, needed: int | None
 ) -> str:
     if decision is Decision.BLIND:
-        return too_few(n, tail) or (
+        return few or (
             "the baseline is so near the worst score that no loss could exceed the margin: nothing is tested"
         )
     if decision in (Decision.IMPROVED, Decision.PASS, Decision.PASS_DEGRADED, Decision.REGRESSION):

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from stopship.model.rule import Limit, Mode, Rule, Tail
+from stopship.model.rule import PROMISED_BEYOND, Limit, Mode, Rule, Tail
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.limits import decide_limit, mean_bounds, rate_bounds, why_limit
 from stopship.steps.metric import CandidateOnly
 from stopship.steps.stats.pvalues import Test
 from stopship.steps.stats.sample import Floats, Sample
 from stopship.steps.stats.tailtests import influence, order_bounds, tail_mean_upper
-from stopship.steps.tail import by_size, too_few, turn, value_of, worst_end
+from stopship.steps.tail import by_size, too_few, too_few_to_prove, turn, value_of, worst_end
 
 
 def tail_limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, alpha: float) -> Finding:
@@ -39,7 +39,10 @@ def tail_limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, al
     p_adjusted = min(1.0, test.p / weight)
     few = too_few(sample.n_effective, tail)
     decision = decide_limit(inside, estimate, test.p, p_adjusted, alpha=alpha, is_blind=bool(few))
-    if few and (tail.is_mean or decision is Decision.PASS):
+    unproven = "" if few else too_few_to_prove(sample.n_effective, tail, worst_end(rule), PROMISED_BEYOND)
+    if (few and (tail.is_mean or decision is Decision.PASS)) or (
+        unproven and decision is not Decision.REGRESSION
+    ):
         decision = Decision.BLIND
     outside = np.flatnonzero(values > budget)
     return replace(
@@ -57,7 +60,7 @@ def tail_limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, al
         test=test.name,
         bound="guarded" if tail.is_mean else "order-statistics",
         leaning="no sign of harm" if found < budget else "leaning worse",
-        why=few if decision is Decision.BLIND else why_limit(decision, budget - found),
+        why=(few or unproven) if decision is Decision.BLIND else why_limit(decision, budget - found),
         worse_keys=by_size(measured.keys, outside, values),
     )
 

@@ -102,15 +102,17 @@ class Gatekeeper:
 
     def collected(self, items: Sequence[pytest.Item]) -> None:
         """What this process will run, or what each worker may be given."""
-        if self.config.option.collectonly or is_worker(self.config):
-            return  # a worker learns one item at a time what it is to run
+        if self.config.option.collectonly:
+            return
         keys: dict[Watch, list[str]] = {}
         for item in items:
             if (watch := _watch_of(item)) is not None:
                 self._ids.add(item.nodeid)
                 keys.setdefault(watch, []).extend(item.keys)  # type: ignore[attr-defined]  # a CaseItem
         for watch, wanted in keys.items():
-            watch.expect(wanted)
+            watch.is_part = watch.opened is not None and not watch.opened.cases.keys() <= set(wanted)
+            if not is_worker(self.config):  # a worker learns one item at a time what it is to run
+                watch.expect(wanted)
 
     def assigned(self, ids: Sequence[str]) -> None:
         """xdist: what the workers are to run; every worker has the same."""

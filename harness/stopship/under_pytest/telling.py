@@ -44,7 +44,8 @@ def told(
 ) -> Judged:
     """What to say of the case whose samples stand in this row of the arms; its scores where it `is_alone`.
 
-    Where a gate follows (`is_gated`) and asks a failed must-pass case again, the answer is the gate's.
+    Where a gate follows (`is_gated`) and asks a failed must-pass case again, the answer is the gate's. Where
+    none does, nobody would ask, and every failure fails the item.
     """
     key = outcomes[0].key
     failures = [f"the target failed: {one.error}" for one in outcomes if one.status is Status.FAILED]
@@ -58,9 +59,8 @@ def told(
     for rule in opened.rules:
         if _must_pass(rule, arms[0], row):
             short = _short_of_passing(rule, arms, row, before, old_row)
-            failures += (
-                short[:1] if len(short) > (_forgiven(opened, rule, len(arms)) if is_gated else 0) else []
-            )
+            if len(short) > (_forgiven(opened, rule, len(arms)) if is_gated else 0):
+                failures.append(short[0] + ("" if is_gated else _unasked(opened, rule)))
         if before is not None and old_row is not None and _compares(rule, arms[0], row):
             old = before.worths[rule.id][old_row]
             if old is not None and _is_worse(rule, old, arms, row):
@@ -109,6 +109,11 @@ def _forgiven(opened: OpenSuite, rule: Rule, outputs: int) -> int:
     if not asks_again(opened, rule):
         return 0
     return outputs if outputs < OF_THREE else 1
+
+
+def _unasked(opened: OpenSuite, rule: Rule) -> str:
+    """What a person may do about a failure that a gate would have asked again."""
+    return "; only a gate over the whole suite asks it again" if asks_again(opened, rule) else ""
 
 
 def _compares(rule: Rule, arm: Arm, row: int) -> bool:

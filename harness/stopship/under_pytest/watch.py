@@ -75,6 +75,7 @@ class Watch:
         self.opened: OpenSuite | None = None
         self.place: Workplace | None = None
         self.plan: Replay | None = None
+        self.is_part = False  # not all of its cases were selected: no gate answers for the items
         self.commit = ""
         self.provenance: dict[str, Json] = {"started": settings.now}  # of a run that is sealed here
         self._known: dict[Place, Outcome] = {}
@@ -264,7 +265,7 @@ class Watch:
             where = f"candidate, case {quoted(key)}"
             row = scoring.add(where, scored_row(opened, one), b"", trace_of(one)) or 0
         arms = [scoring.so_far for scoring in self._scoring]
-        is_gated = self._settings.is_gated
+        is_gated = self._settings.is_gated and not self.is_part
         return told(opened, outcomes, arms, row, self._baseline(), is_alone=is_alone, is_gated=is_gated)
 
     def _answered(self, key: str) -> list[Outcome]:
