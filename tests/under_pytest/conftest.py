@@ -1,12 +1,12 @@
-"""A desk with no workers, and, in the slow tests, the same with two."""
+"""A desk whose sessions run here; in the slow tests also in a process of their own and with two workers."""
 
 import pytest
-from tests.under_pytest.sessions import Desk
+from tests.under_pytest.sessions import ALONE, HERE, TWO, Desk
 
 
-@pytest.fixture(params=[0, pytest.param(2, marks=pytest.mark.slow)], ids=["n0", "n2"])
+@pytest.fixture(params=[HERE, pytest.param(*ALONE.values, id=ALONE.id, marks=pytest.mark.slow), TWO])
 def desk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return _desk(request, monkeypatch, request.param)
+    return _desk(request, monkeypatch, *request.param)
 
 
 @pytest.fixture(params=[0, 2], ids=["n0", "n2"])
@@ -18,12 +18,15 @@ def desk_of_any(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def desk_of_two(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Two workers in the fast tests, too."""
-    return _desk(request, monkeypatch, 2)
+    return _desk(request, monkeypatch, 2, True)
 
 
-def _desk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, workers: int) -> Desk:
+def _desk(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, workers: int, is_apart: bool
+) -> Desk:
     for name in ("CI", "GITHUB_ACTIONS", "STOPSHIP_STORE", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
     pytester: pytest.Pytester = request.getfixturevalue("pytester")
     pytester.makeini("[pytest]\n")
-    return Desk(pytester, workers)
+    return Desk(pytester, workers, is_apart)

@@ -1,4 +1,4 @@
-"""Sessions of pytest in a subprocess, on suites made on the fly."""
+"""Sessions of pytest on suites made on the fly, in this process or in one of their own."""
 
 import json
 import re
@@ -7,8 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.gating.making import forget_code
 from tests.under_pytest.small import Small, suite
 
+from stopship.under_pytest import fixture, items  # noqa: F401  # a session forgets what it imports first
+
+# Where the sessions of a desk run: in this process, in one of their own, or there with two workers.
+HERE = pytest.param((0, False), id="here")
+ALONE = pytest.param((0, True), id="n0")
+TWO = pytest.param((2, True), id="n2", marks=pytest.mark.slow)
+APART = pytest.mark.parametrize("desk", [ALONE, TWO], indirect=True)
+PLAIN = ("-p", "no:hypothesispytest")  # its last words cost an import of hypothesis, a second a session
 ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
 BAD = "suites/small/stacks/bad.toml"
 
@@ -19,6 +28,7 @@ class Desk:
 
     pytester: pytest.Pytester
     workers: int
+    is_apart: bool  # whether sessions have a process of their own; those with workers do
 
     @property
     def root(self) -> Path:
@@ -34,10 +44,20 @@ class Desk:
         path.write_text(text, encoding="utf-8")
         return path
 
+    def _apart(self, *args: str) -> pytest.RunResult:
+        return self.pytester.runpytest_subprocess(*PLAIN, *args, timeout=100)
+
+    def _here(self, *args: str) -> pytest.RunResult:
+        forget_code()
+        try:
+            return self.pytester.runpytest_inprocess(*PLAIN, *args)
+        finally:
+            forget_code()
+
     def pytest(self, *args: str) -> pytest.RunResult:
         """A session; it never shows a traceback of ours or a character that acts."""
         own = ["-n", str(self.workers)] if self.workers else []
-        done = self.pytester.runpytest_subprocess(*own, *args, timeout=100)
+        done = self._apart(*own, *args) if self.is_apart else self._here(*args)
         text = done.stdout.str() + done.stderr.str()
         assert "INTERNALERROR" not in text
         assert "Traceback" not in text

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.under_pytest.sessions import BAD, Desk, ended, outcomes, verdicts
+from tests.under_pytest.sessions import APART, BAD, Desk, ended, outcomes, verdicts
 from tests.under_pytest.small import Small, asked, write
 from tests.under_pytest.test_together import ended as ending
 from tests.under_pytest.test_together import pytest_of, until_asked
@@ -42,6 +42,7 @@ def line_of(done: pytest.RunResult, start: str) -> str:
     return found
 
 
+@APART
 @pytest.mark.parametrize("how", ["short", *slowly("auto", "line", "long", "no", "native")])
 def test_a_gate_is_a_few_readable_lines_in_every_style_of_traceback(desk: Desk, how: str) -> None:
     desk.suite()
@@ -225,6 +226,7 @@ def test_a_worker_that_dies_leaves_a_void_that_names_the_missing_cases(desk_of_t
     assert "run again, what was answered is kept" in told
 
 
+@APART
 def test_an_interrupt_leaves_2_and_the_next_session_goes_on(desk: Desk) -> None:
     folder = desk.suite(Small(is_noisy=True))
     session = pytest_of(desk, "suites", "--stopship-json=out.json")
@@ -234,7 +236,8 @@ def test_an_interrupt_leaves_2_and_the_next_session_goes_on(desk: Desk) -> None:
     assert code == 2, told
     assert "gate skipped: interrupted" in told or "KeyboardInterrupt" in told
     assert not (desk.root / "out.json").exists()
-    time.sleep(0.5)  # workers end by themselves
+    if desk.workers:
+        time.sleep(0.5)  # they end by themselves
     assert desk.pytest("suites").ret == 0
     again = asked(folder)
     assert set(again) == {f"c{i:02}" for i in range(60)}
@@ -250,6 +253,7 @@ PROBE = (
 )
 
 
+@APART
 def test_a_session_without_suites_pays_a_few_modules_and_no_third_party(desk: Desk) -> None:
     desk.write("conftest.py", PROBE)
     desk.write("test_own.py", "def test_own():\n    pass\n")

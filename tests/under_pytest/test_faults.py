@@ -5,11 +5,12 @@ import signal
 import time
 from pathlib import Path
 
-from tests.under_pytest.sessions import Desk, outcomes, verdicts
+from tests.under_pytest.sessions import APART, Desk, outcomes, verdicts
 from tests.under_pytest.small import Small, asked
 from tests.under_pytest.test_together import pytest_of, until_asked
 
 pytest_plugins = ["pytester"]
+pytestmark = APART
 
 SLOW = Small(is_noisy=True)
 
@@ -20,7 +21,8 @@ def killed(desk: Desk, folder: Path, after: int) -> None:
     until_asked(folder, after)
     session.send_signal(signal.SIGKILL)
     session.communicate()
-    time.sleep(1.0)  # its workers end by themselves
+    if desk.workers:
+        time.sleep(1.0)  # they end by themselves
 
 
 def test_a_stack_touched_between_a_killed_session_and_the_next_is_void_with_the_reason(desk: Desk) -> None:

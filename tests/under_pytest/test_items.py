@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ET  # our own file
 
 import pytest
-from tests.under_pytest.sessions import BAD, Desk, ended, outcomes
+from tests.under_pytest.sessions import APART, BAD, Desk, ended, outcomes
 from tests.under_pytest.small import Small
 
 pytest_plugins = ["pytester"]
@@ -70,6 +70,7 @@ def test_a_failed_target_and_a_failed_scorer_fail_their_items_and_a_lost_case_is
     assert done.ret != 0
 
 
+@APART  # what it logs would reach the report of this test, too
 def test_what_a_target_prints_and_keys_that_would_act_are_shown_harmless(desk: Desk) -> None:
     keys = (
         "gate", "gate'", "with space", "ümläut 日本", "::error::x", "a::b", "p[1]", "p[2", "new\nline",

@@ -45,6 +45,7 @@ def test_the_first_of_stop_void_undecided_gives_the_exit_code(desk: Desk) -> Non
     assert [one["suite"] for one in document["suites"]] == sorted(verdicts(document))
 
 
+@pytest.mark.slow
 def test_the_record_is_the_same_for_any_order_and_number_of_workers(desk_of_two: Desk) -> None:
     desk = desk_of_two
     how = Small(
@@ -55,7 +56,7 @@ def test_the_record_is_the_same_for_any_order_and_number_of_workers(desk_of_two:
         replay="limits = { errors = 0.05 }",
     )
     desk.suite(how)
-    alone = Desk(desk.pytester, 0)
+    alone = Desk(desk.pytester, 0, True)
     file = desk.root / "verdict.json"
     desk.pytest("suites", "--stopship-stack", BAD, f"--stopship-json={file}", "-q")
     two = file.read_bytes()
