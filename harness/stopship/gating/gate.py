@@ -13,7 +13,7 @@ from stopship.gating.admissions import golden_notes
 from stopship.gating.ages import ACCEPT_AGAIN, AGAIN, stale_faults
 from stopship.gating.drawing import costs_of
 from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults, observed_faults
-from stopship.gating.opened import POINTER, OpenSuite
+from stopship.gating.opened import POINTER, OpenSuite, noise_of
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import ANCHOR, BASELINE, CACHE, Workplace
 from stopship.model.change import PinChange
@@ -102,22 +102,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")
     own_notes = (*asked.notes, *golden_notes(opened))
-    about = About(
-        suite=opened.suite.name,
-        candidate=_pin(candidate),
-        notes=own_notes,
-        deterministic=opened.suite.replay.deterministic,
-        can_repeat=not opened.suite.replay.deterministic and opened.suite.replay.target != RECORDED,
-        usd=usd_of(candidate),
-        lost_limit=opened.suite.replay.lost_limit,
-        terms=Terms(
-            level=asked.look.level,
-            is_last=asked.look.number == asked.look.of,
-            estimand=opened.suite.decide.estimand,
-            excused=asked.excused,
-        ),
-        alpha_share=asked.look.alpha_share,
-    )
+    about = _about(opened, candidate, asked, own_notes)
     alpha, allow = opened.suite.decide.alpha, allows(opened, asked)
     if baseline is None:
         record = conclude_alone(
@@ -145,6 +130,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
             about=replace(
                 about,
                 baseline=_pin(baseline),
+                noise=noise_of(opened.noise, baseline.head.stack.stack_id),
                 changes=changes_between(place, baseline, candidate),
                 notes=(*own_notes, *said, *_since(opened, accepted), *_removed(opened, baseline)),
             ),
@@ -161,6 +147,27 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         why = f"{candidate.head.selection}: an experiment never ships; lock a stack file that says so"
         record = _never_green(record, why)
     return _never_green(record, asked.never_ships)
+
+
+def _about(opened: OpenSuite, candidate: Run, asked: Asked, notes: tuple[str, ...]) -> About:
+    """What is known before a baseline is looked at."""
+    plan, look = opened.suite.replay, asked.look
+    return About(
+        suite=opened.suite.name,
+        candidate=_pin(candidate),
+        notes=notes,
+        deterministic=plan.deterministic,
+        can_repeat=not plan.deterministic and plan.target != RECORDED,
+        usd=usd_of(candidate),
+        lost_limit=plan.lost_limit,
+        terms=Terms(
+            level=look.level,
+            is_last=look.number == look.of,
+            estimand=opened.suite.decide.estimand,
+            excused=asked.excused,
+        ),
+        alpha_share=look.alpha_share,
+    )
 
 
 def pointer_faults(accepted: Accepted, run: Run) -> list[str]:

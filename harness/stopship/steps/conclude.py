@@ -12,7 +12,7 @@ from stopship.model.rule import Rule
 from stopship.model.verdict import EXIT_CODES, ArmPin, Decision, Finding, Record, Verdict, compose
 from stopship.steps.about import About
 from stopship.steps.examples import described, examples_of, sides
-from stopship.steps.forecast import forecast
+from stopship.steps.forecast import Forecast, forecast
 from stopship.steps.judge import judge, judge_alone
 from stopship.steps.pair import Pairing, lost_faults
 from stopship.steps.scored import Arm
@@ -64,7 +64,7 @@ def conclude(
     findings = with_ways(findings, pairing, rules, about)
     verdict = Verdict.VOID if faults else compose(findings)
     allowed = allow and _may_be_allowed(verdict, findings)
-    p_ship, assumes = _chances(pairing, rules, findings, alpha=alpha, about=about)
+    chances = _chances(pairing, rules, findings, alpha=alpha, about=about)
     said = _unchanged(pairing, rules, verdict, alpha=alpha) if about.deterministic else ()
     return replace(
         _blank(verdict, rules, columns, alpha=alpha, about=about),
@@ -77,9 +77,10 @@ def conclude(
         findings=findings,
         new_keys=pairing.new_keys,
         also=_also(findings),
-        p_ship=p_ship,
-        p_ship_assumes=assumes,
-        notes=(*about.notes, *said),
+        p_ship=chances.p_ship,
+        p_ship_assumes=chances.assumes,
+        p_ship_measured=chances.is_measured,
+        notes=(*about.notes, *said, *([chances.unused] if chances.unused else [])),
         examples=examples_of(findings, compared, own, examples_wanted(examples, verdict)),
     )
 
@@ -138,12 +139,13 @@ def _also(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 def _chances(
     pairing: Pairing, rules: Sequence[Rule], findings: Sequence[Finding], *, alpha: float, about: About
-) -> tuple[tuple[tuple[float, float], ...], tuple[str, ...]]:
+) -> Forecast:
     """P(SHIP) of an identical build and what it assumes; nothing where none could ship or no case flips."""
     is_never = any(one.stops and one.expects_improvement for one in rules)
     if about.deterministic or is_never or not findings:
-        return (), ()
-    return forecast(findings, rules, pairing.baseline, alpha=alpha)
+        return Forecast()
+    repeats = 2 / (1 / pairing.baseline.repeats + 1 / pairing.candidate.repeats)
+    return forecast(findings, rules, pairing.baseline, alpha=alpha, noise=about.noise, repeats=repeats)
 
 
 def _unchanged(pairing: Pairing, rules: Sequence[Rule], verdict: Verdict, *, alpha: float) -> tuple[str, ...]:
