@@ -116,7 +116,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
             about=about,
         )
     else:
-        references, said = _references(opened, place, after, baseline, accepted, asked)
+        references, said = references_of(opened, place, after, baseline, accepted, asked.today)
         waived = waived_on(asked.today, accepted)
         rules = [replace(one, is_waived=one.id in waived) for one in opened.rules]
         before = _arm(opened, asked.extended or baseline, asked, "baseline")
@@ -210,8 +210,8 @@ def _never_green(record: Record, reason: str) -> Record:
     )
 
 
-def _references(
-    opened: OpenSuite, place: Workplace, after: Arm, baseline: Run, accepted: Accepted | None, asked: Asked
+def references_of(  # as `_judged` has them
+    opened: OpenSuite, place: Workplace, after: Arm, baseline: Run, accepted: Accepted | None, today: date
 ) -> tuple[tuple[Reference, ...], list[str]]:
     """The anchor, and the runs that rules are held to again because a waiver is over."""
     if accepted is None:
@@ -219,8 +219,7 @@ def _references(
     found: list[Reference] = []
     said = []
     anchor = place.pointer().anchor
-    today = asked.today
-    waived = {one.rule for one in accepted.waivers if date.fromisoformat(one.until) >= today}
+    waived = waived_on(today, accepted)
     measured = [one for one in opened.rules if one.anchor_margin is not None and one.id not in waived]
     cumulative = [_anchored(one) for one in measured]
     if anchor is not None and cumulative and anchor.run != baseline.id:

@@ -6,7 +6,7 @@ Decides which noise is taken, and what an output costs. Draws nothing.
 from stopship.errors import UsageError, nearest
 from stopship.gating.evidence import arm_of
 from stopship.gating.gate import usd_of
-from stopship.gating.noising import stillness
+from stopship.gating.noisy import stillness
 from stopship.gating.opened import NOISE, OpenSuite
 from stopship.gating.workplace import Workplace
 from stopship.model.noise import NoiseFloor, Plan, ScopeNoise

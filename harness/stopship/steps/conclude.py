@@ -63,7 +63,7 @@ def conclude(
     findings = _owned(described(about.against_alpha(findings), compared, own), rules)
     findings = with_ways(findings, pairing, rules, about)
     verdict = Verdict.VOID if faults else compose(findings)
-    allowed = allow and _may_be_allowed(verdict, findings)
+    allowed = allow and may_be_allowed(verdict, findings)
     chances = _chances(pairing, rules, findings, alpha=alpha, about=about)
     said = _unchanged(pairing, rules, verdict, alpha=alpha) if about.deterministic else ()
     return replace(
@@ -108,7 +108,7 @@ def conclude_alone(
     if not faults and not (verdict is Verdict.STOP or _has_errors(findings)):
         faults = _unjudged(rules, findings, is_new_suite=is_new_suite)
         verdict = Verdict.VOID if faults else verdict
-    allowed = allow and _may_be_allowed(verdict, findings)
+    allowed = allow and may_be_allowed(verdict, findings)
     return replace(
         _blank(verdict, rules, columns, alpha=alpha, about=about),
         exit_code=0 if allowed else EXIT_CODES[verdict],
@@ -197,7 +197,7 @@ def concluded_again(record: Record, findings: tuple[Finding, ...], *, allow: boo
     verdict = compose(findings)
     if verdict is Verdict.SHIP:
         verdict = record.verdict
-    allowed = allow and _may_be_allowed(verdict, findings)
+    allowed = allow and may_be_allowed(verdict, findings)
     return replace(
         record,
         verdict=verdict,
@@ -229,7 +229,7 @@ def conclude_findings(  # noqa: PLR0913  # what `Pairing` tells `conclude` comes
 ) -> Record:
     """The record of a comparison that was judged from sums: as `conclude`, without cases and a forecast."""
     verdict = Verdict.VOID if faults else compose(findings)
-    allowed = allow and _may_be_allowed(verdict, findings)
+    allowed = allow and may_be_allowed(verdict, findings)
     return replace(
         _blank(verdict, rules, columns, alpha=alpha, about=_COMPARED),
         exit_code=0 if allowed else EXIT_CODES[verdict],
@@ -328,7 +328,7 @@ def _counts(pairing: Pairing, about: About) -> Mapping[str, int]:
     return counts
 
 
-def _may_be_allowed(verdict: Verdict, findings: Sequence[Finding]) -> bool:
+def may_be_allowed(verdict: Verdict, findings: Sequence[Finding]) -> bool:
     """Whether `undecided = allow` covers what holds this verdict."""
     held = [one for one in findings if one.holds]
     if verdict is not Verdict.UNDECIDED or any(one.shows_harm for one in findings):
