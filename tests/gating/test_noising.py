@@ -1,6 +1,7 @@
 """`stopship noise`: the accepted stack against itself, drawn once, filed, put to the suite's own rules."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from tests.gating.test_draws import asked
 from stopship.errors import StopshipError, UsageError
 from stopship.gating.noising import Measuring, Plant, measured_noise
 from stopship.model.noise import NoiseReport
-from stopship.store.noisefile import read_noise
+from stopship.report import jsonrecord, text
+from stopship.store.noisefile import read_noise, write_noise
 
 
 def flaky(folder: Path, every: int = 7, *, rules: str = "") -> Made:
@@ -134,7 +136,65 @@ def test_measured_noise_says_how_likely_a_build_ships_until_the_cases_change(
     outlook = made.open().outlook
     assert not outlook.is_measured
     assert len(outlook.p_ship) == 3
-    assert "of other labels" in outlook.noise
+    assert "out of date, of other labels" in outlook.noise
+
+
+def measured_suite(folder: Path) -> tuple[Made, str]:
+    """A suite whose noise was measured and written, and the share of cases that flips."""
+    made = flaky(folder)
+    found = measured(made)
+    write_noise(made.folder / "noise.json", found.floor)
+    return made, f"{found.floor.scopes[0].flips * 100:.2g} % of its cases flip"
+
+
+def test_a_record_tells_the_measured_chance_and_is_the_same_verdict_without_it(tmp_path: Path) -> None:
+    made, flips = measured_suite(tmp_path / "s")
+    run = made.replay()
+    with_noise = made.judge(run)
+    assert with_noise.p_ship_measured
+    assert len(with_noise.p_ship) == 1
+    said = " ".join(text.render(with_noise).split())
+    assert f"with the noise measured in noise.json ({flips} by chance)" in said
+    assert json.loads(jsonrecord.render(with_noise))["p_ship_measured"] is True
+    (made.folder / "noise.json").unlink()
+    without = made.judge(run)
+    assert len(without.p_ship) == 3
+    assert not without.p_ship_measured
+    informed = replace(with_noise, p_ship=without.p_ship, p_ship_measured=False)
+    assert informed == without  # it informs and never decides
+
+
+def test_noise_of_other_labels_leaves_the_table_in_the_record_and_says_that_it_is_out_of_date(
+    tmp_path: Path,
+) -> None:
+    made, _ = measured_suite(tmp_path / "s")
+    rows = made.rows("labels.jsonl")
+    made.write_rows("labels.jsonl", [{**one, "note": "x"} for one in rows])
+    record = made.gate()
+    assert [flips for flips, _ in record.p_ship] == [0.02, 0.05, 0.10]
+    assert not record.p_ship_measured
+    assert [one for one in record.notes if "noise.json is out of date, of other labels" in one]
+
+
+def test_noise_of_a_stack_that_is_no_longer_the_accepted_one_is_out_of_date(tmp_path: Path) -> None:
+    made, _ = measured_suite(tmp_path / "s")
+    made.stack("next", draws=0, every=9)
+    made.accept(made.replay("next"), stack="next")
+    outlook = made.open().outlook
+    assert len(outlook.p_ship) == 3
+    assert "of another stack than the accepted one" in outlook.noise
+    record = made.gate("next")
+    assert len(record.p_ship) == 3
+    assert [one for one in record.notes if "of another stack than the accepted one" in one]
+
+
+def test_a_deterministic_suite_says_nothing_of_a_noise_file(tmp_path: Path) -> None:
+    made = make(tmp_path / "s", rules="")
+    (made.folder / "noise.json").write_text("{}", "utf-8")
+    assert made.open().outlook.noise == ""
+    record = made.gate()
+    assert record.p_ship == ()
+    assert not [one for one in record.notes if "noise.json" in one]
 
 
 def test_a_noise_file_that_was_changed_by_hand_stops_no_build_and_is_told(

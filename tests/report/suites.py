@@ -8,6 +8,7 @@ from tests.steps import arms
 from tests.steps.arms import LOST, NO_ANSWER, arm, gate, must, rule, selecting
 
 from stopship.model.change import FileChange, PinChange
+from stopship.model.noise import NoiseFloor, ScopeNoise
 from stopship.model.rule import IncidentClass, Limit, Margin
 from stopship.model.stack import Kind, Pin, PinnedFile
 from stopship.model.verdict import ArmPin, Record
@@ -82,6 +83,23 @@ def suite_fix_not_shown(_folder: Path) -> Record:
     return gate(_arm(RIGHT), _arm(RIGHT), fix, COLUMNS, about=ABOUT, allow=True)
 
 
+def suite_measured(_folder: Path) -> Record:
+    found = ScopeNoise(rule="right", scope="all", cases=100, flips=0.0374, variance=0.0187, delta=0.01)
+    noise = NoiseFloor(
+        suite="support",
+        stack="5c" * 32,
+        cases="",
+        labels="",
+        scorers={},
+        outputs=2,
+        runs=(),
+        scopes=(found,),
+    )
+    about = replace(ABOUT, changes=(MODEL,), notes=(), noise=noise)
+    outputs: list[arms.Output] = [*[1.0] * 99, 0.0]
+    return gate(_arm(RIGHT), _arm(outputs), [rule(), CLOSED], COLUMNS, about=about)
+
+
 def suite_void_lost(_folder: Path) -> Record:
     return gate(_arm(RIGHT), _arm([LOST, LOST, LOST, *[1.0] * 97]), [rule(), CLOSED], COLUMNS, about=ABOUT)
 
@@ -116,6 +134,7 @@ SUITES = {
     "suite-stop": suite_stop,
     "suite-ship": suite_ship,
     "suite-fix-not-shown": suite_fix_not_shown,
+    "suite-measured": suite_measured,
     "suite-void-lost": suite_void_lost,
     "suite-no-baseline": suite_no_baseline,
     "suite-new": suite_new,

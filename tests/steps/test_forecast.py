@@ -8,6 +8,7 @@ from scipy.stats import beta
 from tests.steps import arms
 
 from stopship.model.case import Case, Trace
+from stopship.model.noise import NoiseFloor, ScopeNoise
 from stopship.model.rule import Limit, Margin, Mode, Rule, Severity
 from stopship.model.score import BINARY, Direction, Scored, Scorer
 from stopship.model.verdict import Decision, Finding
@@ -76,22 +77,22 @@ def rule(name: str, margin: float) -> Rule:
 def test_an_identical_build_with_ten_guarded_cohorts_ships_as_often_as_published(
     margin: float, published: float
 ) -> None:
-    told, _ = forecast(findings("one", margin, 500, 10), [rule("one", margin)], arms.arm([1.0]), alpha=0.05)
-    assert dict(told)[0.05] == pytest.approx(published, abs=0.03)
+    told = forecast(findings("one", margin, 500, 10), [rule("one", margin)], arms.arm([1.0]), alpha=0.05)
+    assert dict(told.p_ship)[0.05] == pytest.approx(published, abs=0.03)
 
 
 def test_more_flips_or_more_rules_never_raise_the_chance() -> None:
     nothing = arms.arm([1.0])
-    told, _ = forecast(findings("one", 0.05, 500, 10), [rule("one", 0.05)], nothing, alpha=0.05)
-    one = [chance for _, chance in told]
-    two, _ = forecast(
+    told = forecast(findings("one", 0.05, 500, 10), [rule("one", 0.05)], nothing, alpha=0.05)
+    one = [chance for _, chance in told.p_ship]
+    two = forecast(
         findings("one", 0.05, 500, 10) + findings("two", 0.05, 500, 10),
         [rule("one", 0.05), rule("two", 0.05)],
         nothing,
         alpha=0.05,
     )
     assert one == sorted(one, reverse=True)
-    assert all(both <= alone for (_, both), alone in zip(two, one, strict=True))
+    assert all(both <= alone for (_, both), alone in zip(two.p_ship, one, strict=True))
     assert all(0 <= chance <= 1 for chance in one)
 
 
@@ -127,3 +128,48 @@ def test_a_limit_that_is_waived_plays_no_part() -> None:
     found = [replace(findings("right", 0.05, 100, 2)[0], kind="limit")]
     assert promises_of(found, [promise], before) == {"right": Promise(n=100, misses=30, allowed=1 - 0.9)}
     assert promises_of(found, [replace(promise, is_waived=True)], before) == {}
+
+
+def noise(**flips: float) -> NoiseFloor:
+    """What was measured of rules: shares of cases that flip, over all cases."""
+    scopes = tuple(
+        ScopeNoise(rule=name, scope="all", cases=500, flips=one, variance=one / 2, delta=0.0)
+        for name, one in flips.items()
+    )
+    return NoiseFloor(suite="s", stack="", cases="", labels="", scorers={}, outputs=2, runs=(), scopes=scopes)
+
+
+@pytest.mark.parametrize("flips", [0.02, 0.05, 0.10])
+def test_a_record_takes_the_measured_flips_and_gives_what_the_table_gives_for_them(flips: float) -> None:
+    promise = arms.rule(id="one", limit=Limit(0.85, at_most=False))
+    found = (*findings("one", 0.05, 500, 10), replace(findings("one", 0.05, 100, 2)[0], kind="limit"))
+    baseline = arms.arm([0.0] * 8 + [1.0] * 92)
+    assert promises_of(found, [promise], baseline) == {"one": Promise(n=100, misses=8, allowed=1 - 0.85)}
+    table = forecast(found, [promise], baseline, alpha=0.05)
+    told = forecast(found, [promise], baseline, alpha=0.05, noise=noise(one=flips))
+    assert not table.is_measured
+    assert told.is_measured
+    ((measured, chance),) = told.p_ship
+    assert measured == flips
+    assert chance == pytest.approx(dict(table.p_ship)[flips])
+    assert told.assumes == table.assumes
+
+
+def test_noise_that_does_not_fit_leaves_the_table_and_says_why() -> None:
+    found, nothing = findings("one", 0.05, 500, 10), arms.arm([1.0])
+    table = forecast(found, [rule("one", 0.05)], nothing, alpha=0.05)
+    for given, why in (
+        ("noise.json is out of date, of other cases", "noise.json is out of date, of other cases"),
+        (noise(two=0.1), "noise.json is out of date, without the rule one: measure it anew with"),
+    ):
+        told = forecast(found, [rule("one", 0.05)], nothing, alpha=0.05, noise=given)
+        assert told.p_ship == table.p_ship
+        assert not told.is_measured
+        assert told.unused.startswith(why)
+
+
+def test_several_outputs_a_case_are_told_to_have_wider_bounds_than_the_number_knows_of() -> None:
+    found, nothing = findings("one", 0.05, 500, 10), arms.arm([1.0])
+    for repeats, said in ((1, 0), (1.5, 1), (3, 1)):
+        told = forecast(found, [rule("one", 0.05)], nothing, alpha=0.05, repeats=repeats)
+        assert [one.startswith("without the wider bounds") for one in told.assumes] == [True] * said

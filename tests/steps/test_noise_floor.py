@@ -14,6 +14,7 @@ from stopship.model.columns import Columns
 from stopship.model.noise import NoiseFloor, ScopeNoise, Share
 from stopship.model.rule import Mode
 from stopship.steps.alarms import Court, false_alarms, field_of, planted
+from stopship.steps.dealt import Dealt
 from stopship.steps.forecast import ScopeSize, chances, measured_chance
 from stopship.steps.judge import judge
 from stopship.steps.noisefloor import noise_floor
@@ -39,7 +40,9 @@ def noisy(n: int, flips: float, columns: Columns = COLUMNS, **more: Any) -> Pair
 
 
 def court(pairs: Pairing, rules: Sequence[Any], **more: Any) -> Court:
-    return Court(twins=Twins(pairs), rules=rules, about=SUITE, alpha=0.05, seed="a" * 64, **more)
+    twins, about = Twins(pairs), more.pop("about", SUITE)
+    look = Dealt(before=twins, after=twins, about=about)
+    return Court(looks=(look,), rules=rules, alpha=0.05, seed="a" * 64, **more)
 
 
 @given(BITS)
@@ -207,9 +210,7 @@ def test_a_rule_that_was_not_measured_leaves_the_table() -> None:
 def test_the_terms_of_the_look_reach_every_resample() -> None:
     pairs = pairing([1] * 60, [0] * 6 + [1] * 54, selecting([rule()]))
     one = court(pairs, [rule()])
-    strict = Court(
-        twins=one.twins, rules=one.rules, about=replace(SUITE, alpha_share=0.001), alpha=0.05, seed="a" * 64
-    )
+    strict = court(pairs, [rule()], about=replace(SUITE, alpha_share=0.001))
     assert false_alarms(strict, 200).verdicts.get("STOP", 0) == 0
     assert judge(pairs, [rule()], Terms(alpha=0.00005, suspicion=0.05)) == strict.judged(
         np.zeros(60, dtype=np.bool_)

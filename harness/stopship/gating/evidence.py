@@ -20,13 +20,17 @@ def arm_of(opened: OpenSuite, run: Run, name: str, *, is_part: bool = False) -> 
 
     A part of the cases need not hold every column that the suite reads.
     """
+    return merged(samples_of(opened, run, name, is_part=is_part))
+
+
+def samples_of(opened: OpenSuite, run: Run, name: str, *, is_part: bool = False) -> list[Arm]:
+    """`arm_of`, an arm for each sample."""
     scored = [Scoring(name, opened.columns, opened.scorers) for _ in range(run.head.repeats)]
     for one in run.outcomes:
         if one.key in opened.cases:
             row = scored_row(opened, one)
             scored[one.sample].add(f"{name}, case {quoted(one.key)}", row, b"", trace_of(one))
-    samples = [one.so_far if is_part else one.finish() for one in scored]
-    return samples[0] if len(samples) == 1 else merged(samples)
+    return [one.so_far if is_part else one.finish() for one in scored]
 
 
 def arm_of_one(opened: OpenSuite, outcome: Outcome, name: str) -> Arm:

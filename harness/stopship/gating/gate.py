@@ -13,7 +13,7 @@ from stopship.gating.admissions import golden_notes
 from stopship.gating.ages import ACCEPT_AGAIN, AGAIN, stale_faults
 from stopship.gating.drawing import costs_of
 from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults, observed_faults
-from stopship.gating.opened import POINTER, OpenSuite
+from stopship.gating.opened import POINTER, OpenSuite, noise_of
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import ANCHOR, BASELINE, CACHE, Workplace
 from stopship.model.change import PinChange
@@ -102,22 +102,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")
     own_notes = (*asked.notes, *golden_notes(opened, place))
-    about = About(
-        suite=opened.suite.name,
-        candidate=_pin(candidate),
-        notes=own_notes,
-        deterministic=opened.suite.replay.deterministic,
-        can_repeat=not opened.suite.replay.deterministic and opened.suite.replay.target != RECORDED,
-        usd=usd_of(candidate),
-        lost_limit=opened.suite.replay.lost_limit,
-        terms=Terms(
-            level=asked.look.level,
-            is_last=asked.look.number == asked.look.of,
-            estimand=opened.suite.decide.estimand,
-            excused=asked.excused,
-        ),
-        alpha_share=asked.look.alpha_share,
-    )
+    about = _about(opened, candidate, asked, own_notes)
     alpha, allow = opened.suite.decide.alpha, allows(opened, asked)
     if baseline is None:
         record = conclude_alone(
@@ -131,7 +116,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
             about=about,
         )
     else:
-        references, said = _references(opened, place, after, baseline, accepted, asked)
+        references, said = references_of(opened, place, after, baseline, accepted, asked.today)
         waived = waived_on(asked.today, accepted)
         rules = [replace(one, is_waived=one.id in waived) for one in opened.rules]
         before = _arm(opened, asked.extended or baseline, asked, "baseline")
@@ -145,6 +130,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
             about=replace(
                 about,
                 baseline=_pin(baseline),
+                noise=noise_of(opened.noise, baseline.head.stack.stack_id),
                 changes=changes_between(place, baseline, candidate),
                 notes=(*own_notes, *said, *_since(opened, accepted), *_removed(opened, baseline)),
             ),
@@ -158,6 +144,27 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         level=asked.look.level,
     )
     return unless_it_never_ships(record, candidate, asked)
+
+
+def _about(opened: OpenSuite, candidate: Run, asked: Asked, notes: tuple[str, ...]) -> About:
+    """What is known before a baseline is looked at."""
+    plan, look = opened.suite.replay, asked.look
+    return About(
+        suite=opened.suite.name,
+        candidate=_pin(candidate),
+        notes=notes,
+        deterministic=plan.deterministic,
+        can_repeat=not plan.deterministic and plan.target != RECORDED,
+        usd=usd_of(candidate),
+        lost_limit=plan.lost_limit,
+        terms=Terms(
+            level=look.level,
+            is_last=look.number == look.of,
+            estimand=opened.suite.decide.estimand,
+            excused=asked.excused,
+        ),
+        alpha_share=look.alpha_share,
+    )
 
 
 def pointer_faults(accepted: Accepted, run: Run) -> list[str]:
@@ -208,8 +215,8 @@ def _never_green(record: Record, reason: str) -> Record:
     )
 
 
-def _references(
-    opened: OpenSuite, place: Workplace, after: Arm, baseline: Run, accepted: Accepted | None, asked: Asked
+def references_of(  # as `_judged` has them
+    opened: OpenSuite, place: Workplace, after: Arm, baseline: Run, accepted: Accepted | None, today: date
 ) -> tuple[tuple[Reference, ...], list[str]]:
     """The anchor, and the runs that rules are held to again because a waiver is over."""
     if accepted is None:
@@ -217,8 +224,7 @@ def _references(
     found: list[Reference] = []
     said = []
     anchor = place.pointer().anchor
-    today = asked.today
-    waived = {one.rule for one in accepted.waivers if date.fromisoformat(one.until) >= today}
+    waived = waived_on(today, accepted)
     measured = [one for one in opened.rules if one.anchor_margin is not None and one.id not in waived]
     cumulative = [_anchored(one) for one in measured]
     if anchor is not None and cumulative and anchor.run != baseline.id:

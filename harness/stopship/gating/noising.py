@@ -4,14 +4,16 @@ Decides what is drawn and paired. Never compares two stacks, and never moves a p
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from math import floor
 
 from stopship.errors import EvidenceError, UsageError, nearest
+from stopship.gating.dealing import Draws, Trial, trial_of
 from stopship.gating.epochs import Draw
-from stopship.gating.evidence import arm_of, baseline_faults, observed_faults
+from stopship.gating.evidence import baseline_faults, observed_faults
 from stopship.gating.gate import pointer_faults
+from stopship.gating.noisy import stillness
 from stopship.gating.opened import OpenSuite
 from stopship.gating.rebuilding import answering_of
 from stopship.gating.replay import Told, planned, replay
@@ -20,16 +22,10 @@ from stopship.gating.workplace import BASELINE, Workplace
 from stopship.model.case import Json
 from stopship.model.noise import NoiseFloor, NoiseReport
 from stopship.model.rule import Mode, Rule
-from stopship.model.run import Accepted, Run
-from stopship.model.suite import RECORDED
-from stopship.steps.about import About
+from stopship.model.run import Run
 from stopship.steps.alarms import Court, Field, false_alarms, field_of
 from stopship.steps.alarms import planted as planted_in
-from stopship.steps.looks import Look, look_at, looks_of
 from stopship.steps.noisefloor import noise_floor
-from stopship.steps.pair import pair
-from stopship.steps.swapped import Twins
-from stopship.steps.terms import Terms
 from stopship.store.shown import quoted, shown
 
 ROUNDS = 200
@@ -74,41 +70,20 @@ def measured_noise(opened: OpenSuite, place: Workplace, asked: Measuring) -> Noi
     faults = [*pointer_faults(accepted, run), *baseline_faults(opened, run, BASELINE)]
     if faults:
         raise EvidenceError(faults[0])
-    rules = _as_unchanged(opened, accepted, asked.today)
     still = stillness(opened)
     old, new = (run, run) if still else _drawn(opened, place, run, asked)
-    before, after = arm_of(opened, old, f"first draw {old.short}"), arm_of(opened, new, f"draw {new.short}")
-    lost_limit = opened.suite.replay.lost_limit
-    twins = Twins(pair(before, after, opened.columns, lost_limit=lost_limit), lost_limit=lost_limit)
-    if twins.pairing.faults:
-        raise EvidenceError(twins.pairing.faults[0])
-    look = _look(opened, new.head.repeats)
-    court = Court(
-        twins=twins,
-        rules=rules,
-        about=_about(opened, look),
-        alpha=opened.suite.decide.alpha,
-        seed=opened.cases_digest,
-    )
-    assumes = _assumes(opened, place, accepted)
+    trial = trial_of(opened, place, accepted, Draws(accepted=run, first=old, second=new), asked.today)
+    court = trial.court
     where = _field(court, opened, asked.plant) if asked.plant is not None else None
     return NoiseReport(
-        floor=_floor(opened, twins, rules, run, (old, new)),
+        floor=_floor(opened, trial, run, (old, new)),
         still=still,
-        alarms=false_alarms(court, 1 if still else asked.rounds, assumes=assumes),
-        planted=planted_in(court, where[0], where[1], asked.rounds, assumes=assumes) if where else None,
-        level=opened.suite.decide.alpha * look.alpha_share,
-        look=(look.number, look.of),
+        alarms=false_alarms(court, 1 if still else asked.rounds),
+        planted=planted_in(court, where[0], where[1], asked.rounds) if where else None,
+        level=trial.level,
+        included=trial.included,
+        left_out=trial.left_out,
     )
-
-
-def stillness(opened: OpenSuite) -> str:
-    """Why the suite's outputs cannot vary; empty: they may."""
-    if opened.suite.replay.target == RECORDED:
-        return "its outputs are recorded: asking again gives the same"
-    if opened.suite.replay.deterministic:
-        return "its target is declared deterministic: the same stack gives the same outputs"
-    return ""
 
 
 def _drawn(opened: OpenSuite, place: Workplace, run: Run, asked: Measuring) -> tuple[Run, Run]:
@@ -137,40 +112,7 @@ def _drawn(opened: OpenSuite, place: Workplace, run: Run, asked: Measuring) -> t
     return (run if asked.repeats is None else fresh("noise, other arm")), fresh("noise")
 
 
-def _as_unchanged(opened: OpenSuite, accepted: Accepted, today: date) -> list[Rule]:
-    """The rules as they hold a build that is to change nothing: no improvement can be expected of it."""
-    waived = {one.rule for one in accepted.waivers if date.fromisoformat(one.until) >= today}
-    return [replace(one, expects_improvement=False, is_waived=one.id in waived) for one in opened.rules]
-
-
-def _look(opened: OpenSuite, outputs: int) -> Look:
-    suite = opened.suite
-    looks = looks_of(suite.escalate, repeats=suite.replay.repeats, alpha=suite.decide.alpha)
-    return look_at(looks, outputs)
-
-
-def _about(opened: OpenSuite, look: Look) -> About:
-    terms = Terms(level=look.level, is_last=look.number == look.of, estimand=opened.suite.decide.estimand)
-    return About(suite=opened.suite.name, terms=terms, alpha_share=look.alpha_share)
-
-
-def _assumes(opened: OpenSuite, place: Workplace, accepted: Accepted) -> tuple[str, ...]:
-    """What of a real gate no resample has."""
-    said = []
-    anchor = place.pointer().anchor
-    if anchor is not None and anchor.run != accepted.run and any(one.anchor_margin for one in opened.rules):
-        said.append("without the comparison with the anchor")
-    if any(one.expects_improvement for one in opened.rules):
-        said.append("without the improvement that a rule expects")
-    plan = opened.suite.escalate
-    if plan.rounds or plan.discordant or plan.cohorts or plan.confirm:
-        said.append("without what [escalate] would draw after this look")
-    return tuple(said)
-
-
-def _floor(
-    opened: OpenSuite, twins: Twins, rules: list[Rule], run: Run, draws: tuple[Run, Run]
-) -> NoiseFloor:
+def _floor(opened: OpenSuite, trial: Trial, run: Run, draws: tuple[Run, Run]) -> NoiseFloor:
     return NoiseFloor(
         suite=opened.suite.name,
         stack=run.head.stack.stack_id,
@@ -179,7 +121,7 @@ def _floor(
         scorers=opened.scorer_digests,
         outputs=sum(one.head.repeats for one in draws),
         runs=tuple(one.id for one in draws),
-        scopes=noise_floor(twins.pairing, rules),
+        scopes=noise_floor(trial.pairing, trial.court.rules),
     )
 
 

@@ -20,8 +20,10 @@ from stopship.model.score import Scorer
 from stopship.model.suite import Suite
 from stopship.pipeline import answered_rule
 from stopship.ruling import rule_text, rules_of_suite, scorers_of
+from stopship.steps.forecast import MEASURE_ANEW
 from stopship.steps.outlook import CaseTable, Outlook, outlook
 from stopship.store.noisefile import read_noise
+from stopship.store.pointer import read_pointer
 from stopship.store.shown import quoted, shown
 from stopship.store.suitefile import read_suite
 
@@ -48,6 +50,7 @@ class OpenSuite:
     outlook: Outlook
     cases_digest: str
     labels_digest: str
+    noise: NoiseFloor | str | None  # of these cases, labels and scorers; a text: why it is of no use
     told_scores: frozenset[str]  # fields of a trace that are scores already, for rules with `column(…)`
 
     @property
@@ -149,6 +152,9 @@ def open_suite(
     cases_digest = digest_of_set([bytes.fromhex(one) for one in digests.values()])
     labels_digest = digest_of_set([bytes.fromhex(digest([key, row])) for key, row in labels.items() if row])
     rows = [{**row, **labels.get(key, {})} for key, row in bare.items()]
+    noise = _fitting_noise(
+        own.folder / NOISE, cases_digest, labels_digest, {one.spec: one.digest for one in scorers.values()}
+    )
     return OpenSuite(
         suite=suite,
         cases=bare,
@@ -164,20 +170,34 @@ def open_suite(
             suite.decide.alpha,
             deterministic=suite.replay.deterministic,
             repeats=suite.replay.repeats,
-            noise=fitting_noise(
-                own.folder / NOISE,
-                cases_digest,
-                labels_digest,
-                {one.spec: one.digest for one in scorers.values()},
-            ),
+            noise=noise_of(noise, _accepted_stack(judge.folder / POINTER)),
         ),
+        noise=noise,
         cases_digest=cases_digest,
         told_scores=_told_scores(rules, columns, rows),
         labels_digest=labels_digest,
     )
 
 
-def fitting_noise(path: Path, cases: str, labels: str, scorers: Mapping[str, str]) -> NoiseFloor | str | None:
+def noise_of(noise: NoiseFloor | str | None, stack: str) -> NoiseFloor | str | None:
+    """The noise where it is that of a stack, else why it is of no use; `stack` "": whichever there is."""
+    if isinstance(noise, NoiseFloor) and stack and noise.stack != stack:
+        return f"{NOISE} is out of date, of another stack than the accepted one: {MEASURE_ANEW}"
+    return noise
+
+
+def _accepted_stack(path: Path) -> str:
+    """The stack that a pointer names; "": there is none, or the file is damaged, which a gate tells."""
+    try:
+        accepted = read_pointer(path).baseline
+    except StopshipError:
+        return ""
+    return accepted.stack if accepted is not None else ""
+
+
+def _fitting_noise(
+    path: Path, cases: str, labels: str, scorers: Mapping[str, str]
+) -> NoiseFloor | str | None:
     """The noise that was measured of these very cases, labels and scorers; else why it is of no use.
 
     None where there is none. It only informs people, so a damaged file is no reason to judge nothing.
@@ -198,7 +218,7 @@ def fitting_noise(path: Path, cases: str, labels: str, scorers: Mapping[str, str
         if not is_same
     ]
     if changed:
-        return f"{NOISE} is of other {' and '.join(changed)}: measure it anew with stopship noise"
+        return f"{NOISE} is out of date, of other {' and '.join(changed)}: {MEASURE_ANEW}"
     return found
 
 

@@ -6,8 +6,8 @@ Decides which noise is taken, and what an output costs. Draws nothing.
 from stopship.errors import UsageError, nearest
 from stopship.gating.evidence import arm_of
 from stopship.gating.gate import usd_of
-from stopship.gating.noising import stillness
-from stopship.gating.opened import NOISE, OpenSuite, fitting_noise
+from stopship.gating.noisy import stillness
+from stopship.gating.opened import NOISE, OpenSuite
 from stopship.gating.workplace import Workplace
 from stopship.model.noise import NoiseFloor, Plan, ScopeNoise
 from stopship.model.rule import Margin, Rule
@@ -66,8 +66,7 @@ def _noise(opened: OpenSuite, run: Run | None) -> tuple[NoiseFloor | None, str]:
     """The noise to plan with, and what people are told of it."""
     if why := stillness(opened):
         return _without_noise(opened, run), f"without noise, as {why}"
-    scorers = opened.scorer_digests
-    found = fitting_noise(opened.folder / NOISE, opened.cases_digest, opened.labels_digest, scorers)
+    found = opened.noise
     if isinstance(found, NoiseFloor):
         is_other = run is not None and run.head.stack.stack_id != found.stack
         return (

@@ -63,10 +63,10 @@ class Alarms:
 
     rounds: int
     verdicts: Mapping[str, int]  # verdict -> how many
+    blocked: int  # in how many the gate would not have exited 0
     named: tuple[tuple[str, int], ...] = ()  # `rule in scope` -> in how many it was broken; most first
     held: tuple[tuple[str, int], ...] = ()  # in how many it kept an unstopped build from shipping; most first
     void: str = ""  # why, where any was VOID
-    assumes: tuple[str, ...] = ()  # what was left out: phrases that begin with `without`
 
     def share(self, verdict: str) -> Share:
         return Share(count=self.verdicts.get(verdict, 0), rounds=self.rounds)
@@ -94,8 +94,9 @@ class NoiseReport:
     still: str = ""  # why there is no noise; "": outputs vary
     alarms: Alarms
     planted: Planted | None = None
-    level: float  # alpha of the suite at this look
-    look: tuple[int, int] = (1, 1)
+    level: float  # alpha of the suite over the looks that were judged
+    included: tuple[str, ...] = ()  # what the resampled gate has beside rules, cohorts and margins
+    left_out: tuple[str, ...] = ()  # what of a real gate it has not, and what would let it in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

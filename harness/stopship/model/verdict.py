@@ -236,6 +236,7 @@ class Record:
     new_keys: tuple[str, ...] = ()
     p_ship: tuple[tuple[float, float], ...] = ()  # (share of cases that flip, P(SHIP) of an identical build)
     p_ship_assumes: tuple[str, ...] = ()  # what that takes for granted: `if …`, `without …`
+    p_ship_measured: bool = False  # the flips are those of noise.json
     examples: tuple[Example, ...] = field(default=())
     suite: str = ""  # "": two files were compared
     changes: tuple[PinChange, ...] = ()  # axis by axis, from the baseline's stack to the candidate's

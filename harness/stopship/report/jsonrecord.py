@@ -41,6 +41,7 @@ def render(record: Record) -> bytes:
             "changes": [_change(one) for one in record.changes],
             "notes": list(record.notes),
             "deterministic": record.deterministic,
+            "p_ship_measured": record.p_ship_measured,
             "estimand": record.estimand,
             "look": {"number": record.look[0], "of": record.look[1], "level": record.level},
             "escalation": [

@@ -63,16 +63,20 @@ def _row(one: ScopeNoise) -> tuple[str, ...]:
 
 
 def _alarms(found: NoiseReport, columns: int) -> list[str]:
-    alarms, (number, of) = found.alarms, found.look
-    look = f", look {number} of {of}" if of > 1 else ""
-    by = f"by these rules at alpha {found.level:.3g}{look}"
+    alarms = found.alarms
+    by = f"by these rules at alpha {found.level:.3g}"
     if found.still:
         only = ", ".join(one for one in _ORDER if alarms.verdicts.get(one))
         lines = [f"a build that changed nothing, {by}: always {only}"]
     else:
         lines = [f"a build that changed nothing, {by}, {alarms.rounds} resamples of these outputs:"]
         lines.append(f"  {_shares(alarms)}")
-    return _told(lines, alarms, columns)
+    lines = _told(lines, alarms, columns)
+    for word, said in (("included", found.included), ("left out", found.left_out)):
+        lines += [
+            wrapped(f"{word}: {plain(one, _LINE)}", first="  ", then="    ", columns=columns) for one in said
+        ]
+    return lines
 
 
 def _planted(one: Planted, columns: int) -> list[str]:
@@ -98,12 +102,13 @@ def _told(lines: list[str], alarms: Alarms, columns: int) -> list[str]:
             said.append(wrapped(f"{word}: {'; '.join(named)}", first="  ", then="    ", columns=columns))
     if alarms.void:
         said.append(wrapped(f"VOID: {plain(alarms.void, _LINE)}", first="  ", then="    ", columns=columns))
-    return [*said, *(f"  {one}" for one in alarms.assumes)]
+    return said
 
 
 def _shares(alarms: Alarms) -> str:
     told = [one for one in _ORDER if one != Verdict.VOID.value or alarms.verdicts.get(one)]
-    return ", ".join(f"{one} {_share(alarms.share(one))}" for one in told)
+    blocked = _share(Share(count=alarms.blocked, rounds=alarms.rounds))
+    return f"{', '.join(f'{one} {_share(alarms.share(one))}' for one in told)}; blocked {blocked}"
 
 
 def _share(one: Share) -> str:

@@ -119,7 +119,7 @@ def notes(record: Record) -> list[str]:
     if way := _way(record):
         said.append(way)
     if record.p_ship:
-        said.append(_forecast(record.p_ship) + "".join(f"; {one}" for one in record.p_ship_assumes))
+        said.append(_forecast(record) + "".join(f"; {one}" for one in record.p_ship_assumes))
     if record.deterministic:
         said.append("deterministic target: no flips, so a build that changed nothing gives the same outputs")
     return [*said, *record.notes]
@@ -197,18 +197,16 @@ def _lost(record: Record) -> list[str]:
     return [f"outputs lost to infrastructure: {sides}; no rule counts them, whatever they would have been"]
 
 
-def _forecast(p_ship: tuple[tuple[float, float], ...]) -> str:
-    (flips, chance), *others = p_ship
-    if max(p for _, p in p_ship) < 0.005:
-        return (
-            f"even a build that changed nothing would hardly ever ship, P < 0.01 where {flips * 100:g} % of "
-            "its cases flip by chance: too few cases for these margins"
-        )
+def _forecast(record: Record) -> str:
+    (flips, chance), *others = record.p_ship
+    where = f"where {flips * 100:g} % of its cases flip by chance"
+    if record.p_ship_measured:
+        where = f"with the noise measured in noise.json ({flips * 100:.2g} % of its cases flip by chance)"
+    if max(p for _, p in record.p_ship) < 0.005:
+        few = "too few cases for these margins"
+        return f"even a build that changed nothing would hardly ever ship, P < 0.01 {where}: {few}"
     more = "".join(f", {p:.2f} at {share * 100:g} %" for share, p in others)
-    return (
-        f"a build that changed nothing ships with probability {chance:.2f} where {flips * 100:g} % of its "
-        f"cases flip by chance{more}"
-    )
+    return f"a build that changed nothing ships with probability {chance:.2f} {where}{more}"
 
 
 def _outside(one: Finding, missing: int) -> list[str]:

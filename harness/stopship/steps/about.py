@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stopship.model.change import PinChange
+from stopship.model.noise import NoiseFloor
 from stopship.model.rule import Rule
 from stopship.model.verdict import ArmPin, Finding
 from stopship.steps.pair import LOST_LIMIT
@@ -25,6 +26,7 @@ class About:
     deterministic: bool = False  # of the target: no case flips by chance
     can_repeat: bool = False  # asking again may give another output
     usd: float | None = None  # what an output costs on average; None: not told
+    noise: NoiseFloor | str | None = None  # of these very cases; a text says why it is of no use
     lost_limit: float = LOST_LIMIT  # of an arm without a baseline; of two, `pair` has it
     terms: Terms = ONE_SAMPLE  # but for alpha
     alpha_share: float = 1.0  # of alpha, that this look may spend

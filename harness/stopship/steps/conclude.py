@@ -12,7 +12,7 @@ from stopship.model.rule import Rule
 from stopship.model.verdict import EXIT_CODES, ArmPin, Decision, Finding, Record, Verdict, compose
 from stopship.steps.about import About
 from stopship.steps.examples import described, examples_of, sides
-from stopship.steps.forecast import forecast
+from stopship.steps.forecast import Forecast, forecast
 from stopship.steps.judge import judge, judge_alone
 from stopship.steps.pair import Pairing, lost_faults
 from stopship.steps.scored import Arm
@@ -63,8 +63,8 @@ def conclude(
     findings = _owned(described(about.against_alpha(findings), compared, own), rules)
     findings = with_ways(findings, pairing, rules, about)
     verdict = Verdict.VOID if faults else compose(findings)
-    allowed = allow and _may_be_allowed(verdict, findings)
-    p_ship, assumes = _chances(pairing, rules, findings, alpha=alpha, about=about)
+    allowed = allow and may_be_allowed(verdict, findings)
+    chances = _chances(pairing, rules, findings, alpha=alpha, about=about)
     said = _unchanged(pairing, rules, verdict, alpha=alpha) if about.deterministic else ()
     return replace(
         _blank(verdict, rules, columns, alpha=alpha, about=about),
@@ -77,9 +77,10 @@ def conclude(
         findings=findings,
         new_keys=pairing.new_keys,
         also=_also(findings),
-        p_ship=p_ship,
-        p_ship_assumes=assumes,
-        notes=(*about.notes, *said),
+        p_ship=chances.p_ship,
+        p_ship_assumes=chances.assumes,
+        p_ship_measured=chances.is_measured,
+        notes=(*about.notes, *said, *([chances.unused] if chances.unused else [])),
         examples=examples_of(findings, compared, own, examples_wanted(examples, verdict)),
     )
 
@@ -107,7 +108,7 @@ def conclude_alone(
     if not faults and not (verdict is Verdict.STOP or _has_errors(findings)):
         faults = _unjudged(rules, findings, is_new_suite=is_new_suite)
         verdict = Verdict.VOID if faults else verdict
-    allowed = allow and _may_be_allowed(verdict, findings)
+    allowed = allow and may_be_allowed(verdict, findings)
     return replace(
         _blank(verdict, rules, columns, alpha=alpha, about=about),
         exit_code=0 if allowed else EXIT_CODES[verdict],
@@ -138,12 +139,13 @@ def _also(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 def _chances(
     pairing: Pairing, rules: Sequence[Rule], findings: Sequence[Finding], *, alpha: float, about: About
-) -> tuple[tuple[tuple[float, float], ...], tuple[str, ...]]:
+) -> Forecast:
     """P(SHIP) of an identical build and what it assumes; nothing where none could ship or no case flips."""
     is_never = any(one.stops and one.expects_improvement for one in rules)
     if about.deterministic or is_never or not findings:
-        return (), ()
-    return forecast(findings, rules, pairing.baseline, alpha=alpha)
+        return Forecast()
+    repeats = 2 / (1 / pairing.baseline.repeats + 1 / pairing.candidate.repeats)
+    return forecast(findings, rules, pairing.baseline, alpha=alpha, noise=about.noise, repeats=repeats)
 
 
 def _unchanged(pairing: Pairing, rules: Sequence[Rule], verdict: Verdict, *, alpha: float) -> tuple[str, ...]:
@@ -195,7 +197,7 @@ def concluded_again(record: Record, findings: tuple[Finding, ...], *, allow: boo
     verdict = compose(findings)
     if verdict is Verdict.SHIP:
         verdict = record.verdict
-    allowed = allow and _may_be_allowed(verdict, findings)
+    allowed = allow and may_be_allowed(verdict, findings)
     return replace(
         record,
         verdict=verdict,
@@ -227,7 +229,7 @@ def conclude_findings(  # noqa: PLR0913  # what `Pairing` tells `conclude` comes
 ) -> Record:
     """The record of a comparison that was judged from sums: as `conclude`, without cases and a forecast."""
     verdict = Verdict.VOID if faults else compose(findings)
-    allowed = allow and _may_be_allowed(verdict, findings)
+    allowed = allow and may_be_allowed(verdict, findings)
     return replace(
         _blank(verdict, rules, columns, alpha=alpha, about=_COMPARED),
         exit_code=0 if allowed else EXIT_CODES[verdict],
@@ -326,7 +328,7 @@ def _counts(pairing: Pairing, about: About) -> Mapping[str, int]:
     return counts
 
 
-def _may_be_allowed(verdict: Verdict, findings: Sequence[Finding]) -> bool:
+def may_be_allowed(verdict: Verdict, findings: Sequence[Finding]) -> bool:
     """Whether `undecided = allow` covers what holds this verdict."""
     held = [one for one in findings if one.holds]
     if verdict is not Verdict.UNDECIDED or any(one.shows_harm for one in findings):

@@ -21,6 +21,7 @@ from stopship.steps.stats.tails import binomial_at_least, share_at_tail
 from stopship.steps.weights import rule_weights, scope_weight
 
 FLIPS = (0.02, 0.05, 0.10)
+MEASURE_ANEW = "measure it anew with stopship noise"
 _FEW = 100  # cases below which a measured share of flips is not taken at its word
 
 
@@ -49,10 +50,30 @@ class Promise:
     allowed: float  # share of misses that the limit allows
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """P(SHIP) of a candidate that changed nothing, and what the number rests on."""
+
+    p_ship: tuple[tuple[float, float], ...] = ()  # (share of flips, P(SHIP)); empty: nothing is said
+    assumes: tuple[str, ...] = ()
+    is_measured: bool = False  # the flips were measured of these very cases
+    unused: str = ""  # why noise that was measured is not what it rests on; "": it is, or there is none
+
+
 def forecast(
-    findings: Sequence[Finding], rules: Sequence[Rule], baseline: Arm, *, alpha: float
-) -> tuple[tuple[tuple[float, float], ...], tuple[str, ...]]:
-    """`chances` in the scopes of the findings, with the limits that the baseline tells of; `assumptions`."""
+    findings: Sequence[Finding],
+    rules: Sequence[Rule],
+    baseline: Arm,
+    *,
+    alpha: float,
+    noise: NoiseFloor | str | None = None,
+    repeats: float = 1,
+) -> Forecast:
+    """P(SHIP) in the scopes of the findings, with the limits that the baseline tells of.
+
+    By the noise that was measured of these very cases, else as a table; `noise` that is a text says why there
+    is none to use. `repeats`: outputs a case, the harmonic mean of both arms where they differ.
+    """
     sizes = [
         ScopeSize(
             rule=one.rule,
@@ -66,7 +87,13 @@ def forecast(
         if one.kind == "compare"
     ]
     promises = promises_of(findings, rules, baseline)
-    return chances(sizes, rules, alpha=alpha, promises=promises), assumptions(rules, promises)
+    measured, unused = told_by(noise, sizes, rules, alpha=alpha, repeats=repeats, promises=promises)
+    return Forecast(
+        p_ship=measured or chances(sizes, rules, alpha=alpha, promises=promises),
+        assumes=assumptions(rules, promises, is_single=repeats == 1),
+        is_measured=bool(measured),
+        unused=unused,
+    )
 
 
 def promises_of(findings: Sequence[Finding], rules: Sequence[Rule], baseline: Arm) -> dict[str, Promise]:
@@ -119,8 +146,38 @@ def chances(
     return tuple(table)
 
 
+def told_by(
+    noise: NoiseFloor | str | None,
+    sizes: Sequence[ScopeSize],
+    rules: Sequence[Rule],
+    *,
+    alpha: float,
+    repeats: float = 1,
+    promises: Mapping[str, Promise] | None = None,
+) -> tuple[tuple[tuple[float, float], ...], str]:
+    """`measured_chance` where there is noise that tells it, else nothing and why; "": there is no noise."""
+    if not isinstance(noise, NoiseFloor):
+        return (), noise or ""
+    unknown = [one.id for one in _measurable(rules, promises or {}) if noise.of(one.id, "all") is None]
+    if unknown:
+        return (), f"noise.json is out of date, without the rule {unknown[0]}: {MEASURE_ANEW}"
+    found = measured_chance(sizes, rules, noise, alpha=alpha, repeats=repeats, promises=promises)
+    return found, ""
+
+
+def _measurable(rules: Sequence[Rule], promises: Mapping[str, Promise]) -> list[Rule]:
+    """The rules of which measured flips say something."""
+    return [one for one in _gating(rules) if _is_in_points(one) or one.id in promises]
+
+
 def measured_chance(
-    sizes: Sequence[ScopeSize], rules: Sequence[Rule], noise: NoiseFloor, *, alpha: float, repeats: int = 1
+    sizes: Sequence[ScopeSize],
+    rules: Sequence[Rule],
+    noise: NoiseFloor,
+    *,
+    alpha: float,
+    repeats: float = 1,
+    promises: Mapping[str, Promise] | None = None,
 ) -> tuple[tuple[float, float], ...]:
     """As `chances`, with the noise that was measured of these very cases: one pair.
 
@@ -128,7 +185,8 @@ def measured_chance(
     often as a binary one of the same variance would; means of several outputs vary by so much less. A scope
     of fewer than 100 cases is taken to flip at least as often as all cases: few tell little of rare flips.
     """
-    gating = [one for one in _gating(rules) if _is_in_points(one)]
+    known = promises or {}
+    gating = _measurable(rules, known)
     told = [found for rule in gating if (found := noise.of(rule.id, "all")) is not None]
     if len(told) < len(gating) or not told:
         return ()
@@ -139,8 +197,11 @@ def measured_chance(
         few = found is None or found.cases < _FEW
         return min(1.0, max(own, whole) if few else own) / repeats
 
-    mean = sum(one.flips for one in told) / len(told)
-    return ((mean, _chance(sizes, rules, flips, alpha=alpha)),)
+    chance = _chance(sizes, rules, flips, alpha=alpha)
+    for rule, found in zip(gating, told, strict=True):
+        if rule.id in known:
+            chance *= _kept_chance(found.flips, known[rule.id])
+    return ((sum(one.flips for one in told) / len(told), chance),)
 
 
 def _chance(sizes: Sequence[ScopeSize], rules: Sequence[Rule], flips_of: FlipsOf, *, alpha: float) -> float:
@@ -160,11 +221,18 @@ def _is_in_points(rule: Rule) -> bool:
 
 
 def assumptions(
-    rules: Sequence[Rule], promises: Mapping[str, Promise] | None = None, *, deterministic: bool = False
+    rules: Sequence[Rule],
+    promises: Mapping[str, Promise] | None = None,
+    *,
+    deterministic: bool = False,
+    is_single: bool = True,
 ) -> tuple[str, ...]:
     """What P(SHIP) takes for granted: phrases that begin with `if` or `without`."""
     gating, known = _gating(rules), promises or {}
-    return tuple(_assumed(gating, known, deterministic=deterministic))
+    said = tuple(_assumed(gating, known, deterministic=deterministic))
+    if is_single or deterministic or not any(_is_in_points(one) for one in gating):
+        return said
+    return (*said, "without the wider bounds that several outputs a case have")
 
 
 def _assumed(gating: Sequence[Rule], known: Mapping[str, Promise], *, deterministic: bool) -> Iterator[str]:

@@ -17,7 +17,7 @@ from stopship.model.noise import NoiseFloor
 from stopship.model.rule import PROMISED_BEYOND, PROVABLE_BEYOND, Margin, Mode, Rule, Tail
 from stopship.model.score import Direction, Kind
 from stopship.steps.arm import Scoring
-from stopship.steps.forecast import FLIPS, ScopeSize, assumptions, chances, measured_chance
+from stopship.steps.forecast import FLIPS, ScopeSize, assumptions, chances, told_by
 from stopship.steps.metric import rows_of
 from stopship.steps.pair import MUST, SELECTION, Pairing, Scope, chosen, clusters_of, pair
 from stopship.steps.scored import Arm
@@ -103,17 +103,19 @@ def outlook(
         blind += found if rule.stops else ()
     clusters = pairing.clusters
     because = _never_ships(rules, blind)
-    measured = _measured(rules, sizes, alpha, repeats, noise) if not because and not deterministic else ()
+    measured, unused = told_by(noise, sizes, rules, alpha=alpha, repeats=repeats)
+    if because or deterministic:
+        measured, unused = (), "" if deterministic else unused
     return Outlook(
         cases=len(table.keys),
         clusters=len(table.keys) if clusters is None else len(np.unique(clusters)),
         p_ship=measured or _p_ship(rules, sizes, alpha, never=bool(because), deterministic=deterministic),
         sizes=tuple(sizes),
         is_measured=bool(measured),
-        noise=noise if isinstance(noise, str) and not deterministic else "",
+        noise=unused,
         blind=tuple(blind),
         because=because,
-        assumes=() if because else assumptions(rules, deterministic=deterministic),
+        assumes=() if because else assumptions(rules, deterministic=deterministic, is_single=repeats == 1),
         faults=tuple(_cohort_faults(table, pairing)),
     )
 
@@ -360,18 +362,6 @@ def _p_ship(
     if deterministic:
         return ((0.0, 0.0 if never else 1.0),)
     return tuple((one, 0.0) for one in FLIPS) if never else chances(sizes, rules, alpha=alpha)
-
-
-def _measured(
-    rules: Sequence[Rule],
-    sizes: Sequence[ScopeSize],
-    alpha: float,
-    repeats: int,
-    noise: NoiseFloor | str | None,
-) -> tuple[tuple[float, float], ...]:
-    if not isinstance(noise, NoiseFloor):
-        return ()
-    return measured_chance(sizes, rules, noise, alpha=alpha, repeats=repeats)
 
 
 def _blind(rule: Rule, scope: str, why: str) -> Blind:
