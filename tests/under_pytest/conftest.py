@@ -9,10 +9,10 @@ def desk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Des
     return _desk(request, monkeypatch, *request.param)
 
 
-@pytest.fixture(params=[0, 2], ids=["n0", "n2"])
+@pytest.fixture(params=[HERE, pytest.param((2, True), id="n2")])
 def desk_of_any(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Without workers and with two, in the fast tests, too."""
-    return _desk(request, monkeypatch, request.param)
+    return _desk(request, monkeypatch, *request.param)
 
 
 @pytest.fixture

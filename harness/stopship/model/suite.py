@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from stopship.model.columns import Condition
+from stopship.model.exchange import Fidelity
 from stopship.model.rule import ALPHA, Mode
 
 RECORDED = "recorded"  # the target whose outputs are a pin of the stack, on the axis of this name:
@@ -29,6 +30,8 @@ class ReplayPlan:
     network: bool = False  # runs only where its suite is named
     fresh_s: float | None = None  # how old evidence of a network target may be; None: any age
     lost_limit: float = LOST_LIMIT  # `limits = { errors = 0.02 }`
+    fidelity: Fidelity = Fidelity.LIVE  # what of the world outside is executed
+    effects: tuple[str, ...] = ()  # names of marked functions that write and may be executed
 
 
 class Estimand(Enum):
@@ -109,6 +112,7 @@ class SuiteColumns:
     expected: str | None = None
     latency: str = "latency_ms"
     cost: str = "cost_usd"
+    captured: str | None = None  # when the case was captured: what `stopship.now()` gives in a replay
     selected_by: str | None = None  # the run whose outputs chose the case: it is no baseline for it
 
 
