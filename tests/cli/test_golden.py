@@ -30,6 +30,10 @@ CALLS: dict[str, list[tuple[str, ...]]] = {
             "pull",
         )
     ],
+    "help-cache": [
+        ("cache", "--help"),
+        *(("cache", one, "--help") for one in ("list", "explain", "check", "pack", "unpack", "forget")),
+    ],
     "errors": [
         ("compare", BEFORE, "nowhere.jsonl", "--key", "id", "--rule", "refusal"),
         ("compare", BEFORE, "examples", "--key", "id", "--rule", "refusal"),

@@ -22,7 +22,7 @@ C = recording("search", {"q": "x"}, "three", case="refund-2")
 
 
 def unpacked(path: Path, folder: Path) -> tuple[int, int]:
-    return unpack(path, folder, lambda _, data: write_segment(folder, data))
+    return unpack(path, Recordings(folder), lambda _, data: write_segment(folder, data))
 
 
 @pytest.fixture
@@ -167,4 +167,4 @@ def test_places_that_cannot_be_read_or_written_are_said(archive: Path, tmp_path:
         unpacked(tmp_path, tmp_path / "out")
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match="cannot be written"):
-        unpack(archive, tmp_path / "out", lambda _, data: write_segment(tmp_path / "file", data))
+        unpack(archive, Recordings(tmp_path / "out"), lambda _, data: write_segment(tmp_path / "file", data))

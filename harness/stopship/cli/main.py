@@ -32,6 +32,7 @@ _COMMANDS = {
     "scorers": "stopship.cli.listing",
     "doctor": "stopship.cli.listing",
     "pins": "stopship.cli.pins",
+    "cache": "stopship.cli.cache",
 }
 
 

@@ -37,6 +37,11 @@ class Workplace:
         return self.suite.folder / WORK
 
     @property
+    def cache(self) -> Path:
+        """Where things come to lie that were fetched from a store behind a URL."""
+        return self.folder / CACHE
+
+    @property
     def runs(self) -> Path:
         return self.folder / "runs"
 
@@ -99,7 +104,7 @@ class Workplace:
             known = [one for folder in self._local() for one in find_runs(folder)]
             if len(meant) != 1 or any(one.startswith(name.lower()) for one in known):
                 raise
-        return self.store.fetch_run(meant[0], self.folder / CACHE)
+        return self.store.fetch_run(meant[0], self.cache)
 
     def kept(self, run_id: str) -> Run:
         """A run of the store by its whole id: what a pointer names."""
@@ -114,14 +119,14 @@ class Workplace:
                 where=shown(self.store.name),
                 do="fetch the store, or push the run into it: stopship push RUN",
             )
-        return self.store.fetch_run(run_id, self.folder / CACHE)
+        return self.store.fetch_run(run_id, self.cache)
 
     def _is_cached(self, run_id: str) -> bool:
         """Whether a store behind a URL need not be asked; what was fetched is verified at every reading."""
-        return self.store.local is None and (self.store.runs_folder(self.folder / CACHE) / run_id).is_dir()
+        return self.store.local is None and (self.store.runs_folder(self.cache) / run_id).is_dir()
 
     def _local(self) -> Sequence[Path]:
-        return [self.runs, self.store.runs_folder(self.folder / CACHE)]
+        return [self.runs, self.store.runs_folder(self.cache)]
 
 
 def workplace(suite: Suite, *, store: str | None = None) -> Workplace:

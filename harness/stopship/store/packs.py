@@ -40,14 +40,13 @@ def pack(found: Recordings, path: Path) -> None:
     write_atomically(path, packed(found))
 
 
-def unpack(path: Path, folder: Path, write: Callable[[str, bytes], object]) -> tuple[int, int]:
-    """Add what an archive holds to a folder of recordings; how many files there were, and how many new.
+def unpack(path: Path, known: Recordings, write: Callable[[str, bytes], object]) -> tuple[int, int]:
+    """Add what an archive holds to recordings that are known; how many files there were, and how many new.
 
-    `write` is given the name and the bytes of each new file. Raises EvidenceError, before anything is
-    written, for an archive that is not as `pack` writes it, for damage in it or in the folder, and where it
-    answers a call otherwise than the folder does.
+    `known` holds those of the archive afterwards, and is of no further use. `write` is given the name and
+    the bytes of each new file. Raises EvidenceError, before anything is written, for an archive that is not
+    as `pack` writes it, for damage in it, and where it answers a call otherwise than what is known.
     """
-    known = Recordings(folder)
     before, names = set(known.files), []
     for name, data, begin in _members(path):
         known.take_in_packed(name, data, path, begin)

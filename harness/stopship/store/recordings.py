@@ -16,7 +16,14 @@ from stopship.errors import EvidenceError
 from stopship.model.canonical import canonical_text, digest_of_set
 from stopship.model.exchange import Recording
 from stopship.store.evidencefiles import reason
-from stopship.store.recordinglines import FETCH, digest_of, named, recording_of, replies_bytes
+from stopship.store.recordinglines import (
+    FETCH,
+    check_canonical_line,
+    digest_of,
+    named,
+    recording_of,
+    replies_bytes,
+)
 from stopship.store.segments import Placed, placed_lines, read_segment, segment_names
 from stopship.store.shown import at, shown
 
@@ -144,6 +151,18 @@ class Recordings:
         """Calls that were answered in two ways."""
         return tuple(self._conflict(row) for row in sorted(self._parted))
 
+    def faults(self) -> Iterator[EvidenceError]:
+        """Lines that are not written as we write them, and calls that are answered in two ways."""
+        for spot, line in self._lines(range(len(self))):
+            try:
+                check_canonical_line(line, recording_of(line))
+            except ValueError as err:
+                yield EvidenceError(f"damaged: {err}", where=self._place(spot), do=FETCH)
+            except EvidenceError as err:
+                yield EvidenceError(f"damaged: {err.what}", where=self._place(spot), do=FETCH)
+        for row in sorted(self._parted):
+            yield self._parting(row)
+
     def _rows_of(self, cases: Collection[str]) -> list[int]:
         return [row for case in sorted(set(cases)) for row in self._cases.get(canonical_text(case), ())]
 
@@ -221,12 +240,12 @@ class Recordings:
         if self._parted:
             for row in rows:
                 if row in self._parted:
-                    one = self._conflict(row)
-                    raise EvidenceError(
-                        f"{one.what} is answered otherwise than in {one.places[0]}",
-                        where=one.places[1],
-                        do=_FORGET,
-                    )
+                    raise self._parting(row)
+
+    def _parting(self, row: int) -> EvidenceError:
+        one = self._conflict(row)
+        what = f"{one.what} is answered otherwise than in {one.places[0]}"
+        return EvidenceError(what, where=one.places[1], do=_FORGET)
 
     def _conflict(self, row: int) -> Conflict:
         spots = sorted([self._spot(row), self._parted[row]])

@@ -20,9 +20,10 @@ from stopship.store.runcodec import MANIFEST, SEALED
 from stopship.store.runplan import is_digest
 from stopship.store.runreading import FETCH_AGAIN, read_any, read_run
 from stopship.store.runs import file_run, find_runs
+from stopship.store.segments import name_of, segment_names, write_segment
 from stopship.store.shown import quoted, shown
 
-RUNS = "runs"
+RUNS, RECORDINGS = "runs", "recordings"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]+://")
 _FILES = (*SEALED, MANIFEST)  # in the order of uploading: the manifest makes it a run, so it comes last
 _LOCAL = frozenset({"file", "local"})
@@ -68,6 +69,12 @@ class Store(Protocol):
     def texts(self, cache: Path | None = None) -> Texts:
         """The texts of pins there; a store behind a URL leaves in `cache` what was read."""
 
+    def fetch_recordings(self, cache: Path) -> tuple[Path, list[str]]:
+        """A local folder of the recordings there, and the names of their files in it, in order."""
+
+    def put_recordings(self, name: str, data: bytes) -> None:
+        """Put one file of recordings into the store, by its name; an equal one there is left alone."""
+
 
 def open_store(text: str, base: Path) -> Store:
     """The store that a suite names: a folder relative to `base`, or a URL. Reaches for nothing yet."""
@@ -107,6 +114,13 @@ class FolderStore:
 
     def texts(self, cache: Path | None = None) -> Texts:  # noqa: ARG002  # a URL needs it
         return Contents(self.folder)
+
+    def fetch_recordings(self, cache: Path) -> tuple[Path, list[str]]:  # noqa: ARG002  # ditto
+        folder = self.folder / RECORDINGS
+        return folder, segment_names(folder)
+
+    def put_recordings(self, name: str, data: bytes) -> None:  # noqa: ARG002  # ditto
+        write_segment(self.folder / RECORDINGS, data)
 
 
 class UrlStore:
@@ -184,6 +198,35 @@ class UrlStore:
 
     def texts(self, cache: Path | None = None) -> Texts:
         return UrlContents(self, cache)
+
+    def fetch_recordings(self, cache: Path) -> tuple[Path, list[str]]:
+        folder = cache / RECORDINGS
+        with self._reached() as (fs, root):
+            try:
+                found = [str(one) for one in fs.find(f"{root}/{RECORDINGS}")]
+            except FileNotFoundError:
+                if _is_gone(fs, root):
+                    raise
+                found = []
+        names = sorted("/".join(one.rsplit("/", 2)[-2:]) for one in found)
+        for name in names:
+            if not (folder / name).is_file():
+                data = self.get(f"/{RECORDINGS}/{name}")
+                if data is None or name_of(data) != name:
+                    do = "fetch it there again, or remove it and record its cases again"
+                    what = "the file of recordings is missing or damaged: its bytes are not those of its name"
+                    raise EvidenceError(what, where=f"{self.name}/{RECORDINGS}/{shown(name)}", do=do)
+                write_segment(folder, data)
+        return folder, names
+
+    def put_recordings(self, name: str, data: bytes) -> None:
+        path = f"/{RECORDINGS}/{name}"
+        if self.get(path) != data:
+            self.put(path, data)
+            if self.get(path) != data:
+                raise EvidenceError(
+                    "was damaged while it was uploaded", where=f"{self.name}{path}", do="unpack it again"
+                )
 
     def exists(self, path: str) -> bool:
         """Whether there is something at a path of the store, `/runs/…` or `/pins/…`."""

@@ -6,14 +6,15 @@ changes a file that is there.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from stopship.errors import EvidenceError
+from stopship.model.canonical import canonical_text
 from stopship.store.atomic import write_atomically
-from stopship.store.evidencefiles import make_folder, read_bytes, reason, sync_folder
+from stopship.store.evidencefiles import cannot_write, make_folder, read_bytes, reason, sync_folder
 from stopship.store.recordinglines import FETCH, HEADER, LINE_LIMIT, Head, check_header, head_of
 from stopship.store.shown import at, quoted, shown
 from stopship.store.trees import is_left_out
@@ -129,6 +130,29 @@ def write_segment(folder: Path, data: bytes) -> Path:
     write_atomically(path, data)
     sync_folder(folder)
     return path
+
+
+def forget(folder: Path, cases: Collection[str]) -> int:
+    """Take all recordings of some cases out of a folder; how many lines that were.
+
+    Files are written anew before the old ones go. Raises EvidenceError for a damaged file.
+    """
+    out, count = {canonical_text(one) for one in cases}, 0
+    for name in segment_names(folder):
+        path = folder / name
+        data = read_bytes(path, FETCH, SEGMENT_LIMIT + 1)
+        lines = placed_lines(data, name, shown(path))
+        kept = [data[one.offset : one.offset + one.size + 1] for one in lines if one.head.case not in out]
+        if len(kept) == len(lines):
+            continue
+        for part in segments_of(kept):
+            write_segment(folder, part)
+        try:
+            path.unlink()
+        except OSError as err:
+            raise cannot_write(path, err) from err
+        count += len(lines) - len(kept)
+    return count
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

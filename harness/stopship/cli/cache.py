@@ -1,0 +1,179 @@
+"""`stopship cache`: the kept answers of the outside world, looked at, checked, packed and unpacked."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stopship.cli.suites import STORE, suite_option
+from stopship.errors import EvidenceError, UsageError, nearest
+from stopship.store.shown import quoted
+
+if TYPE_CHECKING:
+    from stopship.gating.workplace import Workplace
+    from stopship.model.exchange import Recording
+    from stopship.report.recordings import Explained
+    from stopship.store.recordings import Recordings
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.group(short_help="Look at the recordings of a suite, check and pack them.")
+def cache() -> None:
+    """Recordings: what models, tools and retrievers answered, kept in the suite's store under `recordings/`.
+
+    A frozen replay is served from them, and asks nobody.
+    """
+
+
+@cache.command("list")
+@suite_option
+def list_(suite_path: Path | None) -> int:
+    """List the cases that have recordings, and how many."""
+    from stopship.report.recordings import list_lines
+
+    place = _place(suite_path)
+    found = _opened(place)
+    _say(list_lines(found.cases(), files=len(found.files), place=place.store.name))
+    return 0
+
+
+@cache.command()
+@click.argument("case", metavar="CASE")
+@suite_option
+def explain(case: str, suite_path: Path | None) -> int:
+    """Say what is in the key of each recording of CASE, and why two of one name have two keys.
+
+    What is asked is served where kind, name, request, case and the number of writes before it are those
+    recorded. The key adds the sample and the pins that the call names: by it, an unchanged call is known.
+    """
+    from stopship.report.recordings import explain_lines
+
+    place = _place(suite_path)
+    opened = _opened(place)
+    found = opened.of_case(case)
+    if not found:
+        raise UsageError(f"no recordings of a case {quoted(case)}", do=nearest(case, list(opened.cases())))
+    _say(explain_lines(case, _explained(found), place=place.store.name))
+    return 0
+
+
+@cache.command()
+@suite_option
+def check(suite_path: Path | None) -> int:
+    """Read every recording and check every digest. Exits 0 where all is whole, else 22 with every fault."""
+    from stopship.report.recordings import counted
+    from stopship.store.recordings import Recordings
+    from stopship.store.segments import read_segment
+
+    place = _place(suite_path)
+    folder, names = _fetched(place)
+    found, faults = Recordings(folder, []), []
+    for name in names:
+        try:
+            found.take_in(name, read_segment(folder, name))
+        except EvidenceError as err:
+            faults.append(err)
+    faults += found.faults()
+    for one in faults:
+        click.echo(f"damaged  {one}")
+    said = f"{counted(len(found), 'recording')} in {counted(len(names), 'file')}"
+    click.echo(f"VOID   {counted(len(faults), 'fault')}   {said}   exit 22" if faults else f"whole    {said}")
+    return EvidenceError.exit_code if faults else 0
+
+
+@cache.command()
+@click.argument("file", metavar="FILE", type=_FILE)
+@suite_option
+def pack(file: Path, suite_path: Path | None) -> int:
+    """Write all recordings into FILE, a tar archive. Equal recordings give equal bytes."""
+    from stopship.report.recordings import counted
+    from stopship.store.packs import pack as packed
+
+    place = _place(suite_path)
+    found = _opened(place)
+    if not len(found):
+        raise UsageError("there are no recordings", where=place.store.name, do="record the cases first")
+    packed(found, file)
+    said = f"{counted(len(found), 'recording')} of {counted(len(found.cases()), 'case')}"
+    click.echo(f"packed {said} into {quoted(str(file))}")
+    return 0
+
+
+@cache.command()
+@click.argument("file", metavar="FILE", type=_FILE)
+@suite_option
+def unpack(file: Path, suite_path: Path | None) -> int:
+    """Add the recordings of FILE, which `pack` wrote, to those of the suite.
+
+    All of it is checked before anything is written. An archive that answers a call otherwise than the suite's
+    recordings is refused.
+    """
+    from stopship.report.recordings import counted
+    from stopship.store.packs import unpack as unpacked
+
+    place = _place(suite_path)
+    count, new = unpacked(file, _opened(place), place.store.put_recordings)
+    said = f"unpacked {counted(count, 'file')} of recordings, {new} of them new, into {place.store.name}"
+    click.echo(said)
+    return 0
+
+
+@cache.command()
+@click.argument("cases", metavar="CASE...", nargs=-1, required=True)
+@suite_option
+def forget(cases: tuple[str, ...], suite_path: Path | None) -> int:
+    """Take all recordings of each CASE out of the suite's store, to record it again."""
+    from stopship.report.recordings import counted
+    from stopship.store.segments import forget as forgotten
+
+    place = _place(suite_path)
+    if place.store.local is None:
+        raise UsageError("recordings behind a URL are not forgotten from here", where=place.store.name,
+                         do="fetch the store, forget the case there, and upload it")  # fmt: skip
+    folder, _ = _fetched(place)
+    count = forgotten(folder, cases)
+    click.echo(f"forgot {counted(count, 'recording')} of {counted(len(set(cases)), 'case')}")
+    return 0
+
+
+def _place(suite_path: Path | None) -> "Workplace":
+    from stopship.gating.workplace import find_suite_file, only_suite, workplace
+    from stopship.store.suitefile import read_suite
+
+    suite = read_suite(find_suite_file(suite_path or only_suite(Path.cwd())))
+    return workplace(suite, store=os.environ.get(STORE) or None)
+
+
+def _fetched(place: "Workplace") -> tuple[Path, list[str]]:
+    return place.store.fetch_recordings(place.cache)
+
+
+def _opened(place: "Workplace") -> "Recordings":
+    from stopship.store.recordings import Recordings
+
+    return Recordings(*_fetched(place))
+
+
+def _explained(found: "Sequence[Recording]") -> "list[Explained]":
+    """Each recording, held against the one before it of the same kind and name."""
+    from stopship.report.recordings import Explained
+    from stopship.steps.misses import differences
+
+    told: list[Explained] = []
+    for number, one in enumerate(found, 1):
+        call, other = one.asked.call, told[-1] if told else None
+        before = other.recording.asked.call if other is not None else None
+        if before is None or (before.kind, before.name) != (call.kind, call.name):
+            told.append(Explained(recording=one, number=number))
+            continue
+        fields = differences(before.request, call.request)
+        told.append(Explained(recording=one, number=number, other=other, differences=fields))
+    return told
+
+
+def _say(lines: Sequence[str] | Iterator[str]) -> None:
+    for line in lines:
+        click.echo(line)

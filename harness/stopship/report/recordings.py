@@ -1,0 +1,110 @@
+"""Recordings of a case as people read them: what is in each key, and why two of one name have two keys.
+
+Decides wording only; whatever a call or an answer says is neutralised here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stopship.model.canonical import digest
+from stopship.model.exchange import ADAPTER, Answer, Asked, Recording, call_pins
+from stopship.model.miss import Difference, Drift
+from stopship.report.layout import table
+from stopship.report.misses import value
+from stopship.report.neutral import plain
+from stopship.report.pins import short
+
+_NAME, _REQUEST, _PATH, _VALUE = 60, 70, 50, 24
+_ANSWERS, _FIELDS = 4, 3  # shown of each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A recording, and an earlier one of the same kind and name that it is held against."""
+
+    recording: Recording
+    number: int  # from 1 on
+    other: "Explained | None" = None
+    differences: tuple[Difference, ...] = ()  # of the other's request and this one
+
+
+def list_lines(counts: Mapping[str, int], *, files: int, place: str) -> list[str]:
+    """How many recordings each case has."""
+    rows = [[plain(case, _NAME, keep_end=True), str(count)] for case, count in counts.items()]
+    total = sum(counts.values())
+    head = f"{counted(total, 'recording')} of {counted(len(counts), 'case')} in {counted(files, 'file')}"
+    return [f"{head}   {plain(place)}", *(table(rows, left=frozenset({0})) if rows else [])]
+
+
+def explain_lines(case: str, found: Sequence[Explained], *, place: str) -> list[str]:
+    """What is in the key of each recording of a case."""
+    head = f"{plain(case, _NAME, keep_end=True)}: {counted(len(found), 'recording')}, adapter {ADAPTER}"
+    lines = [f"{head}   {plain(place)}"]
+    for one in found:
+        asked = one.recording.asked
+        call = asked.call
+        pins = ", ".join(f"{plain(axis, _NAME)} {_pin(said)}" for axis, said in call_pins(asked).items())
+        lines += [
+            f"{one.number}  {call.kind.value} {plain(call.name, _NAME)}   key {short(asked.key)}",
+            f"   request  {short(digest(call.request))}  {value(call.request, _REQUEST)}",
+            f"   place    sample {asked.sample}, after {counted(asked.world, 'write')}",
+            f"   pins     {pins or 'none'}",
+            f"   answers  {_answers(one.recording.answers)}",
+        ]
+        if one.other is not None:
+            lines.append(f"   differs  from {one.other.number}: {'; '.join(_why(one, one.other))}")
+    return lines
+
+
+def _why(one: Explained, other: Explained) -> list[str]:
+    """Whatever makes two keys of two calls of one name."""
+    old, new = other.recording.asked, one.recording.asked
+    told = [f"{plain(it.path, _PATH, keep_end=True)} {_changed(it)}" for it in one.differences[:_FIELDS]]
+    if len(one.differences) > _FIELDS:
+        told.append(f"{len(one.differences) - _FIELDS} more fields")
+    if old.world != new.world:
+        told.append(f"after {counted(old.world, 'write')} -> after {counted(new.world, 'write')}")
+    if old.sample != new.sample:
+        told.append(f"sample {old.sample} -> {new.sample}")
+    return told + _pins_changed(old, new)
+
+
+def _pins_changed(old: Asked, new: Asked) -> list[str]:
+    before, after = call_pins(old), call_pins(new)
+    return [
+        f"pin {plain(axis, _NAME)} {_named(axis, before)} -> {_named(axis, after)}"
+        for axis in sorted(before.keys() | after.keys())
+        if before.get(axis) != after.get(axis)
+    ]
+
+
+def _named(axis: str, pins: Mapping[str, str]) -> str:
+    return _pin(pins[axis]) if axis in pins else "not named"
+
+
+def _pin(said: str) -> str:
+    return plain(short(said)) or "not in the stack"
+
+
+def _changed(one: Difference) -> str:
+    if one.drift is Drift.MISSING_HERE:
+        return f"{value(one.expected, _VALUE)} -> missing"
+    if one.drift is Drift.MISSING_THERE:
+        return f"missing -> {value(one.found, _VALUE)}"
+    return f"{value(one.expected, _VALUE)} -> {value(one.found, _VALUE)}"
+
+
+def _answers(answers: Sequence[Answer]) -> str:
+    told = []
+    for one in answers[:_ANSWERS]:
+        what = f"error {plain(one.error, _REQUEST)}" if one.error else value(one.result, _REQUEST)
+        status = "" if one.status is None else f" ({one.status})"
+        told.append(what + status + ("" if one.is_reusable else " (evidence, never served to a retry)"))
+    if len(answers) > _ANSWERS:
+        told.append(f"{len(answers) - _ANSWERS} more")
+    return ", then ".join(told)
+
+
+def counted(number: int, what: str) -> str:
+    """`1 case`, `2 cases`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
