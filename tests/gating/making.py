@@ -12,7 +12,8 @@ from stopship.gating.accepting import Accepting, Decision, accept
 from stopship.gating.epochs import Draw
 from stopship.gating.gate import Asked, gate
 from stopship.gating.opened import OpenSuite, open_suite
-from stopship.gating.replay import planned, replay
+from stopship.gating.performing import replay
+from stopship.gating.replay import planned
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import Workplace, workplace

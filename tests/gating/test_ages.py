@@ -12,7 +12,8 @@ from tests.gating.test_draws import asked
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating.accepting import Accepting, Decision, accept
 from stopship.gating.epochs import Draw
-from stopship.gating.replay import Replayed, planned, replay
+from stopship.gating.performing import replay
+from stopship.gating.replay import Replayed, planned
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import answering
 from stopship.model.run import Run

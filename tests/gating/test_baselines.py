@@ -242,7 +242,8 @@ def test_a_run_that_lost_too_much_is_asked_again(tmp_path: Path) -> None:
     made = make(tmp_path / "s", is_accepted=False, lost=["c40", "c41"])
     calls = [made.replay().id for _ in range(2)]
     made2 = made.open()
-    from stopship.gating.replay import planned, replay
+    from stopship.gating.performing import replay
+    from stopship.gating.replay import planned
     from stopship.gating.stacking import answering
 
     plan = planned(made2, made.place, answering(made.folder / "stack.toml"))

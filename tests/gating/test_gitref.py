@@ -12,7 +12,8 @@ from stopship.cli.suites import desk
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating.gate import Asked, gate
 from stopship.gating.opened import GOLDEN
-from stopship.gating.replay import planned, replay
+from stopship.gating.performing import replay
+from stopship.gating.replay import planned
 from stopship.model.verdict import Record, Verdict
 
 WRONG = [key(i) for i in range(20, 45)]

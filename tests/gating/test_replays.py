@@ -15,7 +15,8 @@ from tests.gating.making import Made, make
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating.epochs import Draw
 from stopship.gating.opened import OpenSuite
-from stopship.gating.replay import Replay, Replayed, planned, replay
+from stopship.gating.performing import replay
+from stopship.gating.replay import Replay, Replayed, planned
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import answering
 from stopship.model.columns import condition_of

@@ -16,7 +16,8 @@ from tempfile import mkdtemp
 from stopship.gating.accepting import Decision, accept
 from stopship.gating.epochs import CURRENT, Draw
 from stopship.gating.opened import open_suite
-from stopship.gating.replay import planned, replay
+from stopship.gating.performing import replay
+from stopship.gating.replay import planned
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import workplace
 from stopship.model.run import Run

@@ -12,7 +12,8 @@ from tests.under_pytest.small import Small
 
 from stopship.gating.accepting import Decision, accept
 from stopship.gating.opened import open_suite
-from stopship.gating.replay import planned, replay
+from stopship.gating.performing import replay
+from stopship.gating.replay import planned
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import workplace
 from stopship.pinning.lock import lock_stack

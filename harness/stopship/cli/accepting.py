@@ -67,8 +67,9 @@ def accept(  # one parameter an option
     from stopship.gating.accepting import REDRAWN, Decision
     from stopship.gating.accepting import accept as accepted
     from stopship.gating.epochs import Draw
+    from stopship.gating.performing import replay
     from stopship.gating.rebuilding import answering_of
-    from stopship.gating.replay import planned, replay
+    from stopship.gating.replay import planned
     from stopship.report.runs import accepted_lines
     from stopship.store.runs import read_run
 

@@ -177,7 +177,8 @@ def _candidate(
 ) -> "tuple[Run, list[str]]":
     """The run to judge, and what to say of it. A replay that was broken off goes on: what is told is told."""
     from stopship.gating.epochs import Draw
-    from stopship.gating.replay import planned, replay
+    from stopship.gating.performing import replay
+    from stopship.gating.replay import planned
     from stopship.store.runs import merged
 
     notes = [f"rules, labels, scorers and pointer are those of {at.commit[:12]}"] if at.commit else []

@@ -2,14 +2,21 @@
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stopship.cli.options import conditions_of
-from stopship.cli.reporting import columns
+from stopship.cli.reporting import columns, in_ci
 from stopship.cli.suites import blind_option, desk, stack_option, tell_outlook
 from stopship.errors import UsageError
+from stopship.model.exchange import Fidelity, Record
+from stopship.model.suite import RECORDED, Suite
+
+if TYPE_CHECKING:
+    from stopship.gating.outside import Outside
 
 
 @click.command(
@@ -36,6 +43,26 @@ Examples:
 )
 @click.option("--repeat", type=click.IntRange(1, 100), metavar="N", help="Outputs a case.")
 @click.option("--shard", metavar="I/N", help="Only the I-th of N parts; `gate` takes all parts together.")
+@click.option(
+    "--fidelity",
+    type=click.Choice([one.value for one in Fidelity]),
+    help="What of the world outside is executed.  [default: as the suite says]",
+)
+@click.option(
+    "--record",
+    type=click.Choice([one.value for one in Record]),
+    default=Record.NONE.value,
+    show_default=True,
+    help="Write down the calls that are made, of new outputs: of cases without recordings (once), of calls "
+    "without one (new), or of all. CI=true records nothing.",
+)
+@click.option(
+    "--allow-effects",
+    "effects",
+    multiple=True,
+    metavar="NAME",
+    help="Execute this marked function though it writes. Repeatable.",
+)
 @click.option("--resume", is_flag=True, help="Go on with a replay that was broken off.")
 @click.option("--fresh", is_flag=True, help="Draw new outputs, whatever an earlier replay gave.")
 @blind_option
@@ -47,6 +74,9 @@ def replay(  # noqa: PLR0913  # one parameter an option
     where: tuple[str, ...],
     repeat: int | None,
     shard: str | None,
+    fidelity: str | None,
+    record: str,
+    effects: tuple[str, ...],
     resume: bool,
     fresh: bool,
     allow_blind: bool,
@@ -56,8 +86,8 @@ def replay(  # noqa: PLR0913  # one parameter an option
     A replay of the same cases by the same stack is served from the sealed run.
     """
     from stopship.gating.epochs import Draw
+    from stopship.gating.performing import replay as replayed
     from stopship.gating.replay import planned
-    from stopship.gating.replay import replay as replayed
     from stopship.gating.selection import Selection, conditions
     from stopship.gating.selection import shard as shard_of
     from stopship.report.runs import run_lines
@@ -68,9 +98,20 @@ def replay(  # noqa: PLR0913  # one parameter an option
     tell_outlook(at.opened, allow_blind=allow_blind or bool(cases or where or pins))
     chosen = Selection(keys=cases, where=conditions_of(where), shard=shard_of(shard) if shard else None)
     conditions(at.opened, chosen.where)
+    outside = _outside(at.opened.suite, fidelity, record, effects)
+    fresh = fresh or (outside.record is not Record.NONE and not resume)
     answers, draw = at.answering(stack_file, pins), Draw(is_new=fresh)
     now = int(time.time())
-    plan = planned(at.opened, at.place, answers, selection=chosen, repeats=repeat, draw=draw, now=now)
+    plan = planned(
+        at.opened,
+        at.place,
+        answers,
+        selection=chosen,
+        repeats=repeat,
+        draw=draw,
+        outside=outside,
+        now=None if outside.record is not Record.NONE else now,
+    )
     if plan.renewed:
         click.echo(plan.renewed, err=True)
     bar = Progress()
@@ -83,6 +124,37 @@ def replay(  # noqa: PLR0913  # one parameter an option
     if done.ignored:
         click.echo(f"  {done.ignored} recorded outputs of cases that the suite does not have were ignored")
     return 0
+
+
+def _outside(suite: "Suite", fidelity: str | None, record: str, effects: tuple[str, ...]) -> "Outside":
+    """What the options make of what the suite says about the world outside."""
+    from stopship.gating.outside import outside_of
+
+    said = outside_of(suite)
+    mode = Record(record)
+    if mode is not Record.NONE and in_ci():
+        click.echo("CI=true: nothing is recorded", err=True)
+        mode = Record.NONE
+    made = replace(
+        said,
+        fidelity=Fidelity(fidelity)
+        if fidelity
+        else Fidelity.LIVE
+        if mode is not Record.NONE
+        else said.fidelity,
+        record=mode,
+        effects=said.effects | set(effects),
+    )
+    if mode is not Record.NONE and made.fidelity is not Fidelity.LIVE:
+        raise UsageError(
+            f"--record {record} with --fidelity {made.fidelity.value}: what is frozen is not made",
+            do="record a live replay: leave --fidelity out",
+        )
+    if suite.replay.target == RECORDED and (fidelity or effects or mode is not Record.NONE):
+        raise UsageError(
+            "a recorded target makes no calls", do="leave --fidelity, --record and --allow-effects out"
+        )
+    return made
 
 
 class Progress:

@@ -20,7 +20,8 @@ from stopship.errors import UsageError
 from stopship.gating.accepting import Decision, accept
 from stopship.gating.epochs import CURRENT, Draw
 from stopship.gating.opened import WORK, open_suite
-from stopship.gating.replay import planned, replay
+from stopship.gating.performing import replay
+from stopship.gating.replay import planned
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import SUITE_FILE, workplace
 from stopship.model.run import Run

@@ -11,7 +11,8 @@ from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.epochs import Draw
 from stopship.gating.evidence import observed_faults
 from stopship.gating.opened import OpenSuite
-from stopship.gating.replay import Replay, Told, planned, replay
+from stopship.gating.performing import replay
+from stopship.gating.replay import Replay, Told, planned
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
 from stopship.gating.workplace import Workplace

@@ -62,8 +62,9 @@ class Engine:
         timeout_s: float | None = None,
         clock: Clock = time.perf_counter,
         finish: Callable[[Outcome], Outcome] = lambda one: one,
+        leave: Callable[[], None] = lambda: None,
     ) -> None:
-        """`finish`: what an outcome becomes before it is given."""
+        """`finish`: what an outcome becomes before it is given; `leave`: what closing calls."""
         self._target, self._stack, self._clock, self._finish = target, stack, clock, finish
         self.concurrency = concurrency or (TOGETHER if target.is_async else 1)
         self._timeout_s = timeout_s
@@ -75,6 +76,7 @@ class Engine:
         self._under_way: set[Place] = set()  # until its outcome is given
         self._lane: ThreadLane | LoopLane | None = None
         self._undo: Callable[[], None] = lambda: None
+        self._leave = leave
         self._is_closed = False
 
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
@@ -128,6 +130,7 @@ class Engine:
             self._flying.clear()
             self._changed.notify_all()
             lane, self._lane = self._lane, None
+        self._leave()
         if lane is None or lane.close():
             self._undo()  # what still runs may still print
 

@@ -43,11 +43,17 @@ def settings_of(opened: OpenSuite, target: PythonTarget | None) -> list[Json]:
     return [code, opened.suite.replay.timeout_s, read, platform.python_version(), __version__]
 
 
-def draws_of(opened: OpenSuite, place: Workplace, answering: Answering, target: PythonTarget | None) -> Draws:
+def draws_of(
+    opened: OpenSuite,
+    place: Workplace,
+    answering: Answering,
+    target: PythonTarget | None,
+    told: Sequence[Json] = (),
+) -> Draws:
+    """The draws of a stack; `told`: what of the world outside decides an output."""
     plan = opened.suite.replay
-    stream = digest(
-        [opened.suite.name, plan.target, answering.stack.stack.stack_id, settings_of(opened, target)]
-    )
+    settings = settings_of(opened, target)
+    stream = digest([opened.suite.name, plan.target, answering.stack.stack.stack_id, settings, *told])
     return Draws(folder=place.folder / "draws" / stream[:16], runs=place.runs)
 
 
@@ -78,13 +84,14 @@ def epoch_of(
     target: PythonTarget | None,
     draw: Draw,
     known: Sequence[Run],
+    told: Sequence[Json] = (),
 ) -> int:
     """The epoch of a replay; new outputs never take one of an approved run or of one that is `known`."""
     if draw.epoch is not None:
         return draw.epoch
     if target is None or opened.suite.replay.deterministic:
         return 0
-    draws = draws_of(opened, place, answering, target)
+    draws = draws_of(opened, place, answering, target, told)
     if not draw.purpose and not draw.is_new:
         return draws.epoch
     place.made()

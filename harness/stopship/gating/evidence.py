@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from stopship.gating.hygiene import selection_faults
 from stopship.gating.opened import OpenSuite
 from stopship.model.case import Json, Lost, Trace
+from stopship.model.exchange import Source
 from stopship.model.rule import Rule
 from stopship.model.run import Outcome, Run, Status
 from stopship.model.stack import Kind
@@ -68,6 +69,7 @@ def trace_of(outcome: Outcome) -> Trace | Lost:
         cost=outcome.trace.get("cost_usd"),
         record=outcome.trace,
         error=outcome.error,
+        is_served=any(one.source == Source.RECORDING.value for one in outcome.calls),
     )
 
 
@@ -86,6 +88,11 @@ def candidate_faults(opened: OpenSuite, run: Run) -> list[str]:
         said = "deterministic" if plan.deterministic else "not deterministic"
         faults.append(
             f"the suite says that its target is {said}, and {run.place} was drawn otherwise; replay again"
+        )
+    if head.fidelity is not plan.fidelity:
+        faults.append(
+            f"the suite replays {plan.fidelity.value}, and {run.place} is a {head.fidelity.value} replay: "
+            "replay again"
         )
     if head.repeats < plan.repeats:
         faults.append(
@@ -131,6 +138,19 @@ def baseline_faults(opened: OpenSuite, run: Run, name: str) -> list[str]:
         )
     faults += selection_faults(opened, run, f"the {name}")
     return faults + observed_faults(run, f"the {name}")
+
+
+def world_faults(candidate: Run, other: Run, name: str) -> list[str]:
+    """Why two runs are not answered by one world: then a difference may be of the world alone."""
+    own, its = candidate.head, other.head
+    do = "replay the accepted stack and accept it anew"
+    if own.fidelity is not its.fidelity:
+        return [
+            f"the {name} is a {its.fidelity.value} replay, the candidate a {own.fidelity.value} one: {do}"
+        ]
+    if own.recordings != its.recordings and own.planned.keys() == its.planned.keys():
+        return [f"the recordings have changed since the {name} was replayed: {do}"]
+    return []
 
 
 def observed_faults(run: Run, name: str) -> list[str]:

@@ -12,8 +12,9 @@ from stopship.errors import EvidenceError
 from stopship.gating.admissions import golden_notes
 from stopship.gating.ages import ACCEPT_AGAIN, AGAIN, stale_faults
 from stopship.gating.drawing import costs_of
-from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults, observed_faults
+from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults, observed_faults, world_faults
 from stopship.gating.opened import POINTER, OpenSuite, noise_of
+from stopship.gating.outside import call_notes
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import ANCHOR, BASELINE, CACHE, Workplace
 from stopship.model.change import PinChange
@@ -94,6 +95,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         faults.append("--new-suite with a baseline: it would not be compared with")
     if baseline is not None:
         faults += baseline_faults(opened, baseline, BASELINE)
+        faults += world_faults(candidate, baseline, BASELINE)
     if asked.extended is not None and asked.extended is not baseline:
         faults += observed_faults(asked.extended, "the baseline asked again")
     if baseline is not None and not asked.is_accepting:
@@ -101,7 +103,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
     if faults:
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")
-    own_notes = (*asked.notes, *golden_notes(opened, place))
+    own_notes = (*asked.notes, *golden_notes(opened, place), *call_notes(candidate, baseline))
     about = _about(opened, candidate, asked, own_notes)
     alpha, allow = opened.suite.decide.alpha, allows(opened, asked)
     if baseline is None:

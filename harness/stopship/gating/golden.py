@@ -14,8 +14,9 @@ from stopship.gating.admissions import is_valid, judged_by, must_pass_keys
 from stopship.gating.epochs import Draw
 from stopship.gating.evidence import arm_of_one, scored_row, trace_of
 from stopship.gating.opened import OpenSuite
+from stopship.gating.performing import replay
 from stopship.gating.rebuilding import answering_of
-from stopship.gating.replay import Told, planned, replay
+from stopship.gating.replay import Told, planned
 from stopship.gating.selection import Selection
 from stopship.gating.workplace import Workplace
 from stopship.model.case import Json

@@ -17,8 +17,9 @@ from stopship.gating.epochs import Draw
 from stopship.gating.evidence import observed_faults, scored_row, trace_of
 from stopship.gating.gate import pointer_faults
 from stopship.gating.opened import OpenSuite
+from stopship.gating.performing import replay
 from stopship.gating.rebuilding import answering_of
-from stopship.gating.replay import Told, planned, replay
+from stopship.gating.replay import Told, planned
 from stopship.gating.stacking import Answering
 from stopship.gating.workplace import Workplace
 from stopship.model.case import Json

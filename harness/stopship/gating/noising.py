@@ -15,8 +15,9 @@ from stopship.gating.evidence import baseline_faults, observed_faults
 from stopship.gating.gate import pointer_faults
 from stopship.gating.noisy import stillness
 from stopship.gating.opened import OpenSuite
+from stopship.gating.performing import replay
 from stopship.gating.rebuilding import answering_of
-from stopship.gating.replay import Told, planned, replay
+from stopship.gating.replay import Told, planned
 from stopship.gating.stacking import Answering
 from stopship.gating.workplace import BASELINE, Workplace
 from stopship.model.case import Json

@@ -7,7 +7,6 @@ import os
 import platform
 import shlex
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,20 +27,24 @@ from stopship.gating.epochs import (
     settings_of,
 )
 from stopship.gating.opened import OpenSuite
+from stopship.gating.outside import Outside, Shelf, outside_of, recordings_of
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
 from stopship.gating.stillness import begin, begun_at, check_still, end
 from stopship.gating.targeting import check_code, target_of
+from stopship.gating.watched import Watched
 from stopship.gating.workplace import Workplace
+from stopship.gating.world import World
 from stopship.model.canonical import digest
 from stopship.model.case import Case, Json
+from stopship.model.exchange import Fidelity
 from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import RECORDED
 from stopship.parts.targets.python import PythonTarget
 from stopship.parts.targets.recorded import RecordedOutputs
 from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
-from stopship.store.locks import Patience, Say
+from stopship.store.locks import Say
 from stopship.store.runs import read_run, seal_run
 from stopship.store.shown import shown
 
@@ -68,6 +71,7 @@ class Replay:
     answering: Answering
     head: RunHead
     target: PythonTarget | None  # None: recorded
+    outside: Outside
     known: tuple[Run, ...] = ()  # approved runs whose draws this one goes on from
     renewed: str = ""  # why a new epoch begins though nobody asked for one
 
@@ -79,7 +83,8 @@ class Replay:
     @property
     def identity(self) -> str:
         """A digest of all that is known to decide what comes out: plan, target's file, settings, versions."""
-        return digest([self.head.plan_digest, settings_of(self.opened, self.target)])
+        settings = settings_of(self.opened, self.target)
+        return digest([self.head.plan_digest, settings, *self.outside.told])
 
     @property
     def drawn(self) -> Drawn:
@@ -96,7 +101,9 @@ class Replay:
     @property
     def draws(self) -> Draws:
         """What was drawn of this stack."""
-        return draws_of(self.opened, self.place, self.answering, self.target)
+        return draws_of(
+            self.opened, self.place, self.answering, self.target, told_of(self.head, self.outside)
+        )
 
     def _held(self, run: Run) -> Drawn:
         return held_by(run, self.head.epoch, self.head.planned, self.head.repeats)
@@ -178,9 +185,31 @@ class Replay:
         assert self.target is not None  # noqa: S101  # the caller looked at `recorded` first
         if is_filed:
             begin(self.answering, self.journal_folder)
-        plan = self.opened.suite.replay
+        plan, world = self.opened.suite.replay, self._world
         return Engine(
-            self.target, self.answering.stack, concurrency=plan.concurrency, timeout_s=plan.timeout_s
+            Watched(target=self.target, world=world, captured=self.opened.suite.columns.captured),
+            self.answering.stack,
+            concurrency=plan.concurrency,
+            timeout_s=plan.timeout_s,
+            finish=lambda one: replace(one, calls=world.calls(one.key, one.sample)),
+            leave=world.entered(),
+        )
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """The recordings that calls are served from and kept in."""
+        return Shelf(self.place, self.journal_folder, self.outside.record, frozenset(self.head.planned))
+
+    @property
+    def _world(self) -> World:
+        outside = self.outside
+        return World(
+            shelf=self.shelf,
+            fidelity=outside.fidelity,
+            record=outside.record,
+            allowed=outside.effects,
+            pins={pin.axis: pin.digest for pin in self.head.stack.pins},
+            epoch=self.head.epoch,
         )
 
     def sealed(self, outcomes: Iterable[Outcome], provenance: dict[str, Json]) -> Replayed:
@@ -193,6 +222,7 @@ class Replay:
             check_code(self.target, self.answering)
         check_still(self.answering, self.journal_folder)
         self.place.made()
+        self.shelf.file()
         rows = {key: self.opened.cases[key] for key in self.head.planned}
         told = self._began(provenance)
         said = {"stopship": __version__, "python": platform.python_version(), **told}
@@ -242,7 +272,7 @@ class Replay:
         self.served_path.unlink(missing_ok=True)
 
 
-def planned(
+def planned(  # noqa: PLR0913  # one argument for each thing that decides what is drawn
     opened: OpenSuite,
     place: Workplace,
     answering: Answering,
@@ -251,20 +281,22 @@ def planned(
     repeats: int | None = None,
     draw: Draw = CURRENT,
     known: Sequence[Run] = (),
+    outside: Outside | None = None,
     now: int | None = None,
 ) -> Replay:
     """What a replay of the chosen cases must hold. Reads the target; recorded outputs, where no run serves.
 
     `draw` says which epoch; a target that gives the same every time has but one. `known`: approved runs whose
     draws of that epoch are taken over. Where the current draw is older `now` than `fresh` allows, a new epoch
-    begins, and `renewed` says so.
+    begins, and `renewed` says so. `outside`: what is executed, if not as the suite says.
     """
-    plan = opened.suite.replay
+    plan, outside = opened.suite.replay, outside or outside_of(opened.suite)
     keys, named = (selection or Selection()).of(opened)
     said = [f"pins replaced by hand: {', '.join(answering.replaced)}"] if answering.replaced else []
     if plan.target == RECORDED and (repeats or 1) > 1:
         raise UsageError("a recorded output is one draw, however often it is read", do="leave --repeat out")
     target = None if plan.target == RECORDED else target_of(opened, answering)
+    is_live = outside.fidelity is Fidelity.LIVE
     head = RunHead(
         suite=opened.suite.name,
         target=plan.target,
@@ -272,12 +304,20 @@ def planned(
         planned={key: opened.case_digests[key] for key in keys},
         stack=answering.stack.stack,
         repeats=repeats or plan.repeats,
-        epoch=epoch_of(opened, place, answering, target, draw, known),
         selection="; ".join([*([named] if named else []), *said]),
         deterministic=plan.deterministic,
+        fidelity=outside.fidelity,
+        recordings="" if is_live else recordings_of(place).digest(keys),
     )
+    told = told_of(head, outside)
     made = Replay(
-        opened=opened, place=place, answering=answering, head=head, target=target, known=tuple(known)
+        opened=opened,
+        place=place,
+        answering=answering,
+        head=replace(head, epoch=epoch_of(opened, place, answering, target, draw, known, told)),
+        target=target,
+        known=tuple(known),
+        outside=outside,
     )
     if now is not None and draw == CURRENT and made.is_stale(now):
         made = _renewed(made)
@@ -286,92 +326,14 @@ def planned(
     return made
 
 
+def told_of(head: RunHead, outside: Outside) -> list[Json]:
+    """What of the world outside decides an output; nothing where all of it is live."""
+    return [*outside.told, *([head.recordings] if head.recordings else [])]
+
+
 def _renewed(old: Replay) -> Replay:
     """The same plan in a new epoch; in one process after another it is the same new one."""
     epoch = old.draws.begin_anew(approved_epochs(old.place, old.head.stack.stack_id), after=old.head.epoch)
     most = age(old.opened.suite.replay.fresh_s or 0.0)
     why = f"what was drawn of this stack is older than {most}, or of unknown age: it is drawn anew"
     return replace(old, head=replace(old.head, epoch=epoch), renewed=why)
-
-
-def say(line: str) -> None:
-    """Tell the person at the terminal."""
-    if sys.stderr is not None:
-        print(line, file=sys.stderr, flush=True)
-
-
-def replay(
-    plan: Replay,
-    *,
-    resume: bool = False,
-    fresh: bool = False,
-    tell: Told | None = None,
-    provenance: dict[str, Json] | None = None,
-    say: Say = say,
-) -> Replayed:
-    """Answer what is planned, and seal it. An unfinished replay of the same plan must be resumed or dropped.
-
-    Where another process replays the plan already, this one waits, says so, and is served or goes on from
-    what is filed. Raises UsageError where a replay is left over that nobody is at work on, EvidenceError for
-    damaged working state; `fresh` clears both away.
-    """
-    if not fresh and (served := plan.served()) is not None:
-        return replace(served, ignored=plan.ignored)
-    recorded = plan.recorded
-    if recorded is not None:
-        if fresh:
-            plan.forget()
-        return plan.sealed(recorded, provenance or {})
-    plan.place.made()
-    with plan.journal(say) as journal:
-        if fresh:
-            plan.forget()
-            journal.drop()
-        elif (served := plan.served()) is not None:  # by the one that was waited for
-            journal.finish()
-            return served
-        done = {(one.key, one.sample): one for one in journal.outcomes()}
-        if done and not resume and not journal.is_shared:
-            raise UsageError(
-                f"a replay of this plan was broken off with {len(done)} of {plan.total} outputs",
-                where=shown(plan.journal_folder),
-                do="go on with --resume, or start over with --fresh",
-            )
-        done = {**plan.drawn, **done}
-        for outcome in _answers(plan, journal, frozenset(done), say):
-            done[outcome.key, outcome.sample] = outcome
-            if tell is not None:
-                tell(len(done), plan.total)
-        sealed = plan.sealed(list(done.values()), provenance or {})
-        journal.finish()
-    return sealed
-
-
-def _answers(plan: Replay, journal: Journal, done: frozenset[tuple[str, int]], say: Say) -> Iterator[Outcome]:
-    """What is not done yet: asked for, or filed meanwhile by a session that is at work on it, too."""
-    left: Iterable[Job] = plan.jobs(done)
-    patience = Patience(f"waiting for a session that asks for outputs, too, in {shown(journal.folder)}", say)
-    with plan.engine() as engine:
-        while True:
-            elsewhere: list[Job] = []
-            for outcome in engine.outcomes(_claimed(journal, left, elsewhere)):
-                yield journal.add(outcome)
-            left = []
-            for job in elsewhere:
-                found = journal.find(job.key, job.sample)
-                if found is None:
-                    left.append(job)
-                else:
-                    yield found
-            if not left:
-                return
-            patience.pause()  # with nothing claimed: whoever is waited for waits for nothing of this replay
-
-
-def _claimed(journal: Journal, jobs: Iterable[Job], elsewhere: list[Job]) -> Iterator[Job]:
-    """The jobs that nobody else is at work on; the others are noted."""
-    for job in jobs:
-        if journal.claim(job.key, job.sample):
-            yield job
-        else:
-            elsewhere.append(job)

@@ -21,7 +21,7 @@ class Watched:
 
     target: Target
     world: World
-    clock: str | None = None  # the column of a case that tells when it was captured
+    captured: str | None = None  # the column of a case that tells when it was captured
 
     @property
     def is_async(self) -> bool:
@@ -35,7 +35,7 @@ class Watched:
         """What the target gives. Raises Missed where a call was not served, whatever it made of that."""
         if self.is_async:
             return self._call_async(case, stack, sample, epoch)
-        desk = self.world.desk(case.key, sample, captured(case, self.clock))
+        desk = self.world.desk(case.key, sample, moment(case, self.captured))
         try:
             with at_desk(desk):
                 return self.target.call(case, stack, sample, epoch)
@@ -43,7 +43,7 @@ class Watched:
             self.world.close(desk)
 
     async def _call_async(self, case: Case, stack: object, sample: int, epoch: int) -> Any:
-        desk = self.world.desk(case.key, sample, captured(case, self.clock))
+        desk = self.world.desk(case.key, sample, moment(case, self.captured))
         try:
             with at_desk(desk):
                 found: Any = self.target.call(case, stack, sample, epoch)
@@ -52,7 +52,7 @@ class Watched:
             self.world.close(desk)
 
 
-def captured(case: Case, column: str | None) -> datetime | None:
+def moment(case: Case, column: str | None) -> datetime | None:
     """When a case was captured: seconds since 1970, or an ISO date; None where it does not say."""
     told = case.row.get(column) if column is not None else None
     if isinstance(told, int | float) and not isinstance(told, bool) and abs(told) < 253_402_300_800:

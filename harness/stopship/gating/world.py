@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Protocol
 
-from stopship.boundaries import Boundary, is_making, making
+from stopship.boundaries import Boundary, is_making, making, watch
 from stopship.errors import Missed
 from stopship.model.case import Json
 from stopship.model.exchange import (
@@ -29,6 +29,7 @@ from stopship.model.exchange import (
     Source,
 )
 from stopship.parts.answers import raised_as, told_answer, told_request
+from stopship.parts.isolation import isolate
 from stopship.parts.user_code import Raised, caught, caught_async, copied
 from stopship.report.misses import miss_lines
 from stopship.steps.misses import explain_miss
@@ -57,6 +58,12 @@ class World:
     pins: Mapping[str, str] = field(default_factory=dict)  # axis -> digest
     epoch: int = 0
     _told: dict[Place, tuple[Served, ...]] = field(default_factory=dict)
+
+    def entered(self) -> Callable[[], None]:
+        """Watch over this process from now on; gives the way back."""
+        if self.fidelity is not Fidelity.LIVE:
+            isolate()
+        return watch(is_sealed=self.fidelity is Fidelity.FROZEN)
 
     def desk(self, key: str, sample: int, clock: datetime | None = None) -> "OutputDesk":
         """What stands between one output and the outside."""

@@ -38,6 +38,7 @@ class Trace:
     has_output: bool = True  # False: this table records no outputs, only scores
     record: Mapping[str, Json] = field(default_factory=dict)  # all that the target told, output included
     error: str = ""  # why there is no output, where the target failed
+    is_served: bool = False  # some of it was answered from recordings: its time says nothing
 
     @property
     def steps(self) -> list[Json]:

@@ -42,12 +42,12 @@ def explain_lines(case: str, found: Sequence[Explained], *, place: str) -> list[
     lines = [f"{head}   {plain(place)}"]
     for one in found:
         asked = one.recording.asked
-        call = asked.call
+        call, epoch = asked.call, f", epoch {asked.epoch}" if asked.epoch else ""
         pins = ", ".join(f"{plain(axis, _NAME)} {_pin(said)}" for axis, said in call_pins(asked).items())
         lines += [
             f"{one.number}  {call.kind.value} {plain(call.name, _NAME)}   key {short(asked.key)}",
             f"   request  {short(digest(call.request))}  {value(call.request, _REQUEST)}",
-            f"   place    sample {asked.sample}, after {counted(asked.world, 'write')}",
+            f"   place    sample {asked.sample}{epoch}, after {counted(asked.world, 'write')}",
             f"   pins     {pins or 'none'}",
             f"   answers  {_answers(one.recording.answers)}",
         ]
@@ -66,6 +66,8 @@ def _why(one: Explained, other: Explained) -> list[str]:
         told.append(f"after {counted(old.world, 'write')} -> after {counted(new.world, 'write')}")
     if old.sample != new.sample:
         told.append(f"sample {old.sample} -> {new.sample}")
+    if old.epoch != new.epoch:
+        told.append(f"epoch {old.epoch} -> {new.epoch}")
     return told + _pins_changed(old, new)
 
 

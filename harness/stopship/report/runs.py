@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stopship.model.calls import coverage
 from stopship.model.case import Json
 from stopship.model.change import PinChange
+from stopship.model.exchange import Fidelity
 from stopship.model.run import Outcome, Run, Status
 from stopship.model.verdict import Record
 from stopship.report import words
@@ -41,6 +43,11 @@ def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
             f"{counted[Status.LOST]} lost to infrastructure"
         ),
     ]
+    found = coverage(run.outcomes)
+    if found.calls or head.fidelity is not Fidelity.LIVE:
+        missed = f"; {found.missed} outputs lost by a miss" if found.missed else ""
+        served = f"{found.served} of {found.calls} served from recordings"
+        lines.append(f"  calls    {served}{missed} ({head.fidelity.value})")
     if head.selection:
         lines.append(f"  part     {plain(head.selection)}")
     if head.epoch:

@@ -271,9 +271,13 @@ def _written(one: Recording, count: int) -> bytes:
     return replies_bytes(one.answers[:count])
 
 
-def _place_in_case(found: tuple[Recording, bytes]) -> tuple[str, str, int, int, bytes]:
-    asked = found[0].asked
-    return asked.call.kind.value, asked.call.name, asked.world, asked.sample, found[1]
+def _place_in_case(
+    found: tuple[Recording, bytes],
+) -> tuple[str, str, int, int, int, list[tuple[str, str]], bytes]:
+    one, line = found
+    asked = one.asked
+    call, pins = asked.call, sorted(asked.pins.items())
+    return call.kind.value, call.name, asked.world, asked.sample, asked.epoch, pins, line
 
 
 def _raw(digest: str) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 
 from stopship.errors import StopshipError, UsageError, nearest
 from stopship.gating.evidence import arm_of
-from stopship.gating.replay import replay
+from stopship.gating.performing import replay
 from stopship.gating.workplace import find_suite_file
 from stopship.model.run import Run
 from stopship.model.verdict import Finding, Record, Verdict

@@ -133,6 +133,8 @@ def _measured(name: str, read: Callable[[Trace], Json]) -> Callable[[Arguments],
     """Builds `latency` or `cost`: the cell as it is recorded, in the recorder's own unit."""
 
     def score(case: Case, trace: Trace) -> Score:  # noqa: ARG001  # every scorer has this signature
+        if name == "latency" and trace.is_served:
+            return Unscored("a part of it was served from recordings: its time says nothing")
         cell = read(trace)
         if cell is None or is_blank(cell):
             return BLANK

@@ -1,0 +1,137 @@
+"""What a replay does with the calls of its target to the outside, and where their answers are kept.
+
+Decides where recordings are read and written. Never serves one itself: that is the world's.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from stopship.gating.workplace import Workplace
+from stopship.model.calls import coverage, parting
+from stopship.model.case import Json
+from stopship.model.exchange import Fidelity, Record, Recording
+from stopship.model.run import Run
+from stopship.model.suite import Suite
+from stopship.store.evidencefiles import read_bytes
+from stopship.store.recorder import Recorder
+from stopship.store.recordings import Recordings
+from stopship.store.secrets import LEAST
+from stopship.store.segments import SEGMENT_LIMIT, name_of
+from stopship.store.segments import forget as forgotten
+from stopship.store.shown import shown
+
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
+_SEALED = "recorded"  # in the working folder of a plan, until the store has it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What is executed, what is written down, and what may write."""
+
+    fidelity: Fidelity = Fidelity.LIVE
+    record: Record = Record.NONE
+    effects: frozenset[str] = frozenset()
+
+    @property
+    def told(self) -> list[Json]:
+        """What of it decides an output; nothing where all is live and nothing may write."""
+        if self.fidelity is Fidelity.LIVE and not self.effects:
+            return []
+        return [self.fidelity.value, sorted(self.effects)]
+
+
+def outside_of(suite: Suite) -> Outside:
+    """As the suite says."""
+    return Outside(fidelity=suite.replay.fidelity, effects=frozenset(suite.replay.effects))
+
+
+def call_notes(candidate: Run, baseline: Run | None) -> tuple[str, ...]:
+    """For a report: how much of the candidate was served, and how often it asks otherwise than before."""
+    found = coverage(candidate.outcomes)
+    if not found.calls:
+        return ()
+    share = f"{100 * found.served / found.calls:.0f} %"
+    notes = [f"{share} of {found.calls} calls were served from recordings ({candidate.head.fidelity.value})"]
+    if found.missed:
+        notes.append(f"{found.missed} of {found.outputs} outputs were lost as a call was not recorded")
+    parted = parting(baseline.outcomes, candidate.outcomes) if baseline is not None else None
+    if parted is not None and parted.parted:
+        first = sum(number == 1 for _, number in parted.parted)
+        (key, sample), number = min(parted.parted, key=lambda one: (one[1], one[0]))
+        at = f"{shown(key)}, sample {sample}" if candidate.head.repeats > 1 else shown(key)
+        notes.append(
+            f"{len(parted.parted)} of {parted.outputs} outputs call otherwise than in the baseline, "
+            f"{first} of them from their first call on; {at} at call {number}"
+        )
+    return tuple(notes)
+
+
+def recordings_of(place: Workplace) -> Recordings:
+    """All recordings of a suite's store. Raises EvidenceError for a damaged file."""
+    return Recordings(*place.store.fetch_recordings(place.cache))
+
+
+class Shelf:
+    """The recordings of a suite while a plan is replayed: kept ones, and those that are being made."""
+
+    def __init__(self, place: Workplace, folder: Path, record: Record, cases: frozenset[str]) -> None:
+        """`folder`: of the plan's working state. `cases`: what is replayed."""
+        self._place, self._folder, self._record, self._cases = place, folder, record, cases
+
+    @cached_property
+    def kept(self) -> Recordings:
+        """Read once, when the first call asks for one."""
+        return recordings_of(self._place)
+
+    @cached_property
+    def _recorder(self) -> Recorder:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return Recorder(self._folder, secrets(os.environ))
+
+    def of_ask(self, ask: str) -> tuple[Recording, ...]:
+        return self.kept.of_ask(ask)
+
+    def of_key(self, key: str) -> Recording | None:
+        made = self._recorder.find(key) if self._record is not Record.NONE else None
+        return made or self.kept.of_key(key)
+
+    def of_case(self, case: str) -> tuple[Recording, ...]:
+        return self.kept.of_case(case)
+
+    def add(self, recording: Recording) -> None:
+        self._recorder.add(recording)
+
+    def file(self) -> None:
+        """Put what was made into the store, where it holds. Broken off anywhere, doing it again ends it."""
+        if self._record is Record.NONE:
+            return
+        paths = self._recorder.sealed(self._folder / _SEALED)
+        if self._record is Record.ALL and self._place.store.local is not None:
+            folder, _ = self._place.store.fetch_recordings(self._place.cache)
+            forgotten(folder, self._cases)
+        for path in paths:
+            data = read_bytes(path, "record again", SEGMENT_LIMIT + 1)
+            self._place.store.put_recordings(name_of(data), data)
+            path.unlink()
+
+    def close(self) -> None:
+        """Bring what was made to the disk."""
+        if self._record is not Record.NONE:
+            self._recorder.close()
+
+
+def secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of an environment that are named as secrets are, and long enough to be one."""
+    return {name: value for name, value in environ.items() if _SECRET.search(name) and len(value) >= LEAST}
+
+
+def cleared(folder: Path) -> None:
+    """Drop what was made and not filed."""
+    with suppress(OSError):
+        for one in folder.glob("recordings.jsonl"):
+            one.unlink()

@@ -1,0 +1,102 @@
+"""Answer what a replay plans, whoever else is at work on it, and seal it.
+
+Decides what is asked, waited for and gone on with. Never asks for an output twice.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from stopship.errors import UsageError
+from stopship.gating.engine import Job
+from stopship.gating.outside import cleared
+from stopship.gating.replay import Replay, Replayed, Told
+from stopship.model.case import Json
+from stopship.model.run import Outcome
+from stopship.store.journal import Journal
+from stopship.store.locks import Patience, Say
+from stopship.store.shown import shown
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr, flush=True)
+
+
+def replay(
+    plan: Replay,
+    *,
+    resume: bool = False,
+    fresh: bool = False,
+    tell: Told | None = None,
+    provenance: dict[str, Json] | None = None,
+    say: Say = say,
+) -> Replayed:
+    """Answer what is planned, and seal it. An unfinished replay of the same plan must be resumed or dropped.
+
+    Where another process replays the plan already, this one waits, says so, and is served or goes on from
+    what is filed. Raises UsageError where a replay is left over that nobody is at work on, EvidenceError for
+    damaged working state; `fresh` clears both away.
+    """
+    if not fresh and (served := plan.served()) is not None:
+        return replace(served, ignored=plan.ignored)
+    recorded = plan.recorded
+    if recorded is not None:
+        if fresh:
+            plan.forget()
+        return plan.sealed(recorded, provenance or {})
+    plan.place.made()
+    with plan.journal(say) as journal:
+        if fresh:
+            plan.forget()
+            journal.drop()
+            cleared(plan.journal_folder)
+        elif (served := plan.served()) is not None:  # by the one that was waited for
+            journal.finish()
+            return served
+        done = {(one.key, one.sample): one for one in journal.outcomes()}
+        if done and not resume and not journal.is_shared:
+            raise UsageError(
+                f"a replay of this plan was broken off with {len(done)} of {plan.total} outputs",
+                where=shown(plan.journal_folder),
+                do="go on with --resume, or start over with --fresh",
+            )
+        done = {**plan.drawn, **done}
+        for outcome in _answers(plan, journal, frozenset(done), say):
+            done[outcome.key, outcome.sample] = outcome
+            if tell is not None:
+                tell(len(done), plan.total)
+        sealed = plan.sealed(list(done.values()), provenance or {})
+        journal.finish()
+    return sealed
+
+
+def _answers(plan: Replay, journal: Journal, done: frozenset[tuple[str, int]], say: Say) -> Iterator[Outcome]:
+    """What is not done yet: asked for, or filed meanwhile by a session that is at work on it, too."""
+    left: Iterable[Job] = plan.jobs(done)
+    patience = Patience(f"waiting for a session that asks for outputs, too, in {shown(journal.folder)}", say)
+    with plan.engine() as engine:
+        while True:
+            elsewhere: list[Job] = []
+            for outcome in engine.outcomes(_claimed(journal, left, elsewhere)):
+                yield journal.add(outcome)
+            left = []
+            for job in elsewhere:
+                found = journal.find(job.key, job.sample)
+                if found is None:
+                    left.append(job)
+                else:
+                    yield found
+            if not left:
+                return
+            patience.pause()  # with nothing claimed: whoever is waited for waits for nothing of this replay
+
+
+def _claimed(journal: Journal, jobs: Iterable[Job], elsewhere: list[Job]) -> Iterator[Job]:
+    """The jobs that nobody else is at work on; the others are noted."""
+    for job in jobs:
+        if journal.claim(job.key, job.sample):
+            yield job
+        else:
+            elsewhere.append(job)

@@ -1,0 +1,59 @@
+"""Where the calls of outputs were answered from, and where two runs part in what they asked.
+
+Pure: counts what runs tell beside their outcomes. Judges nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from stopship.model.exchange import Served, Source
+from stopship.model.run import Outcome
+
+Place = tuple[str, int]  # key of the case, and sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """The calls of a run."""
+
+    calls: int
+    served: int  # from recordings
+    missed: int  # outputs lost because a call was not served
+    outputs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parting:
+    """Outputs of two runs that asked otherwise."""
+
+    outputs: int  # that both runs have, and in which either called anything
+    parted: tuple[tuple[Place, int], ...]  # place, and number of its first call that differs, from 1 on
+
+
+def coverage(outcomes: Iterable[Outcome]) -> Coverage:
+    """How much of a run was served."""
+    told = list(outcomes)
+    calls = [call for one in told for call in one.calls]
+    return Coverage(
+        calls=len(calls),
+        served=sum(call.source == Source.RECORDING.value for call in calls),
+        missed=sum(any(call.source == Source.MISS.value for call in one.calls) for one in told),
+        outputs=len(told),
+    )
+
+
+def parting(before: Iterable[Outcome], after: Iterable[Outcome]) -> Parting:
+    """Where each output of the later run first asks something else than the same one of the earlier run."""
+    old: Mapping[Place, Outcome] = {(one.key, one.sample): one for one in before}
+    both = [(place, old[place].calls, one.calls) for one in after if (place := (one.key, one.sample)) in old]
+    told = [one for one in both if one[1] or one[2]]
+    parted = [(place, first) for place, a, b in told if (first := first_difference(a, b)) is not None]
+    return Parting(outputs=len(told), parted=tuple(sorted(parted)))
+
+
+def first_difference(before: Sequence[Served], after: Sequence[Served]) -> int | None:
+    """The number of the first call that is another one, from 1 on; None where all are the same."""
+    for number, (old, new) in enumerate(zip(before, after, strict=False), 1):
+        if old.ask != new.ask:
+            return number
+    return None if len(before) == len(after) else min(len(before), len(after)) + 1
