@@ -1,7 +1,7 @@
 """Every command that the documentation shows is run, and what it shows as output is what comes out.
 
 A line `…` in shown output stands for any lines. STOPSHIP_UPDATE_GOLDEN=1 writes the outputs anew. A page that
-begins with `<!-- story -->` is run from top to bottom at one desk: a copy of suites and fixtures, in git.
+begins with `<!-- story -->` is run from top to bottom at one desk: suites, fixtures and examples, in git.
 """
 
 import os
@@ -57,7 +57,7 @@ def test_a_shown_command_does_what_is_shown(shown: Shown, tmp_path: Path) -> Non
 def test_a_story_goes_as_it_is_told(page: Path, tmp_path: Path) -> None:
     desk = tmp_path / "desk"
     without = shutil.ignore_patterns(".stopship", "__pycache__")
-    for name in ("suites", "fixtures"):
+    for name in ("suites", "fixtures", "examples"):
         shutil.copytree(ROOT / name, desk / name, ignore=without)
     git = ["git", "-c", "user.name=desk", "-c", "user.email=desk@desk.example"]
     for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "as it is"]):

@@ -3,10 +3,12 @@
 Decides what makes a comparison VOID. Never scores against the other arm.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from stopship.gating.hygiene import selection_faults
 from stopship.gating.opened import OpenSuite
+from stopship.model.calls import answered_otherwise
 from stopship.model.case import Json, Lost, Trace
 from stopship.model.exchange import Source
 from stopship.model.rule import Rule
@@ -69,7 +71,7 @@ def trace_of(outcome: Outcome) -> Trace | Lost:
         cost=outcome.trace.get("cost_usd"),
         record=outcome.trace,
         error=outcome.error,
-        is_served=any(one.source == Source.RECORDING.value for one in outcome.calls),
+        is_served=any(one.is_served for one in outcome.calls),
     )
 
 
@@ -108,7 +110,20 @@ def candidate_faults(opened: OpenSuite, run: Run) -> list[str]:
     elif missing := [key for key in opened.cases if key not in head.planned]:
         chosen = f" ({head.selection})" if head.selection else ""
         faults.append(f"the candidate is a partial run{chosen}: {_some(missing, 'not replayed')}")
-    return faults + observed_faults(run, "the candidate")
+    return faults + observed_faults(run, "the candidate") + other_pin_faults(run, "the candidate")
+
+
+def other_pin_faults(run: Run, name: str) -> list[str]:
+    """Calls that were answered by another version of a pin than the stack has: they say nothing about it."""
+    counts = Counter(
+        call.name for one in run.outcomes for call in one.calls if call.source == Source.OTHER_PIN.value
+    )
+    return [
+        f"{count} calls of {quoted(call)} in {name} were served from recordings of another version of a pin "
+        "that it names: a frozen replay cannot see that change; record them again, or replay with another "
+        "fidelity"
+        for call, count in sorted(counts.items())
+    ]
 
 
 def baseline_faults(opened: OpenSuite, run: Run, name: str) -> list[str]:
@@ -137,7 +152,7 @@ def baseline_faults(opened: OpenSuite, run: Run, name: str) -> list[str]:
             "the old one a reason under [removed]"
         )
     faults += selection_faults(opened, run, f"the {name}")
-    return faults + observed_faults(run, f"the {name}")
+    return faults + observed_faults(run, f"the {name}") + other_pin_faults(run, f"the {name}")
 
 
 def world_faults(candidate: Run, other: Run, name: str) -> list[str]:
@@ -148,8 +163,12 @@ def world_faults(candidate: Run, other: Run, name: str) -> list[str]:
         return [
             f"the {name} is a {its.fidelity.value} replay, the candidate a {own.fidelity.value} one: {do}"
         ]
-    if own.recordings != its.recordings and own.planned.keys() == its.planned.keys():
-        return [f"the recordings have changed since the {name} was replayed: {do}"]
+    changed = answered_otherwise(other.outcomes, candidate.outcomes)
+    if changed:
+        some = _some(sorted({key for key, _ in changed}), "whose calls")
+        return [
+            f"the recordings have changed since the {name} was replayed, in {some} of the same pins: {do}"
+        ]
     return []
 
 

@@ -27,6 +27,8 @@ from stopship.model.exchange import (
     Recording,
     Served,
     Source,
+    call_pins,
+    pins_digest,
 )
 from stopship.parts.answers import raised_as, told_answer, told_request
 from stopship.parts.isolation import isolate
@@ -154,7 +156,7 @@ class OutputDesk:
     def made(self, asked: Asked, answer: Answer) -> None:
         """A call was made, and this came back."""
         with self._lock:
-            self._note(asked, Source.LIVE)
+            self._note(asked, Source.LIVE, answer)
             before = self._made.get(asked.key)
             answers = (*before.answers, answer) if before is not None else (answer,)
             self._made[asked.key] = Recording(asked=asked, answers=answers)
@@ -177,7 +179,7 @@ class OutputDesk:
 
     def _frozen(self, asked: Asked) -> Answer:
         """The recorded answer, attempt by attempt. Only what does not write may be repeated."""
-        found = self._best(self._world.shelf.of_ask(asked.ask))
+        found = self._best(asked, self._world.shelf.of_ask(asked.ask))
         attempt = self._attempts[asked.ask]
         self._attempts[asked.ask] += 1
         if found is not None:
@@ -185,7 +187,9 @@ class OutputDesk:
             if attempt > last and found.answers[last].is_reusable and not asked.call.effect.changes:
                 attempt = last
             if attempt <= last:
-                self._note(asked, Source.RECORDING, attempt)
+                is_other = call_pins(found.asked) != call_pins(asked)
+                source = Source.OTHER_PIN if is_other else Source.RECORDING
+                self._note(found.asked, source, found.answers[attempt], attempt)
                 return found.answers[attempt]
         raise self._miss(asked, attempt)
 
@@ -196,36 +200,41 @@ class OutputDesk:
             return None
         found = world.shelf.of_key(asked.key)
         if found is not None and found.answers[-1].is_reusable:
-            self._note(asked, Source.RECORDING, len(found.answers) - 1)
+            self._note(asked, Source.RECORDING, found.answers[-1], len(found.answers) - 1)
             return found.answers[-1]
         if world.record is Record.ONCE and world.shelf.of_case(self.key):
             raise self._miss(asked, 0)
         return None
 
-    def _best(self, found: tuple[Recording, ...]) -> Recording | None:
-        """Of several recordings of one call that of the same sample, then the earliest draw; ties by key."""
-        return min(
-            found,
-            key=lambda one: (
-                one.asked.sample != self.sample,
-                one.asked.sample,
-                one.asked.epoch,
-                one.asked.key,
-            ),
-            default=None,
-        )
+    def _best(self, asked: Asked, found: tuple[Recording, ...]) -> Recording | None:
+        """Of several recordings of a call that of the same pins, then of the same sample, then the first."""
+
+        def place(one: Recording) -> tuple[bool, bool, int, int, str]:
+            told = one.asked
+            is_other = call_pins(told) != call_pins(asked)
+            return is_other, told.sample != self.sample, told.sample, told.epoch, told.key
+
+        return min(found, key=place, default=None)
 
     def _miss(self, asked: Asked, attempt: int) -> Missed:
-        self._note(asked, Source.MISS, attempt)
+        self._note(asked, Source.MISS, None, attempt)
         found = explain_miss(asked, self._world.shelf.of_case(self.key), attempt=attempt)
         why = "; ".join(one.strip() for one in miss_lines(found))
         self.missed = self.missed or why
         return Missed(why)
 
-    def _note(self, asked: Asked, source: Source, attempt: int = 0) -> None:
+    def _note(self, asked: Asked, source: Source, answer: Answer | None, attempt: int = 0) -> None:
         call = asked.call
         self.served.append(
-            Served(kind=call.kind.value, name=call.name, ask=asked.ask, source=source.value, attempt=attempt)
+            Served(
+                kind=call.kind.value,
+                name=call.name,
+                ask=asked.ask,
+                source=source.value,
+                attempt=attempt,
+                pins=pins_digest(asked),
+                got=answer.digest if answer is not None else "",
+            )
         )
 
 

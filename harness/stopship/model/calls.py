@@ -36,7 +36,7 @@ def coverage(outcomes: Iterable[Outcome]) -> Coverage:
     calls = [call for one in told for call in one.calls]
     return Coverage(
         calls=len(calls),
-        served=sum(call.source == Source.RECORDING.value for call in calls),
+        served=sum(call.is_served for call in calls),
         missed=sum(any(call.source == Source.MISS.value for call in one.calls) for one in told),
         outputs=len(told),
     )
@@ -49,6 +49,29 @@ def parting(before: Iterable[Outcome], after: Iterable[Outcome]) -> Parting:
     told = [one for one in both if one[1] or one[2]]
     parted = [(place, first) for place, a, b in told if (first := first_difference(a, b)) is not None]
     return Parting(outputs=len(told), parted=tuple(sorted(parted)))
+
+
+def answered_otherwise(before: Iterable[Outcome], after: Iterable[Outcome]) -> tuple[Place, ...]:
+    """Outputs in which a recording answered a call otherwise than the same call of the earlier run.
+
+    The call asked the same under the same pins: what differs is the recordings, and nothing of the stack.
+    """
+    known: dict[tuple[str, str, str, int], str] = {}
+    for one in before:
+        for call in one.calls:
+            if call.is_served:
+                known.setdefault((one.key, call.ask, call.pins, call.attempt), call.got)
+    return tuple(
+        sorted(
+            {
+                (one.key, one.sample)
+                for one in after
+                for call in one.calls
+                if call.is_served
+                and known.get((one.key, call.ask, call.pins, call.attempt), call.got) != call.got
+            }
+        )
+    )
 
 
 def first_difference(before: Sequence[Served], after: Sequence[Served]) -> int | None:

@@ -10,6 +10,7 @@ from enum import Enum
 from stopship.model.canonical import digest
 from stopship.model.case import Json
 
+SHORT = 16  # characters of a digest that stands beside an outcome
 ADAPTER = 1  # version of how calls are written down; part of every key
 
 
@@ -39,6 +40,7 @@ class Source(Enum):
 
     LIVE = "live"  # the call was made
     RECORDING = "recording"  # what another replay, or production, was told
+    OTHER_PIN = "other-pin"  # the same, of a stack with another version of a pin that the call names
     MISS = "miss"  # nothing was recorded that answers it
 
 
@@ -76,6 +78,11 @@ class Asked:
         return digest(["key", self.ask, self.sample, self.epoch, call_pins(self)])
 
 
+def pins_digest(asked: Asked) -> str:
+    """One short digest of the pins that the call names."""
+    return digest(call_pins(asked))[:SHORT]
+
+
 def call_pins(asked: Asked) -> dict[str, str]:
     """The pins that the call names, with their digests; an axis that the stack lacks has the digest ''."""
     return {axis: asked.pins.get(axis, "") for axis in sorted(asked.call.pins)}
@@ -89,6 +96,11 @@ class Answer:
     error: str = ""  # "": it went well; else `TimeoutError: …`, as it was told
     status: int | None = None  # of HTTP, where there is one
     is_reusable: bool = True  # False: a refusal, an error or a timeout; evidence, and never served to a retry
+
+    @property
+    def digest(self) -> str:
+        """What tells two answers apart."""
+        return digest(["answer", self.result, self.error, self.status])[:SHORT]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +120,13 @@ class Served:
     ask: str  # digest
     source: str  # of `Source`
     attempt: int = 0  # which answer of the recording
+    pins: str = ""  # digest of the pins that the call names, as its answer had them
+    got: str = ""  # digest of the answer; "": none came
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a recording answered it."""
+        return self.source in (Source.RECORDING.value, Source.OTHER_PIN.value)
 
 
 class Fidelity(Enum):

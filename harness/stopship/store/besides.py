@@ -26,7 +26,9 @@ def beside_bytes(one: Outcome) -> bytes:
         )
     if not one.calls:
         return b"null" if took is None else canonical_bytes(took)
-    calls = [[call.kind, call.name, call.ask, call.source, call.attempt] for call in one.calls]
+    calls = [
+        [call.kind, call.name, call.ask, call.source, call.attempt, call.pins, call.got] for call in one.calls
+    ]
     return canonical_bytes([took, calls])
 
 
@@ -48,11 +50,11 @@ def _took(value: object) -> float | None:
 
 
 def _call(value: Json) -> Served:
-    if not isinstance(value, list) or len(value) != 5:
+    if not isinstance(value, list) or len(value) != 7:
         raise ValueError("one of its calls is none")
-    kind, name, ask, source, attempt = value
+    kind, name, ask, source, attempt, pins, got = value
     if kind not in _KINDS or source not in _SOURCES or type(attempt) is not int or attempt < 0:
         raise ValueError("one of its calls is of no known kind or source")
-    if not (isinstance(name, str) and isinstance(ask, str)):
-        raise ValueError("one of its calls has no name")  # noqa: TRY004  # one kind for all that is damaged
-    return Served(kind=kind, name=name, ask=ask, source=source, attempt=attempt)
+    if not all(isinstance(one, str) for one in (name, ask, pins, got)):
+        raise ValueError("one of its calls has no name")
+    return Served(kind=kind, name=name, ask=ask, source=source, attempt=attempt, pins=pins, got=got)
