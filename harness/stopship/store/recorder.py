@@ -152,7 +152,7 @@ class Recorder:
         """A line's case and the line with its end: by these, lines are in order in a file."""
         line = self._line(offset, size)
         try:
-            return head_of(line).case, line + b"\n"
+            return head_of(line)[2], line + b"\n"
         except ValueError as err:
             raise self._damaged(offset, err) from err
 
@@ -194,9 +194,9 @@ class Recorder:
             check_header(data[: start - 1], shown(self.path), _AGAIN)
             self._lines = 1
         end = start
-        for one in lines_from(data, start, shown(self.path), self._lines + 1, _AGAIN):
-            self._note(one.head.key, self._size + one.offset, one.size)
-            end = one.offset + one.size + 1
+        for begin, size, (key, _, _) in lines_from(data, start, shown(self.path), self._lines + 1, _AGAIN):
+            self._note(key, self._size + begin, size)
+            end = begin + size + 1
             self._lines += 1
         self._size += end
 

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter, itemgetter
 from pathlib import Path
 
 from stopship.errors import EvidenceError
@@ -27,6 +28,8 @@ from stopship.store.recordinglines import (
 from stopship.store.segments import Placed, placed_lines, read_segment, segment_names
 from stopship.store.shown import at, shown
 
+_LINE = itemgetter(1)
+_PLACE_IN_CASE = attrgetter("asked.call.kind._value_", "asked.call.name", "asked.world", "asked.sample")
 _CHUNK = 1 << 20  # bytes read at once
 _FORGET = (
     "which of the two answers holds is not for us to say: stopship cache forget CASE, and record it again"
@@ -113,8 +116,8 @@ class Recordings:
         """All recordings of a case, by kind, name and the number of writes before the call."""
         rows = self._rows_of([case])
         self._refuse_parted(rows)
-        found = [(self._parsed(spot, line), line) for spot, line in self._lines(rows)]
-        return tuple(one for one, _ in sorted(found, key=_place_in_case))
+        lines = sorted(self._lines(rows), key=_LINE)
+        return tuple(sorted([self._parsed(spot, line) for spot, line in lines], key=_PLACE_IN_CASE))
 
     def cases(self) -> dict[str, int]:
         """How many recordings each case has, by key of the case, in order."""
@@ -267,11 +270,6 @@ def holds_more(one: Recording, other: Recording) -> bool:
 
 def _written(one: Recording, count: int) -> bytes:
     return replies_bytes(one.answers[:count])
-
-
-def _place_in_case(found: tuple[Recording, bytes]) -> tuple[str, str, int, int, bytes]:
-    asked = found[0].asked
-    return asked.call.kind.value, asked.call.name, asked.world, asked.sample, found[1]
 
 
 def _raw(digest: str) -> bytes:
