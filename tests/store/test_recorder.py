@@ -191,6 +191,29 @@ def test_a_disk_that_is_full_while_it_is_sealed_keeps_the_journal(
     assert len(Recordings(tmp_path / "r")) == 0
 
 
+def test_a_journal_is_read_in_parts_and_none_of_it_is_taken_for_torn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = [recording("m", number, "x" * number) for number in range(60)]
+    path = journal(tmp_path / "work", *several)
+    longest = max(map(len, path.read_bytes().split(b"\n")))
+    for part in (longest + 1, longest + 7, 4 * longest):
+        monkeypatch.setattr("stopship.store.recorder.PART", part)
+        with Recorder(tmp_path / "work") as recorder:
+            assert all(recorder.find(one.asked.key) == one for one in several)
+            assert recorder.add(A) == A
+    monkeypatch.setattr("stopship.store.recorder.PART", longest - 1)
+    with (
+        Recorder(tmp_path / "work") as recorder,
+        pytest.raises(EvidenceError, match=r"line \d+: damaged: more"),
+    ):
+        recorder.find(A.asked.key)
+    monkeypatch.undo()
+    with Recorder(tmp_path / "work") as recorder:
+        recorder.sealed(tmp_path / "r")
+    assert said(Recordings(tmp_path / "r").each()) == said([*several, A])
+
+
 def test_what_cannot_be_written_is_the_users_to_mend(tmp_path: Path) -> None:
     (tmp_path / "work").write_text("a file")
     with pytest.raises(UsageError, match="cannot be written"), Recorder(tmp_path / "work") as recorder:
