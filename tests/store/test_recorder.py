@@ -2,6 +2,7 @@
 
 import base64
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from tests.store.recorded import RECORDINGS, as_kept, recording, said
 from stopship.errors import EvidenceError, StopshipError, UsageError
 from stopship.model.exchange import Answer, Recording
 from stopship.store.recorder import JOURNAL, Recorder
+from stopship.store.recordinglines import line_of
 from stopship.store.recordings import Recordings
 
 A = recording("lookup", {"id": 1}, "one")
@@ -125,6 +127,24 @@ def test_several_processes_record_at_once_and_each_call_has_one_answer(tmp_path:
     found = Recordings(tmp_path / "r")
     assert len(found) == 120
     assert not found.conflicts()
+
+
+def test_nobody_appends_while_another_does_and_what_that_one_filed_holds(tmp_path: Path) -> None:
+    path = journal(tmp_path / "work", A)
+    other = recording("lookup", {"id": 2}, "told first")
+    held: list[Recording] = []
+    with Recorder(tmp_path / "work") as recorder, path.open("ab") as stream:
+        assert recorder.find(B.asked.key) is None
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        thread = threading.Thread(target=lambda: held.append(recorder.add(B)))
+        thread.start()
+        thread.join(0.2)
+        assert thread.is_alive()
+        stream.write(line_of(other).data)
+        stream.flush()
+        fcntl.flock(stream, fcntl.LOCK_UN)
+        thread.join(30)
+    assert held == [other]
 
 
 def test_what_was_recorded_before_a_kill_is_there(tmp_path: Path) -> None:
