@@ -2,6 +2,7 @@
 
 import base64
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from tests.store.recorded import RECORDINGS, as_kept, recording, said
 from stopship.errors import EvidenceError, StopshipError, UsageError
 from stopship.model.exchange import Answer, Recording
 from stopship.store.recorder import JOURNAL, Recorder
+from stopship.store.recordinglines import line_of
 from stopship.store.recordings import Recordings
 
 A = recording("lookup", {"id": 1}, "one")
@@ -127,6 +129,24 @@ def test_several_processes_record_at_once_and_each_call_has_one_answer(tmp_path:
     assert not found.conflicts()
 
 
+def test_nobody_appends_while_another_does_and_what_that_one_filed_holds(tmp_path: Path) -> None:
+    path = journal(tmp_path / "work", A)
+    other = recording("lookup", {"id": 2}, "told first")
+    held: list[Recording] = []
+    with Recorder(tmp_path / "work") as recorder, path.open("ab") as stream:
+        assert recorder.find(B.asked.key) is None
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        thread = threading.Thread(target=lambda: held.append(recorder.add(B)))
+        thread.start()
+        thread.join(0.2)
+        assert thread.is_alive()
+        stream.write(line_of(other).data)
+        stream.flush()
+        fcntl.flock(stream, fcntl.LOCK_UN)
+        thread.join(30)
+    assert held == [other]
+
+
 def test_what_was_recorded_before_a_kill_is_there(tmp_path: Path) -> None:
     process = child(tmp_path / "work", "x", 10**6)
     assert process.stdout is not None
@@ -189,6 +209,29 @@ def test_a_disk_that_is_full_while_it_is_sealed_keeps_the_journal(
     monkeypatch.undo()
     assert path.exists()
     assert len(Recordings(tmp_path / "r")) == 0
+
+
+def test_a_journal_is_read_in_parts_and_none_of_it_is_taken_for_torn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = [recording("m", number, "x" * number) for number in range(60)]
+    path = journal(tmp_path / "work", *several)
+    longest = max(map(len, path.read_bytes().split(b"\n")))
+    for part in (longest + 1, longest + 7, 4 * longest):
+        monkeypatch.setattr("stopship.store.recorder.PART", part)
+        with Recorder(tmp_path / "work") as recorder:
+            assert all(recorder.find(one.asked.key) == one for one in several)
+            assert recorder.add(A) == A
+    monkeypatch.setattr("stopship.store.recorder.PART", longest - 1)
+    with (
+        Recorder(tmp_path / "work") as recorder,
+        pytest.raises(EvidenceError, match=r"line \d+: damaged: more"),
+    ):
+        recorder.find(A.asked.key)
+    monkeypatch.undo()
+    with Recorder(tmp_path / "work") as recorder:
+        recorder.sealed(tmp_path / "r")
+    assert said(Recordings(tmp_path / "r").each()) == said([*several, A])
 
 
 def test_what_cannot_be_written_is_the_users_to_mend(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import click
 
 from stopship.cli.suites import STORE, suite_option
 from stopship.errors import EvidenceError, UsageError, nearest
-from stopship.store.shown import quoted
+from stopship.store.shown import quoted, shown
 
 if TYPE_CHECKING:
     from stopship.gating.workplace import Workplace
@@ -78,7 +78,7 @@ def check(suite_path: Path | None) -> int:
             faults.append(err)
     faults += found.faults()
     for one in faults:
-        click.echo(f"damaged  {one}")
+        click.echo(str(one))
     said = f"{counted(len(found), 'recording')} in {counted(len(names), 'file')}"
     click.echo(f"VOID   {counted(len(faults), 'fault')}   {said}   exit 22" if faults else f"whole    {said}")
     return EvidenceError.exit_code if faults else 0
@@ -98,7 +98,7 @@ def pack(file: Path, suite_path: Path | None) -> int:
         raise UsageError("there are no recordings", where=place.store.name, do="record the cases first")
     packed(found, file)
     said = f"{counted(len(found), 'recording')} of {counted(len(found.cases()), 'case')}"
-    click.echo(f"packed {said} into {quoted(str(file))}")
+    click.echo(f"packed {said} into {shown(str(file))}")
     return 0
 
 

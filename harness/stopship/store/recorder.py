@@ -17,13 +17,14 @@ from stopship.errors import EvidenceError, StopshipError
 from stopship.model.exchange import Recording
 from stopship.store.evidencefiles import cannot_write, reason, sync_folder
 from stopship.store.locks import is_current, opened, take
-from stopship.store.recordinglines import HEADER, Line, check_header, head_of, recording_of
+from stopship.store.recordinglines import HEADER, LINE_LIMIT, Line, check_header, head_of, recording_of
 from stopship.store.recordings import holds_more
 from stopship.store.secrets import Secrets
 from stopship.store.segments import lines_from, segments_of, write_segment
 from stopship.store.shown import at, shown
 
 JOURNAL = "recordings.jsonl"
+PART = 2 * LINE_LIMIT  # bytes of a journal that are read at once: a whole line ends in each
 SYNC_EVERY_S = 1.0  # at most so much is lost in a power cut; nothing when only the process dies
 _AGAIN = "remove the file and record again"
 _NO_SECRETS: Mapping[str, str] = MappingProxyType({})
@@ -152,7 +153,7 @@ class Recorder:
         """A line's case and the line with its end: by these, lines are in order in a file."""
         line = self._line(offset, size)
         try:
-            return head_of(line).case, line + b"\n"
+            return head_of(line)[2], line + b"\n"
         except ValueError as err:
             raise self._damaged(offset, err) from err
 
@@ -178,27 +179,36 @@ class Recorder:
         return self._descriptor >= 0
 
     def _take_in(self) -> None:
-        """What others have filed meanwhile. Raises EvidenceError for a damaged line."""
-        try:
-            rest = os.fstat(self._descriptor).st_size - self._size
-            data = os.pread(self._descriptor, rest, self._size) if rest > 0 else b""
-        except OSError as err:
-            raise EvidenceError(f"cannot be read: {reason(err)}", where=shown(self.path), do=_AGAIN) from err
-        if not data:
-            return
-        start = 0
-        if not self._size:
-            start = data.find(b"\n") + 1
-            if not start:
+        """What others have filed meanwhile, a part at a time. Raises EvidenceError for a damaged line."""
+        while True:
+            try:
+                data = os.pread(self._descriptor, PART, self._size)
+            except OSError as err:
+                raise EvidenceError(
+                    f"cannot be read: {reason(err)}", where=shown(self.path), do=_AGAIN
+                ) from err
+            taken = self._taken(data)
+            self._size += taken
+            if len(data) < PART:
                 return
-            check_header(data[: start - 1], shown(self.path), _AGAIN)
+            if not taken:
+                where = at(shown(self.path), f"line {self._lines + 1}")
+                raise EvidenceError(f"damaged: more than {LINE_LIMIT:,} bytes", where=where, do=_AGAIN)
+
+    def _taken(self, data: bytes) -> int:
+        """Take in the whole lines of a part that follows what was taken in; how many bytes they have."""
+        end = 0
+        if not self._size:
+            end = data.find(b"\n") + 1
+            if not end:
+                return 0
+            check_header(data[: end - 1], shown(self.path), _AGAIN)
             self._lines = 1
-        end = start
-        for one in lines_from(data, start, shown(self.path), self._lines + 1, _AGAIN):
-            self._note(one.head.key, self._size + one.offset, one.size)
-            end = one.offset + one.size + 1
+        for begin, size, (key, _, _) in lines_from(data, end, shown(self.path), self._lines + 1, _AGAIN):
+            self._note(key, self._size + begin, size)
+            end = begin + size + 1
             self._lines += 1
-        self._size += end
+        return end
 
     def _note(self, key: bytes, offset: int, size: int) -> None:
         """A line of another process's. The first of a call holds, and what goes on from it."""

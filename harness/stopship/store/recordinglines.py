@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple
 
 from stopship.errors import EvidenceError
 from stopship.model.canonical import NotCanonical, canonical_bytes, canonical_text
@@ -24,7 +23,7 @@ HEADER = canonical_bytes({"adapter": ADAPTER, "format": FORMAT, "holds": "record
 LINE_LIMIT = 16 << 20  # bytes of one recording
 FETCH = "fetch the file again, or remove it and record its cases again"
 
-_BODY = len('{"digest":"",') + 64  # where the digested part begins; its end is the line's
+BODY = len('{"digest":"",') + 64  # where the digested part begins; its end is the line's
 _SAID = slice(len('{"digest":"'), len('{"digest":"') + 64)
 _START = b'{"digest":"'
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
@@ -58,12 +57,11 @@ class Line:
     content: bytes  # all that came from outside, for whoever looks for secrets
 
 
-class Head(NamedTuple):
-    """What a whole line is found by; nothing else of it is parsed yet. A tuple, as there are many."""
+Head = tuple[bytes, bytes, bytes]
+"""What a line is found by: key and ask (32 bytes each) and the case's key as canonical text.
 
-    key: bytes  # 32 bytes
-    ask: bytes  # 32 bytes, as the line claims; `recording_of` proves it
-    case: bytes  # canonical text
+The ask is what the line claims; `recording_of` proves it. A bare tuple, as there are very many.
+"""
 
 
 def line_of(one: Recording) -> Line:
@@ -93,7 +91,7 @@ def line_of(one: Recording) -> Line:
         question,
         replies,
     )
-    if len(body) > LINE_LIMIT - _BODY:
+    if len(body) > LINE_LIMIT - BODY:
         raise _refused(asked, f"{len(body):,} bytes, and a recording has at most {LINE_LIMIT:,}")
     data = b'%s%s",%s\n' % (_START, sha256(body).hexdigest().encode(), body)
     content = b"\n".join((question, pins, replies))
@@ -107,15 +105,16 @@ def replies_bytes(answers: Iterable[Answer]) -> bytes:
 
 def is_whole(line: bytes) -> bool:
     """Whether a line, without its end, is that of its digest."""
-    return sha256(line[_BODY:]).hexdigest().encode() == line[_SAID]
+    return sha256(line[BODY:]).hexdigest().encode() == line[_SAID]
 
 
 def head_of(line: bytes) -> Head:
     """What a line, without its end, is found by, its digest checked. Raises ValueError."""
     found = _HEAD.match(line)
-    if found is None or sha256(line[_BODY:]).hexdigest().encode() != found[1]:
+    if found is None or sha256(line[BODY:]).hexdigest().encode() != found[1]:
         raise ValueError("the line is not that of its digest")
-    return Head(sha256(found[2]).digest(), unhexlify(found[3]), found[4])
+    _, key, ask, case = found.groups()
+    return sha256(key).digest(), unhexlify(ask), case
 
 
 def digest_of(line: bytes) -> bytes:
@@ -128,7 +127,7 @@ def recording_of(line: bytes) -> Recording:
     if not is_whole(line):
         raise ValueError("the line is not that of its digest")
     text = line.decode("utf-8", "surrogatepass")
-    found = _CALL.match(text, _BODY)
+    found = _CALL.match(text, BODY)
     if found is None:
         raise ValueError("is no recording")
     effect, ask, sample, epoch, pinned = found.groups()
@@ -143,7 +142,7 @@ def recording_of(line: bytes) -> Recording:
         raise ValueError("is no JSON") from err
     except RecursionError as err:
         raise ValueError("is nested far too deeply") from err
-    asked_bytes = text[begin:end].encode("utf-8", "surrogatepass")
+    asked_bytes = line[begin:end] if text.isascii() else text[begin:end].encode("utf-8", "surrogatepass")
     if text[last:] != "}" or sha256(asked_bytes).hexdigest() != ask:
         raise ValueError("the call is not the one of its digest")
     if type(question) is not list or type(replies) is not list or not replies or len(question) != 7:
@@ -155,7 +154,7 @@ def recording_of(line: bytes) -> Recording:
         raise ValueError("its call is none")
     call = Call(kind=_KINDS[called], name=name, request=request, effect=_EFFECTS[effect], pins=axes)
     asked = Asked(call=call, case=case, sample=int(sample), epoch=int(epoch), world=world, pins=pins.copy())
-    return Recording(asked=asked, answers=tuple([_answer(one) for one in replies]))
+    return Recording(asked=asked, answers=tuple(map(_answer, replies)))
 
 
 def check_canonical_line(line: bytes, one: Recording) -> None:

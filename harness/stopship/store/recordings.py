@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 
 from stopship.errors import EvidenceError
@@ -17,6 +18,7 @@ from stopship.model.canonical import canonical_text, digest_of_set
 from stopship.model.exchange import Recording
 from stopship.store.evidencefiles import reason
 from stopship.store.recordinglines import (
+    BODY,
     FETCH,
     check_canonical_line,
     digest_of,
@@ -27,6 +29,9 @@ from stopship.store.recordinglines import (
 from stopship.store.segments import Placed, placed_lines, read_segment, segment_names
 from stopship.store.shown import at, shown
 
+_PLACE_IN_CASE = attrgetter(
+    "asked.call.kind._value_", "asked.call.name", "asked.world", "asked.sample", "asked.epoch"
+)
 _CHUNK = 1 << 20  # bytes read at once
 _FORGET = (
     "which of the two answers holds is not for us to say: stopship cache forget CASE, and record it again"
@@ -115,8 +120,8 @@ class Recordings:
         """All recordings of a case, by kind, name and the number of writes before the call."""
         rows = self._rows_of([case])
         self._refuse_parted(rows)
-        found = [(self._parsed(spot, line), line) for spot, line in self._lines(rows)]
-        return tuple(one for one, _ in sorted(found, key=_place_in_case))
+        lines = sorted(self._lines(rows), key=_body)  # one call's by sample, draw and pins
+        return tuple(sorted([self._parsed(spot, line) for spot, line in lines], key=_PLACE_IN_CASE))
 
     def cases(self) -> dict[str, int]:
         """How many recordings each case has, by key of the case, in order."""
@@ -271,13 +276,9 @@ def _written(one: Recording, count: int) -> bytes:
     return replies_bytes(one.answers[:count])
 
 
-def _place_in_case(
-    found: tuple[Recording, bytes],
-) -> tuple[str, str, int, int, int, list[tuple[str, str]], bytes]:
-    one, line = found
-    asked = one.asked
-    call, pins = asked.call, sorted(asked.pins.items())
-    return call.kind.value, call.name, asked.world, asked.sample, asked.epoch, pins, line
+def _body(found: tuple[Spot, bytes]) -> bytes:
+    """What follows the digest of a line."""
+    return found[1][BODY:]
 
 
 def _raw(digest: str) -> bytes:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 from stopship.errors import EvidenceError
 from stopship.model.canonical import canonical_text
@@ -24,12 +23,8 @@ NAME = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})\.jsonl")
 _SEGMENT = ".jsonl"
 
 
-class Placed(NamedTuple):
-    """One line of a file: where it lies, without its end, and what it is found by."""
-
-    offset: int
-    size: int
-    head: Head
+Placed = tuple[int, int, Head]
+"""One line of a file: its offset, its size without its end, and what it is found by."""
 
 
 def name_of(data: bytes) -> str:
@@ -96,7 +91,7 @@ def lines_from(data: bytes, start: int, told: str, number: int, do: str = FETCH)
             head = head_of(data[start:end])
         except ValueError as err:
             raise EvidenceError(f"damaged: {err}", where=at(told, f"line {number}"), do=do) from err
-        yield Placed(start, end - start, head)
+        yield start, end - start, head
         start, number = end + 1, number + 1
         end = data.find(b"\n", start)
 
@@ -142,7 +137,7 @@ def forget(folder: Path, cases: Collection[str]) -> int:
         path = folder / name
         data = read_bytes(path, FETCH, SEGMENT_LIMIT + 1)
         lines = placed_lines(data, name, shown(path))
-        kept = [data[one.offset : one.offset + one.size + 1] for one in lines if one.head.case not in out]
+        kept = [data[begin : begin + size + 1] for begin, size, head in lines if head[2] not in out]
         if len(kept) == len(lines):
             continue
         for part in segments_of(kept):
