@@ -12,13 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).parent
-READS = (
-    "get_",
-    "search_",
-    "list_",
-    "calculate",
-    "think",
-)  # what the names of tools begin with that only read
+READS = ("get_", "search_", "list_", "calculate", "think")  # what the names of reading tools begin with
 SUITE = """\
 format = 1
 suite  = "tau"
@@ -142,7 +136,7 @@ def write(path, rows):
 
 def run(folder, *words):
     env = {name: value for name, value in os.environ.items() if name != "CI"}
-    subprocess.run(
+    subprocess.run(  # noqa: S603  # our own command
         [sys.executable, "-m", "stopship", *words], cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL
     )
 

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from tests.simulations.figures import IS_FULL, ONE_LOOK, Setup
+from tests.simulations.figures import IS_FULL, ONE_LOOK, TIMES, Setup
 from tests.simulations.worlds import World
 
 from stopship.model.suite import Escalate, Estimand
@@ -136,9 +136,9 @@ NIGHTS = 30
 
 def chains() -> int:
     """How many chains of each kind."""
-    return 200 if IS_FULL else 15
+    return 200 if IS_FULL else 15 * TIMES
 
 
 def peeks() -> int:
     """How many builds are looked at again and again."""
-    return 2000 if IS_FULL else 150
+    return 2000 if IS_FULL else 150 * TIMES
