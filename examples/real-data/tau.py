@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).parent
-READS = ("get_", "search_", "list_", "calculate", "think")  # what the names of reading tools begin with
+READS = ("get_", "search_", "list_", "calculate", "think")  # how names of reading tools begin
 SUITE = """\
 format = 1
 suite  = "tau"
@@ -122,12 +122,9 @@ def tell(out):
     print(f"{whole} of {len(asking)} cases that call anything are served whole")
     before = {one.key: one.calls for one in recorded.outcomes}
     parted = Counter(first_difference(before[one.key], one.calls) for one in replayed.outcomes)
-    first = ", ".join(
-        f"{count} at call {at}" for at, count in sorted(parted.items(), key=str) if at in (1, 2, 3)
-    )
-    print(
-        f"{len(replayed.outcomes) - parted[None]} of {len(replayed.outcomes)} cases part: {first}, others later"
-    )
+    first = ", ".join(f"{parted[at]} at call {at}" for at in (1, 2, 3))
+    count = len(replayed.outcomes)
+    print(f"{count - parted[None]} of {count} cases part: {first}, others later")
 
 
 def write(path, rows):
