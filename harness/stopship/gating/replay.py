@@ -186,6 +186,8 @@ class Replay:
         if is_filed:
             begin(self.answering, self.journal_folder)
         plan, world = self.opened.suite.replay, self._world
+        if self.head.fidelity is not Fidelity.LIVE:
+            self.shelf.kept  # noqa: B018  # a store behind a URL is read before sockets are watched
         return Engine(
             Watched(target=self.target, world=world, captured=self.opened.suite.columns.captured),
             self.answering.stack,
