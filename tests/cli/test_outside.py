@@ -202,6 +202,24 @@ def test_a_frozen_replay_never_ships_a_change_that_its_recordings_cannot_show(sh
     assert shop("gate") == 0
 
 
+def test_a_plan_says_beforehand_what_would_be_drawn_and_made(shop: Shop) -> None:
+    shop.suite("")
+    assert shop("replay", "--plan") == 0
+    assert "plan 40 of 40 outputs would be drawn calls not known" in shop.stopship.said
+    shop.suite('fidelity = "frozen"')
+    shop.record()
+    accepted(shop)
+    assert shop("replay", "--plan") == 0
+    assert "plan 0 of 40 outputs would be drawn, 40 are there" in shop.stopship.said
+    shop.write("docs.txt", "mug: a big cup\nplate: flat\n")
+    shop.lock("d2")
+    assert shop("replay", "--fidelity", "live", "--plan") == 0
+    said = shop.stopship.said
+    assert "plan 40 of 40 outputs would be drawn calls 80 served from recordings, 40 made" in said
+    assert "made retrieval search 40" in said
+    assert shop.reserved == 40  # nothing was asked
+
+
 def test_a_write_is_not_executed_in_a_live_replay_that_does_not_allow_it(shop: Shop) -> None:
     shop.suite("")
     assert shop("replay") == 0

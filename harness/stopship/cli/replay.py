@@ -2,7 +2,7 @@
 
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +63,7 @@ Examples:
     metavar="NAME",
     help="Execute this marked function though it writes. Repeatable.",
 )
+@click.option("--plan", "only_plan", is_flag=True, help="Say what it would draw, make and cost, and stop.")
 @click.option("--resume", is_flag=True, help="Go on with a replay that was broken off.")
 @click.option("--fresh", is_flag=True, help="Draw new outputs, whatever an earlier replay gave.")
 @blind_option
@@ -77,6 +78,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     fidelity: str | None,
     record: str,
     effects: tuple[str, ...],
+    only_plan: bool,
     resume: bool,
     fresh: bool,
     allow_blind: bool,
@@ -86,11 +88,12 @@ def replay(  # noqa: PLR0913  # one parameter an option
     A replay of the same cases by the same stack is served from the sealed run.
     """
     from stopship.gating.epochs import Draw
+    from stopship.gating.foreseen import foreseen
     from stopship.gating.performing import replay as replayed
     from stopship.gating.replay import planned
     from stopship.gating.selection import Selection, conditions
     from stopship.gating.selection import shard as shard_of
-    from stopship.report.runs import run_lines
+    from stopship.report.runs import plan_lines, run_lines
 
     if resume and fresh:
         raise UsageError("--resume with --fresh: one goes on, the other begins anew", do="give one of them")
@@ -114,6 +117,10 @@ def replay(  # noqa: PLR0913  # one parameter an option
     )
     if plan.renewed:
         click.echo(plan.renewed, err=True)
+    if only_plan:
+        for line in plan_lines(**asdict(foreseen(plan))):
+            click.echo(line)
+        return 0
     bar = Progress()
     done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": now})
     bar.end()

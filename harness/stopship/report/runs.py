@@ -60,6 +60,33 @@ def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
     return lines
 
 
+def plan_lines(
+    *,
+    outputs: int,
+    drawn: int,
+    known: int,
+    served: int,
+    made: Sequence[tuple[str, int]],
+    tokens: Sequence[tuple[str, float]],
+    usd: float | None,
+) -> list[str]:
+    """What a replay would draw, and what that takes by the accepted run."""
+    left = outputs - drawn
+    lines = [
+        f"plan     {left} of {outputs} outputs would be drawn" + (f", {drawn} are there" if drawn else "")
+    ]
+    if not left:
+        return lines
+    if not known:
+        return [*lines, "  calls    not known: there is no accepted run to go by"]
+    share = "" if known == left else f" (of {known} of them)"
+    calls = ", ".join(f"{plain(name)} {count}" for name, count in made)
+    lines.append(f"  calls    {served} served from recordings, {sum(n for _, n in made)} made{share}")
+    lines += [f"  made     {calls}"] if calls else []
+    lines += [f"  tokens   {', '.join(f'{name} {amount:.0f}' for name, amount in tokens)}"] if tokens else []
+    return [*lines, f"  cost     ${usd:.4g}" if usd is not None else "  cost     not told"]
+
+
 def _pin_lines(titles: Sequence[str], columns: int) -> list[str]:
     listed = ", ".join(one.replace(" ", _NO_BREAK) for one in titles)
     text = wrapped(listed, first="  pins     ", then="           ", columns=columns)

@@ -1,0 +1,82 @@
+"""What a replay would cost, told beforehand from what the accepted run needed.
+
+Estimates for people: counts what would be drawn, made and served. Never asks a target.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from math import fsum
+
+from stopship.gating.outside import recordings_of
+from stopship.gating.replay import Replay
+from stopship.model.exchange import CallKind, Recording, Served, call_pins
+from stopship.model.run import Outcome, Run
+
+TOKENS = ("input_total", "output_total")  # of `usage`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """The cost of a replay, by the run that is accepted."""
+
+    outputs: int  # of the whole plan
+    drawn: int  # of these, what earlier replays hold
+    known: int  # outputs of the accepted run that are a guide to those still to be drawn; 0: there is none
+    served: int  # calls
+    made: tuple[tuple[str, int], ...]  # by `tool search`, and how often
+    tokens: tuple[tuple[str, float], ...]
+    usd: float | None  # None: not told
+
+
+def foreseen(plan: Replay) -> Foreseen:
+    """What a replay of this plan would still draw, and what that takes."""
+    done = plan.total if plan.served_id is not None else len(plan.drawn)
+    asked = [] if plan.served_id is not None else plan.jobs(frozenset(plan.drawn))
+    left = [(job.key, job.sample) for job in asked]
+    accepted = plan.place.pointer().baseline
+    guide = _first_samples(plan.place.kept(accepted.run)) if accepted is not None and left else {}
+    told = [(place, guide[place[0]]) for place in left if place[0] in guide]
+    kept = recordings_of(plan.place) if any(one.calls for _, one in told) else None
+    served, made = 0, Counter[str]()
+    for (_, sample), one in told:
+        for call in one.calls:
+            found = kept.of_ask(call.ask) if kept is not None else ()
+            if plan.outside.fidelity.freezes(CallKind(call.kind)) or _is_kept(plan, call, sample, found):
+                served += 1
+            else:
+                made[f"{call.kind} {call.name}"] += 1
+    costs = [cost for _, one in told if isinstance(cost := one.trace.get("cost_usd"), int | float)]
+    return Foreseen(
+        outputs=plan.total,
+        drawn=done,
+        known=len(told),
+        served=served,
+        made=tuple(sorted(made.items())),
+        tokens=tuple((name, total) for name in TOKENS if (total := _tokens(told, name))),
+        usd=fsum(costs) if costs else None,
+    )
+
+
+def _first_samples(run: Run) -> dict[str, Outcome]:
+    return {one.key: one for one in reversed(run.outcomes)}
+
+
+def _is_kept(plan: Replay, call: Served, sample: int, found: tuple[Recording, ...]) -> bool:
+    """Whether the very call was made before: of this sample and draw, under the pins of this stack."""
+    digests = {pin.axis: pin.digest for pin in plan.head.stack.pins}
+    return any(
+        (one.asked.sample, one.asked.epoch) == (sample, plan.head.epoch)
+        and all(digests.get(axis, "") == said for axis, said in call_pins(one.asked).items())
+        for one in found
+        if one.asked.call.name == call.name
+    )
+
+
+def _tokens(told: list[tuple[tuple[str, int], Outcome]], name: str) -> float:
+    amounts = [
+        amount
+        for _, one in told
+        if isinstance(usage := one.trace.get("usage"), dict)
+        and isinstance(amount := usage.get(name), int | float)
+    ]
+    return fsum(amounts)
