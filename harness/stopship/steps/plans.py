@@ -96,6 +96,7 @@ def _row(size: ScopeSize, rule: Rule, alpha: float, asked: Planning, measured: S
         span=1.0 if rule.scorer.scale.is_bounded else inf,
         is_binary=rule.scorer.scale.kind is Kind.BINARY,
         suite=asked.suite,
+        rate=1.0,  # the share that passes is not at hand: as if all did, where a drop adds most
     )
     worth = max(1, int(size.n_effective))  # cases that belong together count as fewer
     repeats = asked.repeats

@@ -166,3 +166,31 @@ def test_counts_of_one_output_say_nothing_of_noise() -> None:
     with pytest.raises(ValueError, match="two outputs"):
         within_variance(arm)
     assert sqrt(within_variance(repeats_of_counts([1, 1], 2))) == pytest.approx(sqrt(0.5))
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+@pytest.mark.parametrize(("rate", "flips"), [(0.42, 0.29), (0.95, 0.08)])
+def test_a_plan_for_outputs_that_pass_or_fail_has_the_power_that_it_promises(
+    rate: float, flips: float, repeats: int
+) -> None:
+    noise = Noise(baseline=flips / 2, candidate=flips / 2, is_binary=True, rate=rate)
+    cases = cases_needed(noise, 0.05, repeats, repeats, alpha=0.05)
+    rng = np.random.default_rng(7)
+    found = 0
+    for _ in range(600):
+        size = (flips / 2) / (rate * (1 - rate) - flips / 2) if flips else 0.0
+        rates = rng.beta(rate * size, (1 - rate) * size, cases) if flips else np.full(cases, rate)
+        old = rng.binomial(repeats, rates) / repeats
+        new = rng.binomial(repeats, rates * (1 - 0.05 / rate)) / repeats
+        change = new - old
+        found += change.sum() <= -1.6449 * sqrt(float((change * change).sum()))  # as sign flips decide
+    assert 0.75 <= found / 600 <= 0.9
+
+
+def test_what_a_plan_says_of_drop_cases_and_outputs_fits_together() -> None:
+    noise = Noise(baseline=0.04, candidate=0.04, is_binary=True, rate=0.95)
+    for repeats in (1, 2, 3):
+        cases = cases_needed(noise, 0.03, repeats, repeats, alpha=0.05)
+        assert detectable_drop(noise, cases, repeats, repeats, alpha=0.05) == pytest.approx(0.03, rel=0.01)
+        assert repeats_needed(noise, 0.03, cases, alpha=0.05) == repeats
+    assert repeats_needed(noise, 0.001, 50, alpha=0.05) == float("inf")

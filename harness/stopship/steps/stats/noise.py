@@ -13,8 +13,10 @@ from math import ceil, fsum, inf, sqrt
 import numpy as np
 
 from stopship.steps.stats.bounds import normal_quantile
-from stopship.steps.stats.planning import POWER
+from stopship.steps.stats.planning import POWER, added_by_drop, connor
 from stopship.steps.stats.repeated import RepeatedSample, Repeats
+
+MOST_REPEATS = 1000  # outputs a case that are thought of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +29,27 @@ class Noise:
     span: float = 1.0
     is_binary: bool = False
     suite: bool = False  # chance is in the repeats alone: `between` does not count
+    rate: float | None = (
+        None  # at most this share passes, where outputs pass or fail; None: a drop adds nothing
+    )
 
     def of_a_case(self, baseline_repeats: int, candidate_repeats: int) -> float:
         """The variance of one case's difference of means: w^2 + s_b^2 / R_b + s_c^2 / R_c."""
         between = 0.0 if self.suite else self.between
         return between + self.baseline / baseline_repeats + self.candidate / candidate_repeats
+
+    @property
+    def grows(self) -> bool:
+        """Whether a drop adds to the variance by what is known of it (`added_by_drop`)."""
+        return self.is_binary and not self.suite and self.rate is not None
+
+    def under(self, drop: float, baseline_repeats: int, candidate_repeats: int) -> float:
+        """The second moment of a case's difference under a drop, for which as many cases must change."""
+        moment = self.of_a_case(baseline_repeats, candidate_repeats)
+        assert self.rate is not None  # noqa: S101  # `grows` says so
+        noise = min(self.baseline, self.rate * (1 - self.rate)) if self.rate < 1 else self.baseline
+        added = added_by_drop(drop, rate=self.rate, noise=noise, outputs=candidate_repeats)
+        return max(moment + max(0.0, added), drop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +133,14 @@ def detectable_drop(
     Without noise the variance of a case's difference is D - D^2, and u = n; with the suite estimand each case
     broken for good adds R_b + R_c - 1 to the square of the test's statistic, and u = n (R_b + R_c - 1).
     """
+    if noise.grows:
+        moment = noise.of_a_case(baseline_repeats, candidate_repeats)
+        z = normal_quantile(1 - min(alpha, 0.5))
+
+        def added(drop: float) -> float:
+            return noise.under(drop, baseline_repeats, candidate_repeats) - moment
+
+        return min(noise.span, connor(moment, cases, z, added, z_power=normal_quantile(power)))
     z = _z(alpha, power)
     drop = z * sqrt(noise.of_a_case(baseline_repeats, candidate_repeats) / cases)
     units = cases * _units(noise, baseline_repeats, candidate_repeats)
@@ -131,6 +157,11 @@ def cases_needed(
     power: float = POWER,
 ) -> int:
     """The fewest cases that detect a true drop > 0, in the metric's unit, with this power."""
+    if noise.grows:
+        psi = noise.under(drop, baseline_repeats, candidate_repeats)
+        reach = normal_quantile(1 - min(alpha, 0.5)) * sqrt(psi)
+        reach += normal_quantile(power) * sqrt(max(psi - drop * drop, 0.0))
+        return max(1, ceil(min(reach * reach / drop**2, 1e15) - 1e-9))
     z = _z(alpha, power)
     needed = z * z * noise.of_a_case(baseline_repeats, candidate_repeats) / drop**2
     if noise.is_binary:
@@ -141,6 +172,11 @@ def cases_needed(
 
 def repeats_needed(noise: Noise, drop: float, cases: int, *, alpha: float, power: float = POWER) -> float:
     """The fewest outputs per case and arm, alike in both, that detect the drop; infinite where none do."""
+    if noise.grows:
+        for one in range(1, MOST_REPEATS + 1):
+            if cases_needed(noise, drop, one, one, alpha=alpha, power=power) <= cases:
+                return float(one)
+        return inf
     z = _z(alpha, power)
     left = drop**2 * cases / (z * z) - (0.0 if noise.suite else noise.between)
     noisy = noise.baseline + noise.candidate

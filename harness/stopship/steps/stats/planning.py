@@ -35,31 +35,36 @@ def minimum_detectable_effect(sample: Moments, *, alpha: float, rate: float | No
         changed = sample.worse + sample.better
         moment = changed / sample.n if changed else floor
         added = _added(sample, moment, rate) if rate is not None else lambda drop: drop - moment
-        return _connor(moment, n, z, added)
+        return connor(moment, n, z, added)
     moment = (sample.standard_error / sample.span) ** 2 * n or floor
     if rate is None:
         return min(sample.span, sample.span * (z + Z_POWER) * sqrt(moment / n))
     seen = sample.sum_of_squares / sample.span**2 / sample.n or floor
     of_a_case = _added(sample, seen, rate)
-    return sample.span * _connor(moment, n, z, lambda drop: of_a_case(drop) * n / sample.n)
+    return sample.span * connor(moment, n, z, lambda drop: of_a_case(drop) * n / sample.n)
 
 
 def _added(sample: Moments, moment: float, rate: float) -> Callable[[float], float]:
-    """What a drop adds to the second moment of a case's difference, for outputs that pass or fail.
-
-    With the rates p of the cases, E p = `rate`, and the drop taking the share t = drop / E p of every p:
-    t^2 E p^2 for the loss itself, and (q (1 - q) - p (1 - p)) / R_c for the outputs of the candidate, which
-    pass with q = (1 - t) p. E p (1 - p) is read off the noise that was seen.
-    """
+    """`added_by_drop`, with the noise of one output read off the differences; psi is never below the drop."""
     before, after = sample.outputs
     noise = min(moment / (1 / before + 1 / after), rate * (1 - rate))
-    squared = rate - noise  # E p^2
 
     def added(drop: float) -> float:
-        share = min(1.0, drop / rate) if rate > 0 else 1.0
-        return share * share * squared + ((2 * share - share * share) * squared - drop) / after
+        return max(added_by_drop(drop, rate=rate, noise=noise, outputs=after), drop - moment)
 
     return added
+
+
+def added_by_drop(drop: float, *, rate: float, noise: float, outputs: float) -> float:
+    """What a drop adds to the second moment of a case's difference, for outputs that pass or fail.
+
+    With the rates p of the cases, E p = `rate` and E p (1 - p) = `noise`, the drop taking the share
+    t = drop / E p of every p: t^2 E p^2 for the loss itself, and (q (1 - q) - p (1 - p)) / R_c for the
+    `outputs` R_c of the candidate, which pass with q = (1 - t) p.
+    """
+    share = min(1.0, drop / rate) if rate > 0 else 1.0
+    squared = rate - noise  # E p^2
+    return share * share * squared + ((2 * share - share * share) * squared - drop) / outputs
 
 
 def cases_to_decide(sample: Moments, *, margin: float) -> int:
@@ -145,13 +150,15 @@ def binomial_weights(n: int, share: float) -> list[tuple[int, float]]:
     return [(k, binomial_probability(k, n, share)) for k in range(first, last + 1)]
 
 
-def _connor(moment: float, n: float, z: float, added: Callable[[float], float]) -> float:
+def connor(
+    moment: float, n: float, z: float, added: Callable[[float], float], *, z_power: float = Z_POWER
+) -> float:
     """The drop D with D sqrt(n) = z sqrt(psi) + z_power sqrt(psi - D^2), psi = moment + max(0, added(D))."""
     low, high = 0.0, 1.0
     for _ in range(60):
         drop = (low + high) / 2
         psi = moment + max(0.0, added(drop))
-        if drop * sqrt(n) < z * sqrt(psi) + Z_POWER * sqrt(max(psi - drop * drop, 0.0)):
+        if drop * sqrt(n) < z * sqrt(psi) + z_power * sqrt(max(psi - drop * drop, 0.0)):
             low = drop
         else:
             high = drop
