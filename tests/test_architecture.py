@@ -44,6 +44,8 @@ DOORS = {  # third-party library -> the modules that may import it
     "rapidfuzz": ("parts/scorers/closeness.py",),
     "jsonschema_rs": ("parts/scorers/json_checks.py",),
     "fsspec": ("store/remote.py",),
+    "aiohttp": ("parts/gateway/",),
+    "yarl": ("parts/gateway/live.py",),  # comes with aiohttp: addresses that go on as they came
 }
 MODULES = sorted(one for one in PACKAGE.rglob("*.py") if "template" not in one.relative_to(PACKAGE).parts)
 
