@@ -31,7 +31,8 @@ class Memory:
     async def answer(self, call: Call, place: Place, go: Go, /) -> Answer:
         asked = Asked(call=call, case=place.case, sample=place.sample, pins=self.pins)
         self.asked.append(asked)
-        key = self.keys.get(asked.ask, "") if self.mode == "frozen" else asked.key
+        ask, own = asked.ask, asked.key  # each is a digest of the whole request
+        key = self.keys.get(ask, "") if self.mode == "frozen" else own
         is_known = any((one.case, one.sample) == (place.case, place.sample) for one in self.by_key.values())
         if self.mode == "once" and not is_known:
             self._begun.add(place)
@@ -45,10 +46,10 @@ class Memory:
                 self.missed.append((place, why))
                 raise Miss(why)
         found = await go()
-        self.kept[asked.key].append(found)
-        self.keys.setdefault(asked.ask, asked.key)
-        self.by_key[asked.key] = asked
-        self._served[asked.key] = len(self.kept[asked.key])
+        self.kept[own].append(found)
+        self.keys.setdefault(ask, own)
+        self.by_key[own] = asked
+        self._served[own] = len(self.kept[own])
         return found
 
     def refused(self, place: Place, why: str, /) -> None:
