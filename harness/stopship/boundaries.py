@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Literal, Protocol, TypeVar, cast
+from urllib.parse import urlsplit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,6 +36,8 @@ class Desk(Protocol):
 
     now: datetime
     rng: random.Random
+    base_urls: dict[str, str]  # by upstream: where the gateway stands in for it
+    api_key: str  # what the gateway takes for one
 
     def refuse(self, reached: str) -> str:
         """Why this output may not reach for a network now, noted against it; "": it may."""
@@ -54,6 +57,7 @@ class _Process:
 
     watching: int = field(default=0)
     sealed: int = field(default=0)  # of these, in which nothing may be made at all
+    ports: set[int] = field(default_factory=set)  # of gateways, which may be reached
 
 
 _desk: ContextVar[Desk | None] = ContextVar("stopship_desk", default=None)
@@ -140,6 +144,27 @@ def uuid4() -> uuids.UUID:
     """A random id: in a replay drawn from `rng`."""
     desk = _desk.get()
     return uuids.uuid4() if desk is None else uuids.UUID(int=desk.rng.getrandbits(128), version=4)
+
+
+def base_url(upstream: str, url: str) -> str:
+    """The address of a model API: `url` in production, the gateway in a replay of a suite with this upstream.
+
+    client = OpenAI(base_url=stopship.base_url("openai", "https://api.openai.com/v1"), api_key=...)
+    """
+    desk = _desk.get()
+    here = desk.base_urls.get(upstream) if desk is not None else None
+    return url if here is None else here + urlsplit(url).path.rstrip("/")
+
+
+def api_key(upstream: str, key: str | None) -> str | None:
+    """The key of a model API: `key` in production; where the gateway adds the real one, a placeholder."""
+    desk = _desk.get()
+    return desk.api_key if desk is not None and upstream in desk.base_urls else key
+
+
+def ports() -> set[int]:
+    """The ports of gateways at work in this process. For the replay engine."""
+    return _process.ports
 
 
 @contextmanager

@@ -54,7 +54,7 @@ class Answer:
             self.text = ""
         elif schema is not None:
             self.text = json.dumps(filled(schema, asked), ensure_ascii=False)
-        self.read = sum(len(said(one["content"]).split()) for one in messages)
+        self.read = sum(len(said(one.get("content") or "").split()) for one in messages)
         self.cached = self.read // 2 if "[cached]" in asked else 0
         self.written = max(1, len((self.text or str(self.tool)).split()))
         self.id = f"test-{seen}"

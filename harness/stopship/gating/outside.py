@@ -16,7 +16,7 @@ from stopship.model.calls import coverage, parting
 from stopship.model.case import Json
 from stopship.model.exchange import Fidelity, Record, Recording
 from stopship.model.run import Run
-from stopship.model.suite import Suite
+from stopship.model.suite import Suite, UpstreamPlan
 from stopship.store.evidencefiles import read_bytes
 from stopship.store.recorder import Recorder
 from stopship.store.recordings import Recordings
@@ -36,18 +36,24 @@ class Outside:
     fidelity: Fidelity = Fidelity.LIVE
     record: Record = Record.NONE
     effects: frozenset[str] = frozenset()
+    upstreams: tuple[UpstreamPlan, ...] = ()
 
     @property
     def told(self) -> list[Json]:
-        """What of it decides an output; nothing where all is live and nothing may write."""
-        if self.fidelity is Fidelity.LIVE and not self.effects:
+        """What of it decides an output; nothing where all is live and plain."""
+        if self.fidelity is Fidelity.LIVE and not self.effects and not self.upstreams:
             return []
-        return [self.fidelity.value, sorted(self.effects)]
+        return [
+            self.fidelity.value,
+            sorted(self.effects),
+            *sorted([one.name, one.url] for one in self.upstreams),
+        ]
 
 
 def outside_of(suite: Suite) -> Outside:
     """As the suite says."""
-    return Outside(fidelity=suite.replay.fidelity, effects=frozenset(suite.replay.effects))
+    plan = suite.replay
+    return Outside(fidelity=plan.fidelity, effects=frozenset(plan.effects), upstreams=plan.upstreams)
 
 
 def call_notes(candidate: Run, baseline: Run | None) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from stopship.gating.stacking import Answering
 from stopship.gating.stillness import begin, begun_at, check_still, end
 from stopship.gating.targeting import check_code, target_of
 from stopship.gating.watched import Watched
+from stopship.gating.waypoint import Waypoint
 from stopship.gating.workplace import Workplace
 from stopship.gating.world import World
 from stopship.model.canonical import digest
@@ -40,6 +41,7 @@ from stopship.model.case import Case, Json
 from stopship.model.exchange import Fidelity
 from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import RECORDED
+from stopship.parts.gateway.upstreams import Upstream
 from stopship.parts.targets.python import PythonTarget
 from stopship.parts.targets.recorded import RecordedOutputs
 from stopship.store.atomic import write_atomically
@@ -212,7 +214,16 @@ class Replay:
             allowed=outside.effects,
             pins={pin.axis: pin.digest for pin in self.head.stack.pins},
             epoch=self.head.epoch,
+            gateway=self._waypoint(),
         )
+
+    def _waypoint(self) -> Waypoint | None:
+        """The gateway to the APIs that the suite names; none where it names none."""
+        upstreams = {
+            one.name: Upstream(url=one.url, key_env=one.key_env, pins=one.pins)
+            for one in self.outside.upstreams
+        }
+        return Waypoint(upstreams=upstreams, environ=os.environ) if upstreams else None
 
     def sealed(self, outcomes: Iterable[Outcome], provenance: dict[str, Json]) -> Replayed:
         """The sealed run of these outcomes, remembered for the next time.

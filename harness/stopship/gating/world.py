@@ -49,6 +49,16 @@ class Shelf(Protocol):
     def add(self, recording: Recording) -> None: ...
 
 
+class Opening(Protocol):
+    """A gateway that outputs are let into; `gating.waypoint` has the one there is."""
+
+    def opened(self) -> Callable[[], None]:
+        """Open it; gives the way to shut it."""
+
+    def admit(self, desk: "OutputDesk", /) -> None: ...
+    def dismiss(self, desk: "OutputDesk", /) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class World:
     """What holds for all outputs of one replay."""
@@ -59,23 +69,38 @@ class World:
     allowed: frozenset[str] = frozenset()  # names of calls that write and may be made
     pins: Mapping[str, str] = field(default_factory=dict)  # axis -> digest
     epoch: int = 0
+    gateway: "Opening | None" = None  # opened when the replay begins
     _told: dict[Place, tuple[Served, ...]] = field(default_factory=dict)
 
     def entered(self) -> Callable[[], None]:
         """Watch over this process from now on; gives the way back."""
         if self.fidelity is not Fidelity.LIVE:
             isolate()
-        return watch(is_sealed=self.fidelity is Fidelity.FROZEN)
+        leave = watch(is_sealed=self.fidelity is Fidelity.FROZEN)
+        if self.gateway is None:
+            return leave
+        shut = self.gateway.opened()
+
+        def end() -> None:
+            shut()
+            leave()
+
+        return end
 
     def desk(self, key: str, sample: int, clock: datetime | None = None) -> "OutputDesk":
         """What stands between one output and the outside."""
-        return OutputDesk(self, key, sample, clock or NO_CLOCK)
+        desk = OutputDesk(self, key, sample, clock or NO_CLOCK)
+        if self.gateway is not None:
+            self.gateway.admit(desk)
+        return desk
 
     def close(self, desk: "OutputDesk") -> None:
         """The output is done: file what was recorded, keep where its calls were answered from.
 
         Raises Missed where a call was not served, whatever the target made of it.
         """
+        if self.gateway is not None:
+            self.gateway.dismiss(desk)
         self._told[desk.key, desk.sample] = tuple(desk.served)
         for recording in desk.recorded():
             self.shelf.add(recording)
@@ -95,6 +120,8 @@ class OutputDesk:
         self.rng = random.Random(_seed(key, sample, world.epoch))  # noqa: S311  # the same at every replay
         self.served: list[Served] = []
         self.missed = ""
+        self.base_urls: dict[str, str] = {}
+        self.api_key = ""
         self._world = world
         self._writes = 0
         self._attempts: Counter[str] = Counter()

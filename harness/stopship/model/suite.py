@@ -18,6 +18,16 @@ LOST_LIMIT = 0.02  # of the planned outputs of one arm that infrastructure may l
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamPlan:
+    """`[replay.upstreams.NAME]`: a model API that targets reach through the gateway."""
+
+    name: str
+    url: str
+    key_env: str = ""  # the variable that holds its key
+    pins: tuple[str, ...] = ("model",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayPlan:
     """`[replay]`: how a case is put to the stack."""
 
@@ -32,6 +42,7 @@ class ReplayPlan:
     lost_limit: float = LOST_LIMIT  # `limits = { errors = 0.02 }`
     fidelity: Fidelity = Fidelity.LIVE  # what of the world outside is executed
     effects: tuple[str, ...] = ()  # names of marked functions that write and may be executed
+    upstreams: tuple[UpstreamPlan, ...] = ()  # model APIs behind the gateway
 
 
 class Estimand(Enum):

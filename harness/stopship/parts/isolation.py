@@ -6,7 +6,7 @@ Decides which events of the interpreter reach out. Never looks at code that belo
 import sys
 import threading
 
-from stopship.boundaries import desk_here, is_sealed, is_watched
+from stopship.boundaries import desk_here, is_sealed, is_watched, ports
 
 _EVENTS = frozenset(  # of CPython's table of audit events
     [
@@ -14,6 +14,7 @@ _EVENTS = frozenset(  # of CPython's table of audit events
         *("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"),
     ]
 )
+_HERE = ("127.0.0.1", "localhost", b"127.0.0.1", b"localhost")
 _OWN_THREADS = "stopship-"  # what the names of our own threads begin with
 _installed = threading.Lock()
 
@@ -31,6 +32,8 @@ def isolate() -> None:
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if event not in _EVENTS or not is_watched():
         return
+    if _is_gateway(arguments):
+        return
     desk = desk_here()
     if desk is None:
         thread = threading.current_thread()
@@ -39,6 +42,15 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         raise ReachedOut(f"{_told(event, arguments)}: from a thread that belongs to no output of the replay")
     if why := desk.refuse(_told(event, arguments)):
         raise ReachedOut(why)
+
+
+def _is_gateway(arguments: tuple[object, ...]) -> bool:
+    """Whether the address, or the host and port that are looked up, are those of a gateway."""
+    for one in arguments:
+        if isinstance(one, tuple) and len(one) > 1:
+            return one[0] in _HERE and one[1] in ports()
+    named = [one for one in arguments if isinstance(one, str | bytes | int)][:2]
+    return len(named) == 2 and named[0] in _HERE and str(named[1]) in {str(port) for port in ports()}
 
 
 def _told(event: str, arguments: tuple[object, ...]) -> str:

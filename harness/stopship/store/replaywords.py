@@ -4,17 +4,19 @@ Decides which words of it go together. Never opens the file of a target.
 """
 
 import re
+from urllib.parse import urlsplit
 
 from stopship.model.exchange import Fidelity
-from stopship.model.suite import LOST_LIMIT, RECORDED, ReplayPlan
+from stopship.model.suite import LOST_LIMIT, RECORDED, ReplayPlan, UpstreamPlan
 from stopship.store.escalatewords import fresh_of
 from stopship.store.shown import quoted
 from stopship.store.suitewords import Table
 
 _TARGET = re.compile(r"(?P<file>.+\.py):[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _KNOWN = (
     *("target", "cluster", "repeats", "concurrency", "timeout", "deterministic", "network", "fresh"),
-    *("limits", "fidelity", "effects"),
+    *("limits", "fidelity", "effects", "upstreams"),
 )
 
 
@@ -41,6 +43,7 @@ def replay_of(top: Table) -> ReplayPlan:
         lost_limit=_lost_limit(table),
         fidelity=_fidelity(table, target),
         effects=table.texts("effects", '"send_mail"'),
+        upstreams=_upstreams(table, target),
     )
 
 
@@ -82,3 +85,31 @@ def _fidelity(table: Table, target: str) -> Fidelity:
         what = "a recorded target makes no calls: nothing of it is frozen or executed"
         table.fault("fidelity" if "fidelity" in table.values else "effects", what, "leave it out")
     return Fidelity(word)
+
+
+def _upstreams(table: Table, target: str) -> tuple[UpstreamPlan, ...]:
+    """Each `[replay.upstreams.NAME]`; a key never stands in the file."""
+    named = table.table("upstreams")
+    if named is None:
+        return ()
+    if target == RECORDED:
+        table.fault("upstreams", "a recorded target makes no calls", "leave it out")
+    found = []
+    for name in named.values:
+        one = named.table(name, f"[replay.upstreams.{name}]")
+        if one is None:
+            continue
+        one.only("url", "key_env", "pins")
+        url = one.text("url", required='url = "https://api.openai.com"')
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
+            one.fault(
+                "url", f"url {quoted(url)} is no base address", "write https://host, without user or key"
+            )
+        key_env = one.text("key_env")
+        if key_env and not _VARIABLE.fullmatch(key_env):
+            what = "key_env is not the name of a variable"
+            one.fault("key_env", what, 'write the name of the variable that holds the key: "OPENAI_API_KEY"')
+        pins = one.texts("pins", '"model"') if "pins" in one.values else ("model",)
+        found.append(UpstreamPlan(name=name, url=url, key_env=key_env, pins=pins))
+    return tuple(found)

@@ -1,0 +1,76 @@
+"""The gateway of a replay: requests of any SDK put to the desk of the output that they belong to.
+
+Decides which desk answers a request. Never opens a recording, and never makes a call itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stopship.boundaries import ports
+from stopship.errors import Missed
+from stopship.gating.world import OutputDesk
+from stopship.model.exchange import Answer, Call
+from stopship.parts.gateway.opening import open_gateway
+from stopship.parts.gateway.seam import Go, Miss, Place
+from stopship.parts.gateway.upstreams import Upstream
+
+if TYPE_CHECKING:
+    from stopship.parts.gateway.server import Admission, Gateway
+
+
+@dataclass(kw_only=True)
+class Waypoint:
+    """One gateway, and the outputs that are let in."""
+
+    upstreams: Mapping[str, Upstream]
+    environ: Mapping[str, str] = field(repr=False)  # holds keys
+    _gateway: "Gateway | None" = None
+    _desks: dict[Place, OutputDesk] = field(default_factory=dict)
+    _ways: "dict[Place, Admission]" = field(default_factory=dict)
+
+    def opened(self) -> Callable[[], None]:
+        """Raises UsageError where its library is missing or an upstream cannot be used."""
+        gateway = open_gateway(self.upstreams, self, environ=self.environ)
+        self._gateway = gateway
+        ports().add(gateway.port)
+
+        def shut() -> None:
+            gateway.close()
+            ports().discard(gateway.port)
+            if gateway.bug is not None:
+                raise gateway.bug
+
+        return shut
+
+    def admit(self, desk: OutputDesk) -> None:
+        assert self._gateway is not None  # noqa: S101  # opened before the first output
+        place = Place(desk.key, desk.sample)
+        way = self._gateway.admit(place)
+        self._desks[place], self._ways[place] = desk, way
+        desk.base_urls, desk.api_key = dict(way.base_urls), way.key
+
+    def dismiss(self, desk: OutputDesk) -> None:
+        place = Place(desk.key, desk.sample)
+        if self._gateway is not None and place in self._ways:
+            self._gateway.dismiss(self._ways.pop(place))
+        self._desks.pop(place, None)
+
+    async def answer(self, call: Call, place: Place, go: Go, /) -> Answer:
+        """As the output's desk says; a request that comes after its end is nobody's."""
+        desk = self._desks.get(place)
+        if desk is None:
+            raise Miss("the output that this request belongs to has ended")
+        try:
+            asked, answer = desk.ask(call)
+        except Missed as err:
+            raise Miss(str(err)) from err
+        if answer is None:
+            answer = await go()
+            desk.made(asked, answer)
+        return answer
+
+    def refused(self, place: Place, why: str, /) -> None:
+        """The output is lost, whatever its target makes of the refusal."""
+        if (desk := self._desks.get(place)) is not None:
+            desk.missed = desk.missed or why

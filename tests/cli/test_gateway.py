@@ -1,0 +1,181 @@
+"""An assistant on OpenAI's SDK with a tool, whose model is recorded and served by the gateway."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from tests.cli.running import Command
+from tests.endpoints.fixture import _running_endpoint, endpoint
+from tests.endpoints.running import Endpoint
+
+pytest.importorskip("openai")
+pytest.importorskip("aiohttp")
+
+KEY = "sk-canary-0123456789abcdef"
+APP = """
+import json
+import os
+
+import stopship
+from openai import AsyncOpenAI
+
+TOOLS = [{"type": "function", "function": {"name": "stock", "parameters": {
+    "type": "object", "properties": {"item": {"type": "string"}}}}}]
+
+
+@stopship.boundary(kind="tool", effect="read")
+def stock(item):
+    return len(item)
+
+
+async def answer(case, stack):
+    url = stopship.base_url("openai", os.environ["MODEL_URL"])
+    key = stopship.api_key("openai", os.environ.get("SHOP_MODEL_KEY"))
+    async with AsyncOpenAI(base_url=url, api_key=key, max_retries=0) as client:
+        messages = [{"role": "system", "content": stack.text("prompt")},
+                    {"role": "user", "content": case.row["question"]}]
+        for _ in range(2):
+            try:
+                told = await client.chat.completions.create(
+                    model=stack.version("model"), messages=messages, tools=TOOLS, temperature=0)
+            except Exception as err:
+                return f"sorry: {type(err).__name__}"
+            said = told.choices[0].message
+            if not said.tool_calls:
+                break
+            messages.append(said.model_dump(exclude_none=True))
+            for call in said.tool_calls:
+                left = stock(str(json.loads(call.function.arguments)))
+                messages.append({"role": "tool", "tool_call_id": call.id, "content": str(left)})
+        return {"output": said.content or "no words", "usage": {"output_total": told.usage.completion_tokens}}
+"""
+SUITE = """format = 1
+suite = "agent"
+cases = "cases.jsonl"
+stack = "stack.toml"
+[replay]
+target = "app/answer.py:answer"
+{replay}
+[replay.upstreams.openai]
+url = "{url}"
+key_env = "SHOP_MODEL_KEY"
+[[rule]]
+id = "says"
+score = "contains(text=answer)"
+compare = {{ better = "higher", margin = "20pt" }}
+"""
+STACK = """[model]
+version = "{model}"
+[prompt]
+version = "p1"
+file = "prompt.txt"
+[code]
+paths = ["app"]
+"""
+
+
+class Agent:
+    """A suite of thirty questions in a folder."""
+
+    def __init__(self, folder: Path, stopship: Command, url: str) -> None:
+        self.folder, self.stopship, self.url = folder, stopship, url
+        (folder / "app").mkdir()
+        (folder / "app/answer.py").write_text(APP)
+        (folder / "prompt.txt").write_text("Be kind.")
+        rows = [{"key": f"c{n:02}", "question": f"Is {n} there?"} for n in range(30)]
+        (folder / "cases.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
+        self.suite('fidelity = "frozen"')
+        self.lock("m-1")
+
+    def suite(self, replay: str) -> None:
+        (self.folder / "suite.toml").write_text(SUITE.format(url=self.url, replay=replay))
+
+    def lock(self, model: str) -> None:
+        (self.folder / "stack.toml").write_text(STACK.format(model=model))
+        assert self.stopship("pins", "lock", str(self.folder / "stack.toml")) == 0
+
+    def __call__(self, *words: str) -> int:
+        return self.stopship(words[0], str(self.folder), *words[1:], "--allow-blind")
+
+
+@pytest.fixture
+def agent(tmp_path: Path, stopship: Command, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Agent:
+    for name in ("CI", "STOPSHIP_STORE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SHOP_MODEL_KEY", KEY)
+    monkeypatch.setenv("MODEL_URL", f"{endpoint.url}/v1")
+    return Agent(tmp_path, stopship, endpoint.url)
+
+
+def test_an_sdk_is_recorded_once_and_served_without_a_request(agent: Agent, endpoint: Endpoint) -> None:
+    assert agent("replay", "--record", "new") == 0
+    assert "30 told, 0 failed, 0 lost" in agent.stopship.out
+    asked = endpoint.requests
+    assert asked >= 30
+    os.environ.pop("SHOP_MODEL_KEY")
+    assert agent("replay") == 0
+    assert "30 told, 0 failed, 0 lost" in agent.stopship.out
+    assert "served from recordings (frozen)" in agent.stopship.out
+    assert endpoint.requests == asked
+
+
+def test_the_key_is_found_nowhere(agent: Agent) -> None:
+    assert agent("replay", "--record", "new") == 0
+    said = agent.stopship.out + agent.stopship.err
+    files = [Path(root) / name for root, _, names in os.walk(agent.folder) for name in names]
+    assert len(files) > 8
+    assert KEY not in said
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+
+
+def test_another_model_in_a_frozen_replay_loses_its_cases(agent: Agent, endpoint: Endpoint) -> None:
+    assert agent("replay", "--record", "new") == 0
+    asked = endpoint.requests
+    agent.lock("m-2")
+    assert agent("replay") == 0
+    assert "30 lost" in agent.stopship.out
+    assert "no equal request" in agent.stopship.said
+    assert endpoint.requests == asked
+
+
+def test_frozen_tools_ask_the_model_and_serve_the_tools(agent: Agent, endpoint: Endpoint) -> None:
+    agent.suite('fidelity = "frozen-tools"')
+    assert agent("replay", "--record", "new") == 0
+    asked = endpoint.requests
+    (agent.folder / "prompt.txt").write_text("Be brief.")
+    agent.lock("m-1")
+    assert agent("replay") == 0
+    assert endpoint.requests > asked
+    assert "30 told" in agent.stopship.out
+
+
+def test_what_an_endpoint_does_not_answer_is_told_apart(agent: Agent, endpoint: Endpoint) -> None:
+    agent.suite("")
+    endpoint.plan(rates={"503": 1.0})
+    assert agent("replay") == 0
+    assert "30 told" in agent.stopship.out  # the target says sorry, and that is what it said
+    endpoint.plan()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('url = "ftp://models"', "is no base address"),
+        ('url = "https://user:word@models"', "is no base address"),
+        ('url = "http://models"\nkey_env = "sk-12 34"', "key_env is not the name of a variable"),
+        ('url = "http://models"\nkey = "sk-1234567890"', "unknown key 'key'"),
+    ],
+)
+def test_a_key_or_no_address_in_the_suite_is_refused(agent: Agent, line: str, said: str) -> None:
+    path = agent.folder / "suite.toml"
+    text = path.read_text()
+    begin = text.index("url =")
+    end = text.index("[[rule]]")
+    path.write_text(f"{text[:begin]}{line}\n{text[end:]}")
+    assert agent("replay") == 2
+    assert said in " ".join(agent.stopship.err.split())
+    assert "sk-12" not in agent.stopship.err.replace("sk-12 34", "") or "unknown key" in said
+
+
+__all__ = ["_running_endpoint", "endpoint"]
