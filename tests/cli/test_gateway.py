@@ -85,7 +85,7 @@ class Agent:
         (folder / "prompt.txt").write_text("Be kind.")
         rows = [{"key": f"c{n:02}", "question": f"Is {n} there?"} for n in range(30)]
         (folder / "cases.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
-        self.suite('fidelity = "frozen"')
+        self.suite('fidelity = "frozen"\ndeterministic = true')
         self.lock("m-1")
 
     def suite(self, replay: str) -> None:
@@ -148,6 +148,19 @@ def test_frozen_tools_ask_the_model_and_serve_the_tools(agent: Agent, endpoint: 
     assert agent("replay") == 0
     assert endpoint.requests > asked
     assert "30 told" in agent.stopship.out
+
+
+def test_one_recording_is_one_draw_and_no_second_sample(agent: Agent) -> None:
+    assert agent("replay", "--record", "new") == 0
+    assert agent("replay", "--repeat", "2") == 0
+    assert "30 told, 0 failed, 30 lost" in agent.stopship.out
+    assert "another sample or stack" in agent.stopship.said
+
+
+def test_a_frozen_suite_says_that_it_gives_the_same_every_time(agent: Agent) -> None:
+    agent.suite('fidelity = "frozen"')
+    assert agent("replay") == 2
+    assert "no output of it is a fresh one" in " ".join(agent.stopship.err.split())
 
 
 def test_what_an_endpoint_does_not_answer_is_told_apart(agent: Agent, endpoint: Endpoint) -> None:

@@ -206,7 +206,10 @@ class OutputDesk:
 
     def _frozen(self, asked: Asked) -> Answer:
         """The recorded answer, attempt by attempt. Only what does not write may be repeated."""
-        found = self._best(asked, self._world.shelf.of_ask(asked.ask))
+        known = self._world.shelf.of_ask(asked.ask)
+        if asked.call.kind is CallKind.MODEL:  # one recording is one draw: it is no second sample
+            known = tuple(one for one in known if one.asked.sample == self.sample)
+        found = self._best(asked, known)
         attempt = self._attempts[asked.ask]
         self._attempts[asked.ask] += 1
         if found is not None:

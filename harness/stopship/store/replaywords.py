@@ -41,7 +41,7 @@ def replay_of(top: Table) -> ReplayPlan:
         network=table.flag("network"),
         fresh_s=fresh_of(table, deterministic=deterministic),
         lost_limit=_lost_limit(table),
-        fidelity=_fidelity(table, target),
+        fidelity=_fidelity(table, target, deterministic=deterministic),
         effects=table.texts("effects", '"send_mail"'),
         upstreams=_upstreams(table, target),
     )
@@ -79,11 +79,14 @@ def _lost_limit(table: Table) -> float:
     return float(limits.number("errors", LOST_LIMIT, lambda one: 0 <= one < 1, told))
 
 
-def _fidelity(table: Table, target: str) -> Fidelity:
+def _fidelity(table: Table, target: str, *, deterministic: bool) -> Fidelity:
     word = table.choice("fidelity", [one.value for one in Fidelity], Fidelity.LIVE.value)
     if target == RECORDED and {"fidelity", "effects"} & table.values.keys():
         what = "a recorded target makes no calls: nothing of it is frozen or executed"
         table.fault("fidelity" if "fidelity" in table.values else "effects", what, "leave it out")
+    elif word == Fidelity.FROZEN.value and not deterministic:
+        what = "a frozen replay is served the same every time: no output of it is a fresh one"
+        table.fault("fidelity", what, "write deterministic = true, or leave models to be asked: frozen-tools")
     return Fidelity(word)
 
 
