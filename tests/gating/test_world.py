@@ -53,6 +53,12 @@ class Application:
         self.stock_of, self.order, self.search, self.flaky = stock, order, search, flaky
 
 
+def world_of(**given: Any) -> World:
+    """A world of a stack that has the pins of the application."""
+    made: dict[str, Any] = {"shelf": MemoryShelf(), "pins": {"orders": "v1"}}
+    return World(**(made | given))
+
+
 def at(world: World, answer: Callable[[], object], *, key: str = "a", sample: int = 0) -> object:
     """One output of a target: what it gives, with all that was asked filed."""
     desk = world.desk(key, sample)
@@ -65,7 +71,7 @@ def at(world: World, answer: Callable[[], object], *, key: str = "a", sample: in
 
 def recorded(app: Application, answer: Callable[[], object], **given: Any) -> MemoryShelf:
     shelf = MemoryShelf()
-    at(World(shelf=shelf, record=Record.NEW, allowed=frozenset({"order"}), **given), answer)
+    at(world_of(shelf=shelf, record=Record.NEW, allowed=frozenset({"order"}), **given), answer)
     return shelf
 
 
@@ -86,7 +92,7 @@ def test_a_frozen_replay_serves_what_was_recorded_and_runs_nothing() -> None:
     shelf = recorded(app, answer)
     told, app.ran, app.stock = [*app.ran], [], 99
     assert len(told) == 4
-    world = World(shelf=shelf, fidelity=Fidelity.FROZEN)
+    world = world_of(shelf=shelf, fidelity=Fidelity.FROZEN)
     assert at(world, answer) == [
         {"item": "mug", "left": 3},
         "ordered 1 mug",
@@ -115,7 +121,7 @@ def test_a_fidelity_executes_what_it_does_not_freeze(fidelity: Fidelity, ran: li
 
     shelf = recorded(app, answer, pins={"orders": "old"})
     app.ran = []
-    at(World(shelf=shelf, fidelity=fidelity, pins={"orders": "new"}, epoch=1), answer)
+    at(world_of(shelf=shelf, fidelity=fidelity, pins={"orders": "new"}, epoch=1), answer)
     assert app.ran == ran
 
 
@@ -123,12 +129,12 @@ def test_an_unchanged_call_is_served_whatever_the_fidelity_and_a_change_of_its_p
     app = Application()
     shelf = recorded(app, lambda: app.stock_of("mug"), pins={"orders": "v1", "prompt": "p1"})
     app.ran = []
-    same = World(shelf=shelf, pins={"orders": "v1", "prompt": "p2"})  # the prompt is no pin of this call
+    same = world_of(shelf=shelf, pins={"orders": "v1", "prompt": "p2"})  # the prompt is no pin of this call
     assert at(same, lambda: app.stock_of("mug")) == {"item": "mug", "left": 3}
     assert app.ran == []
     for other in (
-        World(shelf=shelf, pins={"orders": "v2", "prompt": "p1"}),
-        World(shelf=shelf, pins={"orders": "v1"}, epoch=1),
+        world_of(shelf=shelf, pins={"orders": "v2", "prompt": "p1"}),
+        world_of(shelf=shelf, pins={"orders": "v1"}, epoch=1),
     ):
         app.ran = []
         at(other, lambda: app.stock_of("mug"))
@@ -141,9 +147,9 @@ def test_an_unchanged_call_is_served_whatever_the_fidelity_and_a_change_of_its_p
 def test_a_write_is_never_executed_unless_it_is_allowed_by_name() -> None:
     app = Application()
     with pytest.raises(Missed, match="tool order: no recordings of this case"):
-        at(World(shelf=MemoryShelf()), lambda: app.order("mug"))
+        at(world_of(shelf=MemoryShelf()), lambda: app.order("mug"))
     assert app.ran == []
-    assert at(World(shelf=MemoryShelf(), allowed=frozenset({"order"})), lambda: app.order("mug"))
+    assert at(world_of(shelf=MemoryShelf(), allowed=frozenset({"order"})), lambda: app.order("mug"))
     assert app.ran == [("order", "mug")]
 
 
@@ -158,7 +164,7 @@ def test_a_miss_loses_the_output_though_the_target_swallows_it() -> None:
         return ""
 
     shelf = recorded(app, lambda: app.stock_of("mug"))
-    world = World(shelf=shelf, fidelity=Fidelity.FROZEN)
+    world = world_of(shelf=shelf, fidelity=Fidelity.FROZEN)
     with pytest.raises(Missed, match="no equal request"):
         at(world, answer)
     assert [one.source for one in world.calls("a", 0)] == ["miss"]
@@ -178,7 +184,7 @@ def test_a_recorded_error_and_the_success_after_it_are_served_in_order_and_no_of
 
     shelf = recorded(app, answer)
     app.ran = []
-    told = at(World(shelf=shelf, fidelity=Fidelity.FROZEN), answer)
+    told = at(world_of(shelf=shelf, fidelity=Fidelity.FROZEN), answer)
     assert told == ["reset by peer", "7 at last", "7 at last"]
     assert app.ran == []
 
@@ -193,7 +199,7 @@ def test_an_error_is_evidence_and_is_never_served_to_a_later_draw_that_may_ask_a
             return "lost"
 
     shelf = recorded(app, careful)
-    assert at(World(shelf=shelf), careful) == "1 at last"
+    assert at(world_of(shelf=shelf), careful) == "1 at last"
     assert len(app.ran) == 2
 
 
@@ -213,7 +219,7 @@ def test_errors_of_other_libraries_come_back_by_their_name_and_status() -> None:
             return err
 
     shelf = recorded(Application(), answer)
-    again = at(World(shelf=shelf, fidelity=Fidelity.FROZEN), answer)
+    again = at(world_of(shelf=shelf, fidelity=Fidelity.FROZEN), answer)
     assert isinstance(again, RecordedError)
     assert (type(again).__name__, str(again), again.status_code) == ("RateLimitError", "slow down", 429)  # type: ignore[attr-defined]
 
@@ -221,7 +227,7 @@ def test_errors_of_other_libraries_come_back_by_their_name_and_status() -> None:
 def test_once_records_new_cases_and_holds_old_ones_to_what_they_have() -> None:
     app = Application()
     shelf = recorded(app, lambda: app.stock_of("mug"))
-    once = World(shelf=shelf, record=Record.ONCE)
+    once = world_of(shelf=shelf, record=Record.ONCE)
     with pytest.raises(Missed):
         at(once, lambda: app.stock_of("plate"))
     assert at(once, lambda: app.stock_of("plate"), key="b") == {"item": "plate", "left": 3}
@@ -232,8 +238,8 @@ def test_all_makes_every_call_anew_and_the_new_answer_holds() -> None:
     app = Application()
     shelf = recorded(app, lambda: app.stock_of("mug"))
     app.stock = 1
-    at(World(shelf=shelf, record=Record.ALL), lambda: app.stock_of("mug"))
-    assert at(World(shelf=shelf, fidelity=Fidelity.FROZEN), lambda: app.stock_of("mug")) == {
+    at(world_of(shelf=shelf, record=Record.ALL), lambda: app.stock_of("mug"))
+    assert at(world_of(shelf=shelf, fidelity=Fidelity.FROZEN), lambda: app.stock_of("mug")) == {
         "item": "mug",
         "left": 1,
     }
@@ -245,7 +251,7 @@ def test_an_argument_that_is_no_json_is_refused_with_what_to_do(value: object) -
     def tool(what: object) -> None: ...
 
     with pytest.raises(UsageError, match="the boundary tool: what"):
-        at(World(shelf=MemoryShelf()), lambda: tool(value))
+        at(world_of(shelf=MemoryShelf()), lambda: tool(value))
 
 
 def test_a_result_that_is_no_json_is_refused() -> None:
@@ -254,13 +260,13 @@ def test_a_result_that_is_no_json_is_refused() -> None:
         return object()
 
     with pytest.raises(UsageError, match="the boundary tool: the result"):
-        at(World(shelf=MemoryShelf()), tool)
+        at(world_of(shelf=MemoryShelf()), tool)
 
 
 def test_what_a_caller_does_to_an_answer_changes_no_recording() -> None:
     app = Application()
     shelf = recorded(app, lambda: app.stock_of("mug").clear())
-    frozen = World(shelf=shelf, fidelity=Fidelity.FROZEN)
+    frozen = world_of(shelf=shelf, fidelity=Fidelity.FROZEN)
     at(frozen, lambda: app.stock_of("mug").clear())
     assert at(frozen, lambda: app.stock_of("mug")) == {"item": "mug", "left": 3}
 
@@ -287,13 +293,13 @@ def test_clock_random_numbers_and_ids_are_those_of_case_and_sample() -> None:
     def draw() -> list[object]:
         return [stopship.now().isoformat(), stopship.rng().random(), str(stopship.uuid4())]
 
-    world = World(shelf=MemoryShelf())
+    world = world_of(shelf=MemoryShelf())
     first = at(world, draw)
     assert first == at(world, draw)
     others = [
         at(world, draw, key="b"),
         at(world, draw, sample=1),
-        at(World(shelf=MemoryShelf(), epoch=1), draw),
+        at(world_of(shelf=MemoryShelf(), epoch=1), draw),
     ]
     assert len({str(one[1:]) for one in [first, *others]}) == 4  # type: ignore[index]
     assert stopship.uuid4() != stopship.uuid4()
@@ -346,3 +352,10 @@ def stopship_equal(one: Json, other: Json) -> bool:
 
 def test_a_pin_that_a_call_does_not_name_leaves_its_key() -> None:
     assert replace(ASKED, pins={"orders": "d1", "prompt": "p2"}).key == ASKED.key
+
+
+def test_a_call_that_names_a_pin_which_the_stack_lacks_ends_the_replay() -> None:
+    app = Application()
+    with pytest.raises(UsageError, match="names the pin 'orders', which the stack does not have"):
+        at(world_of(pins={"model": "m"}), lambda: app.stock_of("mug"))
+    assert app.ran == []

@@ -219,8 +219,9 @@ class Replay:
 
     def _waypoint(self) -> Waypoint | None:
         """The gateway to the APIs that the suite names; none where it names none."""
+        usual = tuple(pin.axis for pin in self.head.stack.pins if pin.axis == "model")
         upstreams = {
-            one.name: Upstream(url=one.url, key_env=one.key_env, pins=one.pins)
+            one.name: Upstream(url=one.url, key_env=one.key_env, pins=one.pins or usual)
             for one in self.outside.upstreams
         }
         return Waypoint(upstreams=upstreams, environ=os.environ) if upstreams else None

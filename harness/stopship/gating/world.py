@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from stopship.boundaries import Boundary, is_making, making, watch
-from stopship.errors import Missed
+from stopship.errors import Missed, UsageError
 from stopship.model.case import Json
 from stopship.model.exchange import (
     Answer,
@@ -164,7 +164,16 @@ class OutputDesk:
         return why
 
     def ask(self, call: Call) -> tuple[Asked, Answer | None]:
-        """The call in its place, and what answers it; None: it is to be made. Raises Missed."""
+        """The call in its place, and what answers it; None: it is to be made. Raises Missed.
+
+        UsageError for a pin that the stack does not have: a change of it would go unseen.
+        """
+        if unpinned := [axis for axis in call.pins if axis not in self._world.pins]:
+            raise UsageError(
+                f"{call.kind.value} {call.name} names the pin {unpinned[0]!r}, which the stack does not have",
+                do="pin it in the stack file and lock it, or name the axes that it has: "
+                + ", ".join(sorted(self._world.pins)),
+            )
         with self._lock:
             asked = Asked(
                 call=call,
@@ -172,7 +181,7 @@ class OutputDesk:
                 sample=self.sample,
                 epoch=self._world.epoch,
                 world=self._writes,
-                pins={axis: self._world.pins[axis] for axis in call.pins if axis in self._world.pins},
+                pins={axis: self._world.pins[axis] for axis in call.pins},
             )
             self._writes += call.effect.changes
             is_frozen = self._world.fidelity.freezes(call.kind) or (

@@ -24,7 +24,7 @@ class UpstreamPlan:
     name: str
     url: str
     key_env: str = ""  # the variable that holds its key
-    pins: tuple[str, ...] = ("model",)
+    pins: tuple[str, ...] = ()  # axes that its answers depend on; (): `model`, where the stack has one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

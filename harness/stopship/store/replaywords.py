@@ -113,6 +113,6 @@ def _upstreams(table: Table, target: str) -> tuple[UpstreamPlan, ...]:
         if key_env and not _VARIABLE.fullmatch(key_env):
             what = "key_env is not the name of a variable"
             one.fault("key_env", what, 'write the name of the variable that holds the key: "OPENAI_API_KEY"')
-        pins = one.texts("pins", '"model"') if "pins" in one.values else ("model",)
+        pins = one.texts("pins", '"model"')
         found.append(UpstreamPlan(name=name, url=url, key_env=key_env, pins=pins))
     return tuple(found)
