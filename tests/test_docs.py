@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -43,9 +43,16 @@ def commands(page: Path) -> list[Shown]:
 STORY = "<!-- story -->"
 STORIES = [page for page in PAGES if page.read_text(encoding="utf-8").startswith(STORY)]
 EVERY = [one for page in PAGES if page not in STORIES for one in commands(page)]
+LONG = ("examples/real-data/suites.py", "for one in ")  # several suites or gates in one command
 
 
-@pytest.mark.parametrize("shown", EVERY, ids=lambda one: f"{one.page.name}: {one.command[:60]}")
+def marked(shown: Shown) -> Any:
+    """The command, in the slow tests where it takes seconds."""
+    marks = [pytest.mark.slow] if any(one in shown.command for one in LONG) else []
+    return pytest.param(shown, marks=marks, id=f"{shown.page.name}: {shown.command[:60]}")
+
+
+@pytest.mark.parametrize("shown", [marked(one) for one in EVERY])
 def test_a_shown_command_does_what_is_shown(shown: Shown, tmp_path: Path) -> None:
     if "$DATA" in shown.command and not DATA.is_dir():
         pytest.skip("the recorded outputs are not at hand")
@@ -75,7 +82,7 @@ def check(shown: Shown, folder: Path, out: Path) -> None:
         "DATA": str(DATA),
         "OUT": str(out),
         "PYTHONUTF8": "1",
-        "PYTEST_ADDOPTS": "-p no:cacheprovider",
+        "PYTEST_ADDOPTS": "-p no:cacheprovider -p no:hypothesispytest",  # whose last words import hypothesis
     }
     done = subprocess.run(
         ["sh", "-c", shown.command],

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.making import scored, verdict_on, write_jsonl
 
 from stopship.model.columns import Columns
@@ -15,7 +16,9 @@ from stopship.report import jsonrecord
 
 BINARY = "column(score) better=higher margin=5pt"
 BOUNDED = "column(score, bounds=0..1) better=higher margin=5pt"
-LAW = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAW = settings(
+    max_examples=tries(120), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 sizes = st.integers(20, 220)
 seeds = st.integers(0, 2**32)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.gating.making import LIMIT, MUST, Made, make
 
 from stopship.gating.epochs import Draw
@@ -160,7 +161,7 @@ def test_two_rules_that_swap_their_scorers_are_seen(tmp_path: Path) -> None:
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(
     row=st.integers(0, 59),
     column=st.sampled_from(["asked", "lang", "new"]),

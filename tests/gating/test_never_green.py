@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.gating.making import LIMIT, TODAY, Made, make
 from tests.gating.test_digests import recorded
 from tests.gating.test_escalating import flukes, noisy
@@ -47,7 +48,7 @@ def verdict(made: Made) -> Verdict | None:
         return None if err.exit_code in (2, 22) and str(err).strip() else Verdict.SHIP
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(pick=st.randoms(use_true_random=False), how=st.sampled_from(["gone", "empty", "cut", "flip", "line"]))
 def test_damage_to_any_piece_of_evidence_never_ships(whole: Made, pick: object, how: str) -> None:
     choose = pick

@@ -6,6 +6,7 @@ import pytest
 import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from stopship.model.canonical import (
     MAX_DEPTH,
@@ -27,7 +28,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=tries(500), deadline=None)
 @given(JSON)
 def test_the_bytes_are_those_of_the_rfc_8785_library(value: object) -> None:
     assert canonical_bytes(value) == rfc8785.dumps(value)  # type: ignore[arg-type]  # any JSON value

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.pinning.folders import make_stack, write_files
 
 from stopship.errors import EvidenceError, StopshipError, UsageError
@@ -106,7 +107,7 @@ def test_a_changed_byte_changes_its_own_pin_alone(tmp_path: Path, axis: str) -> 
     assert before.stack_id != after.stack_id
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.text("abcdefg", min_size=1, max_size=3),

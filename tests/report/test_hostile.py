@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.report.records import HOSTILE
 
 from stopship.model.change import FileChange, PinChange
@@ -21,7 +22,7 @@ from stopship.report import annotations, jsonrecord, junit, markdown, text
 TEXT = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(exclude_categories=()), max_size=40))
 NUMBER = st.none() | st.floats(-1, 1)
 PIN = ArmPin(digest="ab" * 32, rows=3, run="cd" * 32)
-slow = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+slow = settings(max_examples=tries(150), suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 CASES = st.builds(WorseCase, key=TEXT, before=TEXT, after=TEXT, reason=TEXT)
 FINDINGS = st.builds(

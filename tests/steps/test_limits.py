@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from stopship.model.case import Case, Trace
 from stopship.model.rule import Limit, Rule
@@ -31,7 +32,7 @@ def judged(values: Floats, limit: Limit, scale: Scale) -> Finding:
 
 
 @given(st.integers(1, 300), st.floats(0, 1), st.integers(1, 99))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 def test_at_most_of_a_rate_is_at_least_of_its_complement(n: int, share: float, percent: int) -> None:
     hits = np.repeat([1.0, 0.0], [round(n * share), n - round(n * share)])
     most = judged(hits, Limit(percent / 100, at_most=True), BINARY)
@@ -41,7 +42,7 @@ def test_at_most_of_a_rate_is_at_least_of_its_complement(n: int, share: float, p
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=60), st.integers(1, 19))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_at_most_of_a_mean_is_at_least_of_its_mirror(twentieths: list[int], limit: int) -> None:
     values = np.array(twentieths) / 20
     most = judged(values, Limit(limit / 20, at_most=True), UNIT)
@@ -95,7 +96,7 @@ def test_the_level_at_which_a_mean_is_outside_is_conservative_at_the_limit(n: in
 
 
 @given(st.lists(st.integers(0, 20), min_size=2, max_size=40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_the_level_outside_is_at_most_5_percent_exactly_where_the_bound_excludes_the_limit(
     twentieths: list[int],
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.steps import arms
 from tests.steps.arms import (
     INCIDENTS,
@@ -147,7 +148,7 @@ def test_a_fix_ships_only_where_the_baseline_fails_and_the_candidate_passes(
     ),
     st.integers(1, 3),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 def test_whatever_is_not_a_pass_never_ships(outputs: list[arms.Output], repeats: int) -> None:
     arms_of_samples = [arm(outputs if i == 0 else [1.0] * len(outputs)) for i in range(repeats)]
     found = must_pass_finding(must(), merged(arms_of_samples), None)

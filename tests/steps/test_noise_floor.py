@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.steps.arms import BIT, COLUMNS, COST, LOST, NO_ANSWER, SUITE, arm, must, repeated, rule, selecting
 
 from stopship.model.columns import Columns
@@ -58,7 +59,7 @@ def test_swapping_every_unit_is_the_comparison_the_other_way_round(cases: list[t
 
 
 @given(BITS, st.randoms(use_true_random=False))
-@settings(max_examples=30)
+@settings(max_examples=tries(30))
 def test_swapping_single_cases_of_repeats_is_what_arms_swapped_by_hand_give(
     cases: list[tuple[int, int]], random: Any
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from stopship.model.case import Case, Json, Trace
 from stopship.model.columns import Columns, Condition, Group
@@ -17,7 +18,7 @@ from stopship.steps.judge import judge
 from stopship.steps.outlook import CaseTable, Outlook, outlook
 from stopship.steps.pair import SELECTION, pair
 
-LAW = settings(max_examples=150, deadline=None)
+LAW = settings(max_examples=tries(150), deadline=None)
 Rows = Sequence[Mapping[str, Json]]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.steps import arms
 from tests.steps.arms import LOST, NO_ANSWER, arm, gate, must, repeated, rule, selecting
 
@@ -17,7 +18,7 @@ from stopship.steps.judge import judge
 from stopship.steps.pair import pair
 from stopship.steps.repeats import merged
 
-LAW = settings(max_examples=100, deadline=None)
+LAW = settings(max_examples=tries(100), deadline=None)
 COLUMNS = Columns(key="id", cohorts=("lang",), modes=(("lang=en", "prove"),))
 sizes, seeds = st.integers(20, 160), st.integers(0, 2**32)
 Samples = list[list[arms.Output]]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.steps.arms import BIT, COST, NOTHING, SHARE, arm, rule
 
 from stopship.errors import EvidenceError, UsageError
@@ -164,7 +165,7 @@ def assert_alike(rows: Finding, sums: Finding) -> None:
 
 
 @given(worlds())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 def test_sums_and_rows_find_the_same_in_every_scope(one: World) -> None:
     rows, sums = by_rows(one), by_sums(one, _without_empty(one))
     if rows["all"].decision is Decision.ERROR:
@@ -258,7 +259,7 @@ def test_the_published_decisions_come_out_of_sums(row: dict[str, Any]) -> None:
 
 
 @given(worlds(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 def test_any_split_into_batches_merged_in_any_order_gives_the_same_sums(
     one: World, data: st.DataObject
 ) -> None:
@@ -276,7 +277,7 @@ def test_any_split_into_batches_merged_in_any_order_gives_the_same_sums(
 
 
 @given(worlds(most=60), worlds(most=60), worlds(most=60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_merging_is_commutative_and_associative(a: World, b: World, c: World) -> None:
     parts = []
     for start, one in zip((0, 100, 200), (a, b, c), strict=True):
@@ -493,7 +494,7 @@ def test_cases_and_clusters_far_apart_have_signs_of_their_own(scorer: Scorer) ->
 
 
 @given(worlds(most=200), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 def test_a_case_made_worse_never_turns_sums_green(one: World, data: st.DataObject) -> None:
     orient = 1 if one.better is Direction.HIGHER else -1
     open_to = np.flatnonzero(orient * (one.after - one.before) <= 0)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.steps.arms import COLUMNS, COST, SHARE, arm, gate, rule, selecting, tagged
 
 from stopship.model.columns import Columns, Condition
@@ -257,7 +258,7 @@ def test_the_rules_digest_knows_the_tail() -> None:
     st.integers(0, 239),
     st.floats(1.001, 50),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 def test_a_worse_case_never_turns_a_build_into_one_that_ships(
     seed: int, tail: str, noise: float, case: int, factor: float
 ) -> None:
@@ -274,7 +275,7 @@ def test_a_worse_case_never_turns_a_build_into_one_that_ships(
 
 
 @given(st.permutations(range(60)), st.sampled_from(["p80", "cvar80"]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=tries(20), deadline=None)
 def test_order_of_rows_changes_nothing(order: list[int], tail: str) -> None:
     before = waits(60)
     after = varied(before, by=0.2)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from stopship.errors import EvidenceError, StopshipError, UsageError
 from stopship.model.canonical import canonical_bytes
@@ -56,7 +57,7 @@ def written(folder: Path, *outcomes: Outcome) -> Path:
     return folder / "journal.jsonl"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(OUTCOMES, st.data())
 def test_a_journal_cut_at_any_byte_tells_a_prefix(
     tmp_path_factory: pytest.TempPathFactory, outcomes: list[Outcome], data: st.DataObject
@@ -141,7 +142,7 @@ def test_the_first_outcome_that_anybody_filed_holds_for_every_writer_and_reader(
     assert Journal(tmp_path, PLAN).outcomes() == (A, B)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from("abc"), st.integers(0, 9)), max_size=12))
 def test_however_writers_take_turns_all_agree_with_the_reader(
     tmp_path_factory: pytest.TempPathFactory, turns: list[tuple[int, str, int]]

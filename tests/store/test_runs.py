@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.canonical import canonical_bytes
@@ -84,7 +85,7 @@ def bytes_of(value: object) -> bytes:
     return canonical_bytes(value)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(evidence())
 def test_hostile_rows_and_traces_come_back(
     tmp_path_factory: pytest.TempPathFactory, made: tuple[RunHead, Rows, list[Outcome]]
@@ -102,7 +103,7 @@ def test_hostile_rows_and_traces_come_back(
         assert found.took_ms == put.took_ms
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(evidence(), st.randoms(use_true_random=False))
 def test_order_and_time_never_change_the_id(
     tmp_path_factory: pytest.TempPathFactory, made: tuple[RunHead, Rows, list[Outcome]], random: Any
@@ -170,7 +171,7 @@ def test_every_flipped_bit_and_every_cut_is_refused(tmp_path: Path) -> None:
     assert read_run(folder) == run
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(evidence(), st.data())
 def test_any_damage_of_any_run_is_refused(
     tmp_path_factory: pytest.TempPathFactory, made: tuple[RunHead, Rows, list[Outcome]], data: st.DataObject

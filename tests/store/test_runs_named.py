@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.run import Outcome, Run, RunHead, case_digest
@@ -34,7 +35,7 @@ def sealed(folder: Path, keys: Sequence[str] = tuple(ROWS), head: RunHead = HEAD
     return seal_run(folder, part, {key: ROWS[key] for key in keys}, outcomes, provenance={})
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(st.lists(st.integers(1, 3), min_size=6, max_size=6), st.integers(1, 2), st.permutations([1, 2, 3]))
 def test_shards_make_the_undisturbed_run(
     tmp_path_factory: pytest.TempPathFactory, shard_of: list[int], repeats: int, order: list[int]

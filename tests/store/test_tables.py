@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.canonical import MAX_INTEGER
@@ -25,7 +26,9 @@ from stopship.store.tables import rows
 Values = dict[str, Json]
 
 # Hypothesis runs a test many times in one folder; each run overwrites its file.
-many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(
+    max_examples=tries(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff"), max_size=12)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from stopship.errors import EvidenceError, StopshipError, UsageError
 from stopship.model.canonical import canonical_bytes
@@ -281,7 +282,7 @@ def test_json_lines_cut_at_the_end_of_a_line_cannot_be_told_from_a_shorter_table
     assert cut_everywhere(Path("t.jsonl")) == [first, first + 1, len(LINES) - 1]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([*FORMATS, *(f"{one}.gz" for one in FORMATS[:-1])]), st.data())
 def test_random_content_raises_nothing_but_our_own_errors(suffix: str, data: st.DataObject) -> None:
     content = data.draw(

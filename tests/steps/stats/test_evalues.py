@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from tests.examples import tries
 
 from stopship.steps.stats.evalues import bounded_looks, e_value, log_e_of, log_e_value, log_wealth, looks
 from stopship.steps.stats.sample import Floats
@@ -16,7 +17,7 @@ SHARES = st.floats(-1, 1).map(lambda x: round(x, 3))
 
 
 @given(COUNTS, COUNTS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 def test_the_e_value_is_the_integral_of_scipy(worse: int, better: int) -> None:
     from scipy.integrate import quad
 
@@ -47,7 +48,7 @@ def test_a_million_changed_pairs_do_not_overflow(worse: int, better: int) -> Non
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_a_worse_pair_never_lowers_the_e_value_and_a_better_one_never_raises_it(
     worse: int, better: int
 ) -> None:
@@ -70,7 +71,7 @@ def test_bets_on_differences_of_passes_are_the_closed_form(worse: int, better: i
 
 
 @given(arrays(np.float64, st.integers(0, 40), elements=SHARES), st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 def test_a_worse_difference_never_lowers_the_e_value(differences: Floats, data: st.DataObject) -> None:
     if not len(differences):
         return
@@ -81,7 +82,7 @@ def test_a_worse_difference_never_lowers_the_e_value(differences: Floats, data: 
 
 
 @given(arrays(np.float64, st.integers(0, 60), elements=SHARES), st.integers(0, 60), st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_shards_and_order_are_irrelevant_to_the_wealth(differences: Floats, cut: int, seed: int) -> None:
     turned = np.random.default_rng(seed).permutation(differences)
     parts = log_wealth(turned[:cut]) + log_wealth(turned[cut:])

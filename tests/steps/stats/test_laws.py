@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 
 from stopship.model.rule import ALPHA, Margin
 from stopship.model.verdict import Decision
@@ -57,7 +58,7 @@ def lower(differences: list[float], clusters: Codes | None = None) -> float:
 @given(edits())
 @example(([0.0, -1.0], [-0.8, -1.0], [0, 1]))
 @example(([0.0, -0.6, -0.6], [-0.1, -0.6, -0.6], [0, 1, 2]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(400), deadline=None)
 def test_a_case_made_worse_never_raises_the_lower_bound(edit: Edit) -> None:
     before, after, _ = edit
     assert lower(after) <= lower(before) + 1e-12
@@ -67,7 +68,7 @@ def test_a_case_made_worse_never_raises_the_lower_bound(edit: Edit) -> None:
 @example(([1.0] * 19 + [0.0] * 81, [1.0] * 19 + [-1.0] + [0.0] * 80, [0] * 20 + list(range(1, 81))))
 @example(([1.0, 0.0, 0.0, 0.2], [1.0, 0.0, -0.5, 0.2], [1, 0, 1, 0]))
 @example(([-1.0, 0.0, -1.0, -1.0], [-1.0, -0.99, -1.0, -1.0], [1, 2, 0, 0]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(400), deadline=None)
 def test_a_case_made_worse_never_raises_the_lower_bound_of_clusters(edit: Edit) -> None:
     before, after, clusters = edit
     assert lower(after, coded(clusters)) <= lower(before, coded(clusters)) + 1e-12
@@ -169,14 +170,14 @@ def test_a_worse_pair_never_raises_mid_p(worse: int, better: int) -> None:
 @given(edits(most=24))
 @example(([-0.1] * 16 + [0.0] * 2, [-0.1] * 16 + [-1.0, 0.0], [0] * 18))
 @example(([-0.3] * 9 + [0.2] * 7 + [0.0], [-0.3] * 9 + [0.2] * 7 + [-0.05], [0] * 17))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 def test_a_case_made_worse_never_raises_the_sign_flip_p(edit: Edit) -> None:
     before, after, _ = edit
     assert _flipped(np.array(after)) <= _flipped(np.array(before))
 
 
 @given(st.lists(STEPS, min_size=15, max_size=20), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 def test_a_cluster_sum_made_worse_never_raises_the_sign_flip_p(
     sums: list[float], data: st.DataObject
 ) -> None:
@@ -359,7 +360,7 @@ def test_what_is_said_to_people_stays_in_range(edit: Edit, kind: str) -> None:
 
 
 @given(edits(), st.integers(1, 400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 def test_the_quick_look_at_clusters_never_misses_a_lower_bound(edit: Edit, quiet: int) -> None:
     before, after, clusters = edit
     for differences in (before, after):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.steps.stats.repeating import Scores, outputs
 
 from stopship.steps.stats.noise import (
@@ -40,7 +41,7 @@ REPEATS = st.integers(1, 8)
 
 
 @given(outputs(binary=True))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_the_flip_share_of_passes_is_twice_the_within_variance(arms: tuple[Scores, Scores]) -> None:
     arm = repeats_of(arms[0])
     if (arm.counts > 1).any():
@@ -76,7 +77,7 @@ def test_one_pair_of_cases_shows_no_variance_between_them() -> None:
 
 
 @given(NOISES, DROPS, REPEATS, REPEATS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 def test_the_planned_cases_detect_the_drop_and_one_fewer_does_not(
     noise: Noise, drop: float, before: int, after: int
 ) -> None:
@@ -87,7 +88,7 @@ def test_the_planned_cases_detect_the_drop_and_one_fewer_does_not(
 
 
 @given(NOISES, DROPS, st.integers(1, 3000))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 def test_the_planned_repeats_detect_the_drop_and_one_fewer_does_not(
     noise: Noise, drop: float, cases: int
 ) -> None:
@@ -102,7 +103,7 @@ def test_the_planned_repeats_detect_the_drop_and_one_fewer_does_not(
 
 
 @given(NOISES, DROPS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 def test_the_cheapest_design_is_the_first_and_each_detects_the_drop(noise: Noise, drop: float) -> None:
     designs = cheapest(noise, drop, alpha=0.05, most_cases=5_000)
     assert [one.calls for one in designs] == sorted(one.calls for one in designs)

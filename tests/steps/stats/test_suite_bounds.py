@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from tests.examples import tries
 from tests.steps.stats.repeating import Scores, edits, outputs, sample_of, shuffled
 
 from stopship.steps.stats.bounds import Z, smallest_n
@@ -25,7 +26,7 @@ EPSILON = 1e-12
 
 
 @given(outputs(binary=False, fewest=2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_the_standard_error_is_that_of_independent_means(arms: tuple[Scores, Scores]) -> None:
     parts = [np.var(one, ddof=1) / len(one) for arm in arms for one in arm]
     expected = sqrt(float(sum(parts))) / len(arms[0])
@@ -47,14 +48,14 @@ def test_one_output_shows_no_variance_and_counts_as_the_most_there_can_be() -> N
 
 
 @given(edits(binary=True, most_cases=25))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(400), deadline=None)
 def test_a_worse_output_never_raises_the_lower_bound(pair: tuple[RepeatedSample, RepeatedSample]) -> None:
     before, after = (suite_lower(one).value for one in pair)
     assert after <= before + EPSILON
 
 
 @given(edits(binary=False, most_cases=8), st.sampled_from([0.8, 0.95, 0.99]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(400), deadline=None)
 def test_a_worse_score_never_raises_the_lower_bound_at_any_level(
     pair: tuple[RepeatedSample, RepeatedSample], level: float
 ) -> None:
@@ -70,7 +71,7 @@ def test_without_the_pseudo_outputs_a_worse_score_would_raise_the_t_bound() -> N
 
 
 @given(outputs(binary=False), st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_order_of_outputs_and_of_cases_is_irrelevant_to_the_bounds(
     arms: tuple[Scores, Scores], seed: int
 ) -> None:
@@ -83,7 +84,7 @@ def test_order_of_outputs_and_of_cases_is_irrelevant_to_the_bounds(
 
 
 @given(outputs(binary=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_the_bounds_lie_around_the_estimate_and_inside_what_there_can_be(arms: tuple[Scores, Scores]) -> None:
     sample = sample_of(*arms, binary=False)
     assert -1 <= suite_lower(sample).value <= sample.mean <= suite_upper(sample) <= 1
@@ -111,7 +112,7 @@ def test_no_change_passes_exactly_from_the_fewest_cases_on(margin: float, repeat
 
 
 @given(outputs(binary=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_no_outcome_has_its_bound_nearer_than_the_room(arms: tuple[Scores, Scores]) -> None:
     sample = sample_of(*arms, binary=False)
     least = sample.mean - room(sample.baseline.counts, sample.candidate.counts)
@@ -119,7 +120,7 @@ def test_no_outcome_has_its_bound_nearer_than_the_room(arms: tuple[Scores, Score
 
 
 @given(arrays(np.int64, st.integers(1, 30), elements=st.integers(1, 9)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 def test_the_room_is_the_most_that_failures_could_hide(
     counts: "np.ndarray[tuple[int], np.dtype[np.int64]]",
 ) -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from tests.examples import tries
 
 from stopship.steps.stats.sample import Floats
 from stopship.steps.stats.tailtests import (
@@ -34,7 +35,7 @@ def latencies(seed: int, n: int, *, noise: float = 0.1) -> tuple[Floats, Floats]
 
 
 @given(SEEDS, SHARES, st.integers(50, 300))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_the_exceedance_p_is_the_mid_p_of_scipys_binomial(seed: int, share: float, n: int) -> None:
     before, after = latencies(seed, n, noise=0.5)
     test, threshold = exceedance_test(before, after, share, budget=None, clusters=None, seed=b"", alpha=0.05)
@@ -47,7 +48,7 @@ def test_the_exceedance_p_is_the_mid_p_of_scipys_binomial(seed: int, share: floa
 
 
 @given(SEEDS, SHARES, st.integers(50, 300))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_the_p_of_the_mean_beyond_is_scipys_paired_t_of_the_influence_values(
     seed: int, share: float, n: int
 ) -> None:
@@ -59,7 +60,7 @@ def test_the_p_of_the_mean_beyond_is_scipys_paired_t_of_the_influence_values(
 
 
 @given(SEEDS, SHARES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_the_influence_values_average_to_the_mean_of_the_worst_share(seed: int, share: float) -> None:
     values, _ = latencies(seed, 200)  # of which the shares are whole numbers
     worst = np.sort(values)[round(200 * share) :]
@@ -69,7 +70,7 @@ def test_the_influence_values_average_to_the_mean_of_the_worst_share(seed: int, 
 
 
 @given(st.integers(30, 5_000), SHARES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_order_statistics_bound_a_quantile_as_scipys_binomial_says(n: int, share: float) -> None:
     beyond = stats.binom(n, 1 - share)
     fewest, most = ranks(float(n), share)
@@ -88,7 +89,7 @@ def test_ten_cases_beyond_are_the_fewest_that_could_prove_anything() -> None:
 
 
 @given(SEEDS, SHARES, st.sampled_from([0.0, 0.1, 0.5]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_the_bounds_do_not_depend_on_order(seed: int, share: float, noise: float) -> None:
     before, after = latencies(seed, 240, noise=noise)
     order = np.random.default_rng(seed).permutation(240)
@@ -103,7 +104,7 @@ def test_the_bounds_do_not_depend_on_order(seed: int, share: float, noise: float
 
 
 @given(SEEDS, SHARES, st.sampled_from([0.0, 0.05, 0.5]), st.integers(0, 299), st.floats(0.001, 20))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=tries(120), deadline=None)
 def test_a_worse_case_never_raises_the_bound_of_a_quantile(
     seed: int, share: float, noise: float, case: int, by: float
 ) -> None:
@@ -115,7 +116,7 @@ def test_a_worse_case_never_raises_the_bound_of_a_quantile(
 
 
 @given(SEEDS, SHARES, st.sampled_from([0.0, 0.05, 0.5]), st.integers(0, 299), st.floats(0.001, 20))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=tries(120), deadline=None)
 def test_a_case_no_better_than_before_that_gets_worse_never_raises_the_bound_of_the_mean_beyond(
     seed: int, share: float, noise: float, case: int, by: float
 ) -> None:
@@ -130,7 +131,7 @@ def test_a_case_no_better_than_before_that_gets_worse_never_raises_the_bound_of_
 
 
 @given(SEEDS, SHARES, st.sampled_from([0.05, 0.2, 1.0]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_the_printed_bound_clears_the_margin_exactly_where_the_slack_is_proven(
     seed: int, share: float, margin: float
 ) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.steps.stats.repeating import Scores, edits, outputs, sample_of, shuffled
 
 from stopship.steps.stats import within
@@ -60,7 +61,7 @@ def by_dictionary(rows: list[tuple[int, int, int, int]]) -> float:
 @given(counted())
 @example([(1, 4, 0, 1), (2, 3, 5, 5)])  # the whole range in one transform, observed beyond its half
 @example([(0, 1, 1, 2)])  # observed at the top
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_the_exact_p_is_the_convolution_of_scipys_hypergeometrics(
     rows: list[tuple[int, int, int, int]],
 ) -> None:
@@ -71,7 +72,7 @@ def test_the_exact_p_is_the_convolution_of_scipys_hypergeometrics(
 
 
 @given(outputs(binary=True, most_cases=3, most_repeats=3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_the_exact_p_counts_every_way_to_deal_the_outputs(arms: tuple[Scores, Scores]) -> None:
     below, equal, ways = enumerated(*arms)
     if equal == ways:
@@ -81,7 +82,7 @@ def test_the_exact_p_counts_every_way_to_deal_the_outputs(arms: tuple[Scores, Sc
 
 
 @given(outputs(binary=False, most_cases=2, most_repeats=3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_the_counted_p_is_the_share_of_deals_as_low_as_what_came_out(arms: tuple[Scores, Scores]) -> None:
     below, equal, ways = enumerated(*arms)
     test = within_p(sample_of(*arms, binary=False), alpha=0.05)
@@ -126,7 +127,7 @@ def test_one_output_in_each_arm_is_mcnemars_mid_p(worse: int, better: int, same:
 
 
 @given(st.integers(2, 400))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 def test_the_far_tail_keeps_its_digits(n: int) -> None:
     """All lost but one output: a tail that a plain transform would drown in its rounding."""
     rows = [(3, 5, 0, 5)] * (n - 1) + [(3, 5, 1, 5)]
@@ -139,7 +140,7 @@ def test_the_far_tail_keeps_its_digits(n: int) -> None:
 
 
 @given(edits(binary=True))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 def test_a_worse_output_never_raises_the_exact_p(pair: tuple[RepeatedSample, RepeatedSample]) -> None:
     before, after = (within_p(one, alpha=0.05) for one in pair)
     assert before.name == after.name
@@ -147,7 +148,7 @@ def test_a_worse_output_never_raises_the_exact_p(pair: tuple[RepeatedSample, Rep
 
 
 @given(edits(binary=False, most_cases=2, most_repeats=3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 def test_a_worse_output_never_raises_the_counted_p(pair: tuple[RepeatedSample, RepeatedSample]) -> None:
     before, after = (within_p(one, alpha=0.05) for one in pair)
     assert before.name == after.name == "within-case-counted"
@@ -155,21 +156,21 @@ def test_a_worse_output_never_raises_the_counted_p(pair: tuple[RepeatedSample, R
 
 
 @given(edits(binary=False, most_cases=15, fewest=3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 def test_a_worse_output_never_raises_the_drawn_p(pair: tuple[RepeatedSample, RepeatedSample]) -> None:
     before, after = (within._drawn(one, rounds=499) for one in pair)
     assert after <= before
 
 
 @given(edits(binary=False, most_cases=3, fewest=8, most_repeats=10))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_a_worse_output_never_raises_a_p_drawn_by_order(pair: tuple[RepeatedSample, RepeatedSample]) -> None:
     before, after = (within._drawn(one, rounds=99) for one in pair)
     assert after <= before
 
 
 @given(outputs(binary=False), st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_the_order_of_the_outputs_of_a_case_is_irrelevant(arms: tuple[Scores, Scores], seed: int) -> None:
     rng = np.random.default_rng(seed)
     turned = sample_of(*(shuffled(arm, rng) for arm in arms), binary=False)
@@ -177,7 +178,7 @@ def test_the_order_of_the_outputs_of_a_case_is_irrelevant(arms: tuple[Scores, Sc
 
 
 @given(counted(), st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_the_order_of_the_cases_is_irrelevant_to_the_exact_p(
     rows: list[tuple[int, int, int, int]], random: st.DataObject
 ) -> None:
@@ -187,7 +188,7 @@ def test_the_order_of_the_cases_is_irrelevant_to_the_exact_p(
 
 
 @given(outputs(binary=True, most_cases=20))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 def test_no_outcome_reaches_a_p_below_the_smallest(arms: tuple[Scores, Scores]) -> None:
     one = sample_of(*arms, binary=True)
     lost = sample_of([[1.0] * len(x) for x in arms[0]], [[0.0] * len(x) for x in arms[1]], binary=True)
@@ -197,7 +198,7 @@ def test_no_outcome_reaches_a_p_below_the_smallest(arms: tuple[Scores, Scores]) 
 
 
 @given(outputs(binary=False, most_cases=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_the_smallest_p_of_scores_is_reached_where_all_is_lost(arms: tuple[Scores, Scores]) -> None:
     lost = sample_of([[1.0] * len(x) for x in arms[0]], [[0.0] * len(x) for x in arms[1]], binary=False)
     found, smallest = within_p(lost, alpha=0.05), smallest_within_p(lost, alpha=0.05)
