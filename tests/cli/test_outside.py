@@ -286,6 +286,24 @@ def test_a_secret_of_the_environment_is_never_recorded(shop: Shop, monkeypatch: 
             assert b"[secret SHOP_API_KEY]" in data
 
 
+def test_a_call_that_holds_a_secret_is_found_again_without_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_API_KEY", "sk-canary-0123456789")
+    text = (shop.folder / "cases.jsonl").read_text().replace('"mug"', '"mug sk-canary-0123456789"')
+    shop.write("cases.jsonl", text)
+    shop.record()
+    for path in (shop.folder / "recordings").glob("*/*.jsonl"):
+        assert b"sk-canary" not in path.read_bytes()
+    assert shop("replay") == 0
+    assert "0 failed, 0 lost" in shop.stopship.out
+    monkeypatch.setenv("SHOP_API_KEY", "sk-another-0123456789")  # then the secret is ordinary text
+    shop.write("flags.txt", "other")
+    shop.lock()
+    assert shop("replay") == 0
+    assert "20 lost" in shop.stopship.out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -1,6 +1,6 @@
 """A shelf of recordings in memory, for tests of what is served."""
 
-from stopship.model.exchange import Recording
+from stopship.model.exchange import Asked, Recording
 
 
 class MemoryShelf:
@@ -10,6 +10,9 @@ class MemoryShelf:
         self.kept: dict[str, Recording] = {}
         for one in recordings:
             self.add(one)
+
+    def cleaned(self, asked: Asked) -> Asked:
+        return asked
 
     def add(self, recording: Recording) -> None:
         self.kept[recording.asked.key] = recording

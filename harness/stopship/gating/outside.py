@@ -14,18 +14,20 @@ from pathlib import Path
 from stopship.gating.workplace import Workplace
 from stopship.model.calls import coverage, parting
 from stopship.model.case import Json
-from stopship.model.exchange import Fidelity, Record, Recording
+from stopship.model.exchange import Asked, Fidelity, Record, Recording
 from stopship.model.run import Run
 from stopship.model.suite import Suite, UpstreamPlan
 from stopship.store.evidencefiles import read_bytes
 from stopship.store.recorder import Recorder
 from stopship.store.recordings import Recordings
-from stopship.store.secrets import LEAST
+from stopship.store.secrets import LEAST, Secrets
 from stopship.store.segments import SEGMENT_LIMIT, name_of
 from stopship.store.segments import forget as forgotten
 from stopship.store.shown import shown
 
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(?:^|_)(?:API)?(?:KEYS?|TOKENS?|SECRETS?|PASSWORD|PASSWD|CREDENTIALS?)(?:_|$)", re.IGNORECASE
+)
 _SEALED = "recorded"  # in the working folder of a plan, until the store has it
 
 
@@ -98,6 +100,13 @@ class Shelf:
     def _recorder(self) -> Recorder:
         self._folder.mkdir(parents=True, exist_ok=True)
         return Recorder(self._folder, secrets(os.environ))
+
+    def cleaned(self, asked: Asked) -> Asked:
+        return self._secrets.asked(asked)
+
+    @cached_property
+    def _secrets(self) -> Secrets:
+        return Secrets(secrets(os.environ))
 
     def of_ask(self, ask: str) -> tuple[Recording, ...]:
         return self.kept.of_ask(ask)

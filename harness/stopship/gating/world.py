@@ -43,6 +43,9 @@ NO_CLOCK = datetime(2000, 1, 1, tzinfo=UTC)  # of a case that does not say when 
 class Shelf(Protocol):
     """Where recordings are kept."""
 
+    def cleaned(self, asked: Asked) -> Asked:
+        """The call without secrets, as it is written down and found again."""
+
     def of_ask(self, ask: str) -> tuple[Recording, ...]: ...
     def of_key(self, key: str) -> Recording | None: ...
     def of_case(self, case: str) -> tuple[Recording, ...]: ...
@@ -175,7 +178,7 @@ class OutputDesk:
                 + ", ".join(sorted(self._world.pins)),
             )
         with self._lock:
-            asked = Asked(
+            told = Asked(
                 call=call,
                 case=self.key,
                 sample=self.sample,
@@ -183,6 +186,7 @@ class OutputDesk:
                 world=self._writes,
                 pins={axis: self._world.pins[axis] for axis in call.pins},
             )
+            asked = self._world.shelf.cleaned(told)
             self._writes += call.effect.changes
             is_frozen = self._world.fidelity.freezes(call.kind) or (
                 call.effect.changes and call.name not in self._world.allowed
