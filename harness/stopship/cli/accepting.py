@@ -45,7 +45,7 @@ Examples:
     "--repeat",
     type=click.IntRange(1, 100),
     metavar="N",
-    help="Fresh outputs a case, where the target may vary.  [default: 3, or as many as RUN has if more]",
+    help="Fresh outputs a case, where the target may vary.  [default: as many as RUN has]",
 )
 @suite_option
 def accept(  # one parameter an option
@@ -64,7 +64,7 @@ def accept(  # one parameter an option
     limit or must-pass rule, too. Writes `baseline.json` beside
     the suite and files the run in its store.
     """
-    from stopship.gating.accepting import REDRAWN, Decision
+    from stopship.gating.accepting import Decision
     from stopship.gating.accepting import accept as accepted
     from stopship.gating.epochs import Draw
     from stopship.gating.performing import replay
@@ -97,7 +97,7 @@ def accept(  # one parameter an option
             at.opened,
             at.place,
             answering,
-            repeats=repeat or max(REDRAWN, found.head.repeats),
+            repeats=repeat or found.head.repeats,
             draw=Draw(purpose=f"accept {found.id}"),
         )
         return replay(plan, resume=True, provenance={"started": int(time.time())}).run

@@ -22,7 +22,6 @@ from stopship.store.pointer import write_pointer
 from stopship.store.shown import quoted, shown
 
 NEW = "NEW"  # the verdict of a first baseline
-REDRAWN = 3  # outputs a case of an accepted stack that may vary: one draw may be a lucky one
 _NOTHING_TO_JUDGE = "nothing here can be judged without a baseline"  # as `conclude` says it
 Redrawn = Callable[[], Run]
 """Fresh outputs of the accepted stack, in an epoch of their own."""

@@ -39,7 +39,8 @@ def tail_limit_finding(rule: Rule, measured: CandidateOnly, *, weight: float, al
     p_adjusted = min(1.0, test.p / weight)
     few = too_few(sample.n_effective, tail)
     decision = decide_limit(inside, estimate, test.p, p_adjusted, alpha=alpha, is_blind=bool(few))
-    unproven = "" if few else too_few_to_prove(sample.n_effective, tail, worst_end(rule), PROMISED_BEYOND)
+    worst = worst_end(rule) if sample.clusters is None else None  # with clusters it bounds too little
+    unproven = "" if few else too_few_to_prove(sample.n_effective, tail, worst, PROMISED_BEYOND)
     if (few and (tail.is_mean or decision is Decision.PASS)) or (
         unproven and decision is not Decision.REGRESSION
     ):

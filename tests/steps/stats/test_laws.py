@@ -18,6 +18,7 @@ from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.planning import cases_to_decide, chance_of_pass, minimum_detectable_effect
 from stopship.steps.stats.pvalues import mcnemar_mid_p, p_worse, sign_flip_p
 from stopship.steps.stats.sample import Codes, Floats, Sample
+from stopship.steps.stats.tails import binomial_probability
 from stopship.steps.stats.tango import tango_lower
 
 STEPS = st.integers(-20, 20).map(lambda x: x / 20)
@@ -109,6 +110,49 @@ def test_random_edits_of_means_of_several_outputs_never_raise_the_lower_bound(re
         raised += there > here + 1e-12
         lowered += there < here - 1e-12
     assert raised == 0 < lowered
+
+
+@pytest.mark.parametrize(("n", "margin"), [(100, 0.05), (200, 0.05), (100, 0.10), (400, 0.02), (200, 0.02)])
+def test_a_pair_of_cases_that_belong_together_loosens_no_proof(n: int, margin: float) -> None:
+    """Cases break for good, as many as the margin on average; two unchanged ones are one cluster."""
+    together = np.arange(n)
+    together[-1] = n - 2
+    passes = 0.0
+    for broken in range(n // 2):
+        differences = np.repeat([-1.0, 0.0], [broken, n - broken])
+        alone, paired = (
+            lower_bound(Sample(differences=differences, is_binary=True, clusters=clusters)).value
+            for clusters in (None, together)
+        )
+        assert paired <= alone + 0.005  # one case fewer is worth no more
+        passes += binomial_probability(broken, n, margin) * (paired > -margin)
+    assert passes <= 0.075
+
+
+def test_clusters_that_break_whole_seldom_pass_at_the_margin() -> None:
+    rng = np.random.default_rng(5)
+    for groups, size in ((100, 2), (100, 5), (200, 2)):
+        codes = np.repeat(np.arange(groups), size)
+        passed = 0
+        for _ in range(300):
+            differences = np.repeat(-(rng.random(groups) < 0.05).astype(float), size)
+            sample = Sample(differences=differences, is_binary=True, clusters=codes)
+            passed += lower_bound(sample).value > -0.05
+        assert passed / 300 <= 0.075 + 3 * (0.075 * 0.925 / 300) ** 0.5
+
+
+@pytest.mark.parametrize(("n", "margin", "outputs"), [(25, 0.1, 3), (40, 0.1, 5), (60, 0.05, 3)])
+def test_unequal_numbers_of_outputs_seldom_pass_at_the_margin(n: int, margin: float, outputs: int) -> None:
+    rng = np.random.default_rng(n)
+    size = 0.04 / (0.95 * 0.05 - 0.04)
+    passed = 0
+    for _ in range(3_000):
+        rates = rng.beta(0.95 * size, 0.05 * size, n)
+        old = rng.binomial(outputs, rates) / outputs
+        new = rng.binomial(1, rates * (1 - margin / 0.95))
+        sample = Sample(differences=new - old, outputs=(outputs, 1.0))
+        passed += lower_bound(sample).value > -margin
+    assert passed / 3_000 <= 0.075 + 3 * (0.075 * 0.925 / 3_000) ** 0.5
 
 
 def test_equal_changes_of_several_outputs_fill_the_score_bound_in_proportion() -> None:
