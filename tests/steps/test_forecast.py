@@ -172,4 +172,4 @@ def test_several_outputs_a_case_are_told_to_have_wider_bounds_than_the_number_kn
     found, nothing = findings("one", 0.05, 500, 10), arms.arm([1.0])
     for repeats, said in ((1, 0), (1.5, 1), (3, 1)):
         told = forecast(found, [rule("one", 0.05)], nothing, alpha=0.05, repeats=repeats)
-        assert [one.startswith("without the wider bounds") for one in told.assumes] == [True] * said
+        assert [one == "as if each case had one output" for one in told.assumes] == [True] * said

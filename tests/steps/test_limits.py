@@ -14,18 +14,18 @@ from stopship.model.score import BINARY, UNIT, Direction, Scale, Scored, Scorer
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.limits import _level_outside, limit_finding
 from stopship.steps.metric import CandidateOnly
-from stopship.steps.stats.sample import Floats, Sample
+from stopship.steps.stats.sample import Codes, Floats, Sample
 
 
 def _never(case: Case, trace: Trace) -> Scored:
     raise AssertionError("a limit is judged from scores, not from outputs")
 
 
-def judged(values: Floats, limit: Limit, scale: Scale) -> Finding:
+def judged(values: Floats, limit: Limit, scale: Scale, clusters: Codes | None = None) -> Finding:
     scorer = Scorer(spec="s", scale=scale, better=None, needs=frozenset(), digest="", score=_never)
     better = Direction.LOWER if limit.at_most else Direction.HIGHER
     keys = tuple(f"{i:06}" for i in range(len(values)))
-    measured = CandidateOnly(values=values, keys=keys, clusters=None, unscored=0, left_out=0, fault="")
+    measured = CandidateOnly(values=values, keys=keys, clusters=clusters, unscored=0, left_out=0, fault="")
     return limit_finding(
         Rule(id="r", scorer=scorer, better=better, limit=limit), measured, weight=1.0, alpha=0.05
     )
@@ -71,6 +71,18 @@ def test_a_broken_promise_is_a_regression(scale: Scale) -> None:
     assert judged(values, Limit(0.1, at_most=True), scale).decision is Decision.REGRESSION
 
 
+@pytest.mark.parametrize("together", [2, 30])
+def test_a_promise_that_is_kept_with_room_is_proven_where_some_cases_belong_together(together: int) -> None:
+    values = np.repeat([1.0, 0.0], [427, 24])[np.random.default_rng(1).permutation(451)]
+    clusters = np.maximum(np.arange(451) - together + 1, 0)  # the first `together` are one conversation
+    found = judged(values, Limit(0.9, at_most=False), BINARY, clusters)
+    assert found.decision is Decision.PASS
+    assert found.lower is not None
+    apart = judged(values, Limit(0.9, at_most=False), BINARY).lower
+    assert apart is not None
+    assert found.lower == pytest.approx(apart, abs=0.01)
+
+
 @pytest.mark.parametrize("scale", [BINARY, UNIT], ids=str)
 def test_no_case_is_an_error(scale: Scale) -> None:
     assert judged(np.zeros(0), Limit(0.1, at_most=True), scale).decision is Decision.ERROR
@@ -78,7 +90,11 @@ def test_no_case_is_an_error(scale: Scale) -> None:
 
 @pytest.mark.parametrize("n", [20, 100])
 @pytest.mark.parametrize("shape", ["uniform", "skewed", "rare"])
-def test_the_level_at_which_a_mean_is_outside_is_conservative_at_the_limit(n: int, shape: str) -> None:
+@pytest.mark.parametrize("has_best", [False, True], ids=["no-best", "best"])
+def test_the_level_at_which_a_mean_is_outside_is_conservative_at_the_limit(
+    n: int, shape: str, has_best: bool
+) -> None:
+    best = {"uniform": 1.0, "skewed": 0.1, "rare": 0.05}[shape] if has_best else 0.0
     rng = np.random.default_rng(n)
     levels = []
     for _ in range(250):
@@ -88,7 +104,7 @@ def test_the_level_at_which_a_mean_is_outside_is_conservative_at_the_limit(n: in
             values = rng.beta(0.5, 4.5, n) - 0.1
         else:
             values = np.where(rng.random(n) < 0.05, 0.95, -0.05)
-        levels.append(_level_outside(Sample(differences=values)))
+        levels.append(_level_outside(Sample(differences=values + best), best))
     found = np.array(levels)
     for level in (0.01, 0.05, 0.2):
         error = (level * (1 - level) / len(found)) ** 0.5

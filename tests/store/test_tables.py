@@ -19,7 +19,7 @@ from tests.examples import tries
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.canonical import MAX_INTEGER
-from stopship.model.case import Json
+from stopship.model.case import Json, is_blank
 from stopship.store import csvrows
 from stopship.store.tables import rows
 
@@ -32,7 +32,7 @@ many = settings(
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff"), max_size=12)
-names = cells.filter(lambda text: bool(text.strip()))
+names = cells.filter(lambda text: not is_blank(text))
 numbers = st.integers(-MAX_INTEGER, MAX_INTEGER) | st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
     st.none() | st.booleans() | numbers | st.text(max_size=12),  # lone surrogates included

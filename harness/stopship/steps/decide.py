@@ -199,7 +199,8 @@ def _cut_at(
         differences, slack = base - cand, (1 + margin.share) * base - cand
     else:
         differences, slack = cand - base, cand - (1 - margin.share) * base
-    guarded = lower_bound(Sample(differences=slack, span=cut, clusters=clusters), level=level)
+    held = Sample(differences=slack, span=cut, clusters=clusters)
+    guarded = lower_bound(held, level=level, is_shifted=True)
     return Sample(differences=differences, span=cut, clusters=clusters), mean, guarded
 
 

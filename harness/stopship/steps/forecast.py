@@ -87,7 +87,7 @@ def forecast(
         if one.kind == "compare"
     ]
     promises = promises_of(findings, rules, baseline)
-    measured, unused = told_by(noise, sizes, rules, alpha=alpha, repeats=repeats, promises=promises)
+    measured, unused = told_by(noise, sizes, rules, alpha=alpha, promises=promises)
     return Forecast(
         p_ship=measured or chances(sizes, rules, alpha=alpha, promises=promises),
         assumes=assumptions(rules, promises, is_single=repeats == 1),
@@ -152,7 +152,6 @@ def told_by(
     rules: Sequence[Rule],
     *,
     alpha: float,
-    repeats: float = 1,
     promises: Mapping[str, Promise] | None = None,
 ) -> tuple[tuple[tuple[float, float], ...], str]:
     """`measured_chance` where there is noise that tells it, else nothing and why; "": there is no noise."""
@@ -161,7 +160,7 @@ def told_by(
     unknown = [one.id for one in _measurable(rules, promises or {}) if noise.of(one.id, "all") is None]
     if unknown:
         return (), f"noise.json is out of date, without the rule {unknown[0]}: {MEASURE_ANEW}"
-    found = measured_chance(sizes, rules, noise, alpha=alpha, repeats=repeats, promises=promises)
+    found = measured_chance(sizes, rules, noise, alpha=alpha, promises=promises)
     return found, ""
 
 
@@ -176,14 +175,14 @@ def measured_chance(
     noise: NoiseFloor,
     *,
     alpha: float,
-    repeats: float = 1,
     promises: Mapping[str, Promise] | None = None,
 ) -> tuple[tuple[float, float], ...]:
     """As `chances`, with the noise that was measured of these very cases: one pair.
 
     Its share of flips is the mean over the rules, of single outputs. A score that is not 0 or 1 flips as
-    often as a binary one of the same variance would; means of several outputs vary by so much less. A scope
-    of fewer than 100 cases is taken to flip at least as often as all cases: few tell little of rare flips.
+    often as a binary one of the same variance would. Several outputs a case are taken for one: their means
+    vary less and are held to wider bounds, and both at once have no formula. A scope of fewer than 100 cases
+    is taken to flip at least as often as all cases: few tell little of rare flips.
     """
     known = promises or {}
     gating = _measurable(rules, known)
@@ -195,7 +194,7 @@ def measured_chance(
         found = noise.of(size.rule, size.scope)
         own, whole = (0.0 if one is None else 2 * one.variance for one in (found, noise.of(size.rule, "all")))
         few = found is None or found.cases < _FEW
-        return min(1.0, max(own, whole) if few else own) / repeats
+        return min(1.0, max(own, whole) if few else own)
 
     chance = _chance(sizes, rules, flips, alpha=alpha)
     for rule, found in zip(gating, told, strict=True):
@@ -227,12 +226,12 @@ def assumptions(
     deterministic: bool = False,
     is_single: bool = True,
 ) -> tuple[str, ...]:
-    """What P(SHIP) takes for granted: phrases that begin with `if` or `without`."""
+    """What P(SHIP) takes for granted: phrases that begin with `if`, `without` or `as if`."""
     gating, known = _gating(rules), promises or {}
     said = tuple(_assumed(gating, known, deterministic=deterministic))
     if is_single or deterministic or not any(_is_in_points(one) for one in gating):
         return said
-    return (*said, "without the wider bounds that several outputs a case have")
+    return (*said, "as if each case had one output")
 
 
 def _assumed(gating: Sequence[Rule], known: Mapping[str, Promise], *, deterministic: bool) -> Iterator[str]:

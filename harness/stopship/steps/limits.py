@@ -57,7 +57,7 @@ def limit_finding(
             measured.values, limit.value, at_most=limit.at_most, level=level
         )
     else:
-        lower, upper, test, blind, bound = mean_bounds(sample, level=level)
+        lower, upper, test, blind, bound = mean_bounds(sample, best=best_inside(rule), level=level)
     estimate = float(np.mean(inside))
     p_adjusted = min(1.0, test.p / weight)
     decision = decide_limit(lower, estimate, test.p, p_adjusted, alpha=alpha, is_blind=blind)
@@ -118,26 +118,44 @@ def rate_bounds(
     return share - highest, share - lowest, Test(p, "binomial"), n < needed, "clopper-pearson"
 
 
-def mean_bounds(sample: Sample, *, level: float = LEVEL) -> tuple[float, float, Test, bool, str]:
-    """The guarded bounds of 'how far inside'; with clusters, of a rate too."""
-    mirrored = Sample(differences=-sample.differences, span=sample.span, clusters=sample.clusters)
-    bound = lower_bound(sample, level=level)
+def best_inside(rule: Rule) -> float:
+    """How far inside its limit the best score is, in the score's unit; 0 for a score without a range."""
+    limit, scale = rule.limit, rule.scorer.scale
+    assert limit is not None  # noqa: S101  # the callers' condition
+    if not scale.is_bounded:
+        return 0.0
+    return limit.value - scale.low if limit.at_most else scale.high - limit.value
+
+
+def mean_bounds(
+    sample: Sample, *, best: float = 0.0, level: float = LEVEL
+) -> tuple[float, float, Test, bool, str]:
+    """The guarded bounds of 'how far inside'; with clusters, of a rate too.
+
+    What a case lacks to the `best` score is what it lost: the guards against rare losses count those.
+    """
+    differences = np.round(sample.differences - best, 12) if best else sample.differences
+    lost = Sample(differences=differences, span=sample.span, clusters=sample.clusters)
+    mirrored = Sample(differences=-lost.differences, span=sample.span, clusters=sample.clusters)
+    bound = lower_bound(lost, level=level, is_shifted=not best)
+    lower = bound.value + best
     if sample.clusters is not None and sample.n_clusters < MIN_CLUSTERS:
-        return min(bound.value, -sample.span), sample.span, Test(1.0, "too-few-clusters"), True, bound.binding
+        return min(lower, -sample.span), sample.span, Test(1.0, "too-few-clusters"), True, bound.binding
     n, z = sample.n_effective, Z if level == LEVEL else normal_quantile(level)
-    best = float(sample.differences.max()) - sample.span * z * z / (n + z * z)
-    test = Test(_level_outside(mirrored), "guarded-bound")
-    return bound.value, -lower_bound(mirrored, level=level).value, test, best < 0, bound.binding
+    highest = float(sample.differences.max()) - sample.span * z * z / (n + z * z)
+    test = Test(_level_outside(mirrored, best), "guarded-bound")
+    upper = best - lower_bound(mirrored, level=level, is_shifted=not best).value
+    return lower, upper, test, highest < 0, bound.binding
 
 
-def _level_outside(mirrored: Sample) -> float:
+def _level_outside(mirrored: Sample, best: float) -> float:
     """The smallest level at which the guarded bound puts the mean outside the limit: p by inversion."""
     low, high = 0.0, 0.5
-    if lower_bound(mirrored, level=1 - high).value <= 0:
-        return 1.0 if mirrored.mean <= 0 else 0.5
+    if lower_bound(mirrored, level=1 - high, is_shifted=not best).value <= best:
+        return 1.0 if mirrored.mean <= best else 0.5
     for _ in range(40):
         middle = (low + high) / 2
-        if lower_bound(mirrored, level=1 - middle).value > 0:
+        if lower_bound(mirrored, level=1 - middle, is_shifted=not best).value > best:
             high = middle
         else:
             low = middle

@@ -18,6 +18,7 @@ from stopship.model.rule import PROMISED_BEYOND, PROVABLE_BEYOND, Margin, Mode, 
 from stopship.model.score import Direction, Kind
 from stopship.steps.arm import Scoring
 from stopship.steps.forecast import FLIPS, ScopeSize, assumptions, chances, told_by
+from stopship.steps.limits import best_inside
 from stopship.steps.metric import rows_of
 from stopship.steps.pair import MUST, SELECTION, Pairing, Scope, chosen, clusters_of, pair
 from stopship.steps.scored import Arm
@@ -103,7 +104,7 @@ def outlook(
         blind += found if rule.stops else ()
     clusters = pairing.clusters
     because = _never_ships(rules, blind)
-    measured, unused = told_by(noise, sizes, rules, alpha=alpha, repeats=repeats)
+    measured, unused = told_by(noise, sizes, rules, alpha=alpha)
     if because or deterministic:
         measured, unused = (), "" if deterministic else unused
     return Outlook(
@@ -255,8 +256,9 @@ def _can_be_kept(rule: Rule, n: int, clusters: Codes | None = None) -> bool:
     value, span = _best(rule)
     limit = rule.limit
     assert limit is not None  # noqa: S101  # the callers' condition
-    inside = (limit.value - value) if limit.at_most else (value - limit.value)
-    return lower_bound(Sample(differences=np.full(n, inside), span=span, clusters=clusters)).value >= 0
+    inside, best = (limit.value - value) if limit.at_most else (value - limit.value), best_inside(rule)
+    lost = Sample(differences=np.full(n, inside - best), span=span, clusters=clusters)
+    return lower_bound(lost, is_shifted=not best).value + best >= 0
 
 
 def _best(rule: Rule) -> tuple[float, float]:

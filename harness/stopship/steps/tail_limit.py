@@ -106,7 +106,7 @@ def _quantile_inside(rule: Rule, values: Floats, budget: float, sample: Sample) 
         proven, _, test, _, _ = rate_bounds(beyond, allowed, at_most=True)
     else:
         room = Sample(differences=allowed - beyond, clusters=sample.clusters, seed=sample.seed)
-        proven, _, test, _, _ = mean_bounds(room)
+        proven, _, test, _, _ = mean_bounds(room, best=allowed)
     low, high = order_bounds(values, tail.share, sample.n_effective)
     return (
         proven,

@@ -43,15 +43,16 @@ def t_quantile(level: float, df: int) -> float:
     return tails.t_quantile(level, df)
 
 
-def lower_bound(sample: Moments, *, level: float = LEVEL) -> Bound:
+def lower_bound(sample: Moments, *, level: float = LEVEL, is_shifted: bool = False) -> Bound:
     """The guarded one-sided lower bound of the mean difference, in the unit of the differences.
 
     Paired binary outcomes without clusters: Tango's score bound. Otherwise the smallest of: the t bound;
     the Agresti-Min bound with two pseudo-cases (2005); the floor mean - span z^2 / (n + z^2), which an
     unchanged candidate cannot beat; and, where it is negative, the largest |d| times the score bound of
     the signs among the 19 largest. With clusters: the t bound on CR1 with G - 1 degrees of freedom, and
-    the floor and the score bounds on the effective number of clusters, with counts in proportion. Never below
-    the lowest mean there can be.
+    the floor and the score bounds on the effective number of clusters, with counts in proportion; but no
+    score bound where a margin `is_shifted` into the differences, as their signs say nothing of losses then.
+    Never below the lowest mean there can be.
     """
     z = Z if level == LEVEL else normal_quantile(level)
     if sample.is_binary and not sample.is_clustered:
@@ -69,7 +70,7 @@ def lower_bound(sample: Moments, *, level: float = LEVEL) -> Bound:
         if sample.is_binary
         else _scaled_score_bound(sample, z, worth)
     )
-    if scaled < 0:
+    if scaled < 0 and not (is_shifted and sample.is_clustered):
         candidates.append(Bound(scaled, "tango"))
     lowest = min(candidates, key=lambda one: one.value)
     bottom = min(-sample.span, sample.lowest)  # no mean lies below

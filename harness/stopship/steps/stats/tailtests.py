@@ -243,7 +243,7 @@ def tail_mean_slack(
     end = max(float(np.max(moved)), float(np.max(after))) if worst is None else worst
     span = max(end - threshold, 0.0) / (1 - share) or 1.0
     sample = Sample(differences=slack, span=span, clusters=clusters)
-    found = lower_bound(sample)
+    found = lower_bound(sample, is_shifted=True)
     lowest = _lowest(slack, unchanged, sample.n_effective)
     return Bound(lowest, "more-t") if lowest < found.value else found
 
