@@ -31,13 +31,12 @@ from stopship.gating.opened import OpenSuite
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
 from stopship.gating.stillness import begin, begun_at, check_still, end
-from stopship.gating.targeting import check_code, target_of
+from stopship.gating.targeting import SuiteTarget, check_code, target_of
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Case, Json
 from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import RECORDED
-from stopship.parts.targets.python import PythonTarget
 from stopship.parts.targets.recorded import RecordedOutputs
 from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
@@ -67,7 +66,7 @@ class Replay:
     place: Workplace
     answering: Answering
     head: RunHead
-    target: PythonTarget | None  # None: recorded
+    target: SuiteTarget | None  # None: recorded
     known: tuple[Run, ...] = ()  # approved runs whose draws this one goes on from
     renewed: str = ""  # why a new epoch begins though nobody asked for one
 

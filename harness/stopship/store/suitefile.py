@@ -4,7 +4,6 @@ Decides what a suite file may say, and shows every fault of it with its line. Ne
 and never knows what a scorer is: texts of rules are checked by `ruling`.
 """
 
-import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,6 @@ from typing import Any
 from stopship.errors import StopshipError, UsageError
 from stopship.model.rule import ALPHA, ANSWERED, TAILS, IncidentClass, Mode, Severity
 from stopship.model.suite import (
-    LOST_LIMIT,
-    RECORDED,
     Cohort,
     Decide,
     DeclaredRule,
@@ -24,7 +21,8 @@ from stopship.model.suite import (
     Suite,
     SuiteColumns,
 )
-from stopship.store.escalatewords import escalate_of, fresh_of
+from stopship.store.escalatewords import escalate_of
+from stopship.store.replaywords import replay_of
 from stopship.store.shown import quoted, shown
 from stopship.store.stackfile import together
 from stopship.store.stackwords import toml_kind
@@ -43,7 +41,6 @@ _RULE = (
     "must_pass",
 )
 _MODES = tuple(one.value for one in Mode)
-_TARGET = re.compile(r"(?P<file>.+\.py):[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read_suite(path: Path) -> Suite:
@@ -102,7 +99,7 @@ class _Reading:
         top.only(*_TOP)
         self._format(top)
         labels, label_columns = self._labels(top)
-        replay = self._replay(top)
+        replay = replay_of(top)
         return Suite(
             path=self.path,
             name=self._name(top),
@@ -166,56 +163,6 @@ class _Reading:
         if "://" not in store:
             top.check_path("store", store)
         return store
-
-    def _replay(self, top: Table) -> ReplayPlan:
-        table = top.table("replay", "[replay]")
-        if table is None:
-            if "replay" not in top.values:
-                top.fault(
-                    "", "has no [replay]", 'write [replay] with target = "app.py:answer", or "recorded"'
-                )
-            return ReplayPlan(target="")
-        table.only(
-            *("target", "cluster", "repeats", "concurrency", "timeout", "deterministic", "network", "fresh"),
-            "limits",
-        )
-        target = self._target(table)
-        deterministic = table.flag("deterministic")
-        if target == RECORDED:
-            if table.values.get("deterministic") is False:
-                what = "a recorded target gives the same output every time: it is deterministic"
-                table.fault("deterministic", what, "leave deterministic out")
-            deterministic = True
-        timeout = table.number("timeout", 0.0, lambda one: 0 < one < 1e9, "seconds above 0, such as 30")
-        limits = table.table("limits")
-        lost = LOST_LIMIT
-        if limits is not None:
-            limits.only("errors")
-            told = "a share from 0 up to, but not, 1"
-            lost = float(limits.number("errors", lost, lambda one: 0 <= one < 1, told))
-        return ReplayPlan(
-            target=target,
-            cluster=table.text("cluster") or None,
-            repeats=table.whole("repeats", 1, 100),
-            concurrency=table.whole("concurrency", 1, 256) if "concurrency" in table.values else None,
-            timeout_s=float(timeout) or None,
-            deterministic=deterministic,
-            network=table.flag("network"),
-            fresh_s=fresh_of(table, deterministic=deterministic),
-            lost_limit=lost,
-        )
-
-    def _target(self, table: Table) -> str:
-        target = table.text("target", required='target = "app.py:answer", or "recorded"')
-        if not target or target == RECORDED:
-            return target
-        found = _TARGET.fullmatch(target)
-        if found is None:
-            what = f"target {quoted(target)} is neither file.py:function nor recorded"
-            table.fault("target", what, 'write target = "app.py:answer", or "recorded"')
-        else:
-            table.check_path("target", found["file"])
-        return target
 
     def _decide(self, table: Table | None, replay: ReplayPlan) -> Decide:
         if table is None:
