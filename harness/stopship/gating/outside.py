@@ -24,6 +24,8 @@ from stopship.store.shown import quoted, shown
 ADAPTER = 1  # how these targets ask and read; a change of it is another draw of every stack
 _OWN_KEYS = {OPENAI: (OPENAI_URL, "OPENAI_API_KEY"), ANTHROPIC: (ANTHROPIC_URL, "ANTHROPIC_API_KEY")}
 
+_TEXTS = ("model", "prompt", "tools", "schema")  # all but the first name axes
+
 
 def table_target(opened: OpenSuite, answering: Answering, table: TargetTable) -> Outside:
     """The target; EvidenceError where the stack does not pin what it reads."""
@@ -40,10 +42,8 @@ def table_target(opened: OpenSuite, answering: Answering, table: TargetTable) ->
         return PostedTarget(**common, url=str(settings["url"]), key_env=str(settings.get("key_env", "")))
     own_url, own_key = _OWN_KEYS[table.kind]
     params = settings.get("params", {})
-    texts: dict[str, Any] = {
-        name: str(settings[name]) for name in ("model", "prompt", "tools", "schema") if name in settings
-    }
-    axes = [texts[name] for name in ("prompt", "tools", "schema") if name in texts]
+    texts: dict[str, Any] = {name: str(settings[name]) for name in _TEXTS if name in settings}
+    axes = [texts[name] for name in _TEXTS[1:] if name in texts]
     axes += [params] if isinstance(params, str) else []
     for axis in [*axes, *([] if "model" in texts else ["model"])]:
         if answering.stack.stack.get(axis) is None:

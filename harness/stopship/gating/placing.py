@@ -14,7 +14,7 @@ from stopship.store.stackwords import label
 
 
 def place_of(opened: OpenSuite, stack: OpenStack, own: Path, written: str) -> tuple[Path, PinnedFile] | None:
-    """Where the stack has the file that the suite means by its own and writes so, and what is pinned of it."""
+    """Where the stack has the file that the suite means by its own, and what is pinned of it."""
     held = stack.held()
     if (here := held.get(str(own.resolve()))) is not None:
         return own, here[1]

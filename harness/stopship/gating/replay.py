@@ -16,8 +16,10 @@ from pathlib import Path
 from stopship import __version__
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating.ages import age, is_stale, oldest
+from stopship.gating.asking import asking, spent_of
 from stopship.gating.draws import Drawn, Draws, held_by
-from stopship.gating.engine import Engine, Job
+from stopship.gating.endings import Job
+from stopship.gating.engine import Engine
 from stopship.gating.epochs import (
     CURRENT,
     Draw,
@@ -169,18 +171,18 @@ class Replay:
                 if (key, sample) not in done:
                     yield self.job(key, sample)
 
-    def engine(self, *, is_filed: bool = True) -> Engine:
-        """What asks the target. Only where nothing is recorded. `is_filed`: its outputs go into journals.
+    def engine(self, *, is_filed: bool = True, known: Iterable[Outcome] = ()) -> Engine:
+        """What asks the target. Only where nothing is recorded. `is_filed`: its outputs go into journals;
+        `known`: outcomes of this plan that there are, whose spending counts.
 
         Raises EvidenceError where outputs are filed already and the stack was touched since.
         """
         assert self.target is not None  # noqa: S101  # the caller looked at `recorded` first
         if is_filed:
             begin(self.answering, self.journal_folder)
-        plan = self.opened.suite.replay
-        return Engine(
-            self.target, self.answering.stack, concurrency=plan.concurrency, timeout_s=plan.timeout_s
-        )
+        total = self.total if is_filed and not self.head.selection else None
+        plan, rate = self.opened.suite.replay, self.place.folder / "rate"
+        return asking(plan, self.target, self.answering.stack, total=total, known=known, rate=rate)
 
     def sealed(self, outcomes: Iterable[Outcome], provenance: dict[str, Json]) -> Replayed:
         """The sealed run of these outcomes, remembered for the next time.
@@ -337,34 +339,47 @@ def replay(
                 do="go on with --resume, or start over with --fresh",
             )
         done = {**plan.drawn, **done}
-        for outcome in _answers(plan, journal, frozenset(done), say):
-            done[outcome.key, outcome.sample] = outcome
-            if tell is not None:
-                tell(len(done), plan.total)
-        sealed = plan.sealed(list(done.values()), provenance or {})
+        with plan.engine(known=done.values()) as engine:
+            for outcome in _answers(plan, engine, journal, frozenset(done), say):
+                done[outcome.key, outcome.sample] = outcome
+                if tell is not None:
+                    tell(len(done), plan.total)
+        sealed = plan.sealed(
+            list(done.values()), {**(provenance or {}), **spent_of(plan.opened.suite.replay, engine)}
+        )
         journal.finish()
     return sealed
 
 
-def _answers(plan: Replay, journal: Journal, done: frozenset[tuple[str, int]], say: Say) -> Iterator[Outcome]:
-    """What is not done yet: asked for, or filed meanwhile by a session that is at work on it, too."""
+def _answers(
+    plan: Replay, engine: Engine, journal: Journal, done: frozenset[tuple[str, int]], say: Say
+) -> Iterator[Outcome]:
+    """What is not done yet: asked for, or filed meanwhile by a session that is at work on it, too.
+
+    What was lost is filed last: a run that ends early asks for it again.
+    """
+    lost: list[Outcome] = []
     left: Iterable[Job] = plan.jobs(done)
     patience = Patience(f"waiting for a session that asks for outputs, too, in {shown(journal.folder)}", say)
-    with plan.engine() as engine:
-        while True:
-            elsewhere: list[Job] = []
-            for outcome in engine.outcomes(_claimed(journal, left, elsewhere)):
+    while True:
+        elsewhere: list[Job] = []
+        for outcome in engine.outcomes(_claimed(journal, left, elsewhere)):
+            if outcome.status is Status.LOST:
+                lost.append(outcome)
+            else:
                 yield journal.add(outcome)
-            left = []
-            for job in elsewhere:
-                found = journal.find(job.key, job.sample)
-                if found is None:
-                    left.append(job)
-                else:
-                    yield found
-            if not left:
-                return
-            patience.pause()  # with nothing claimed: whoever is waited for waits for nothing of this replay
+        for outcome in lost:
+            yield journal.add(outcome)
+        lost, left = [], []
+        for job in elsewhere:
+            found = journal.find(job.key, job.sample)
+            if found is None:
+                left.append(job)
+            else:
+                yield found
+        if not left:
+            return
+        patience.pause()  # with nothing claimed: whoever is waited for waits for nothing of this replay
 
 
 def _claimed(journal: Journal, jobs: Iterable[Job], elsewhere: list[Job]) -> Iterator[Job]:

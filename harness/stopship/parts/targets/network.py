@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -17,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from stopship.errors import EvidenceError, StopshipError, Unavailable
 from stopship.model.case import Case, Json
+from stopship.parts.targets.outcome import seconds_until
 from stopship.parts.user_code import Raised, caught_async, own_case
 
 BLANK = "[secret]"
@@ -165,21 +165,6 @@ def of_status(status: int, said: str, retry_after: str | None, now: float, *, is
     if status in (408, 425, 429) or status >= 500 or (is_model and status < 400):
         return NoAnswer(text, seconds_until(retry_after, now))
     return BadAnswer(text)
-
-
-def seconds_until(told: str | None, now: float) -> float | None:
-    """The seconds of a `Retry-After` (RFC 9110): a number, or an HTTP date; None where it is neither."""
-    if not told:
-        return None
-    with suppress(ValueError):
-        seconds = float(told)
-        return seconds if 0 <= seconds < 1e7 else None
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - now)
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 Client = TypeVar("Client")
