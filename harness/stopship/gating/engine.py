@@ -233,6 +233,8 @@ class Engine:
 
     def _landed(self, flight: Flight, found: object, took_ms: float) -> None:
         """A call has ended, in a thread of its lane; one that was given up is nobody's any more."""
+        if flight.is_given_up:
+            return  # it was cancelled: whoever gave it up says how it ended
         ended = self._read(flight.job, found, took_ms)
         with self._changed:
             self._end(flight, ended)

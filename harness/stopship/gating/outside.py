@@ -77,13 +77,13 @@ def _command(opened: OpenSuite, answering: Answering, words: list[str]) -> tuple
     """The command with every file of the suite as the stack's own; EvidenceError where it pins one not, or
     where the command names none."""
     found, is_pinned = [], False
-    for word in words:
+    for number, word in enumerate(words):  # the first may be an interpreter of this machine
         place = place_of(opened, answering.stack, opened.folder / word, word) if word.strip() else None
         if place is not None:
             found.append(str(place[0].resolve()))
             is_pinned = True
             continue
-        if _is_file(opened.folder / word):
+        if _is_file(opened.folder / word) and not (number == 0 and Path(word).is_absolute()):
             raise EvidenceError(
                 f"no pin of the stack holds {quoted(word)}, which the command names: a change of it would go "
                 "unseen",
