@@ -56,8 +56,7 @@ def test_a_streamed_answer_is_the_one_that_comes_at_once(
             assert float(timings["first_token_ms"]) > 0
             rest = {name: value for name, value in other.items() if name != "timings"}
             assert {**rest, "usage": None} == {**one, "usage": None}
-            usages = [{k: v for k, v in it["usage"].items() if k != "raw"} for it in (one, other)]  # type: ignore[union-attr]
-            assert usages[0] == usages[1]
+            assert _counts(one) == _counts(other)
 
 
 def test_reasons_refusals_and_usage_of_openai(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -189,9 +188,13 @@ def test_a_package_that_is_missing_is_void_with_what_installs_it(
 def test_what_was_spent_stands_beside_the_run(tmp_path: Path, endpoint: Endpoint) -> None:
     file = write_suite(tmp_path, "openai", table(endpoint, "openai"), asked=4)
     done = replay(plan_of(file))
-    told = json.loads((done.folder / "run.json").read_text())["provenance"]
-    assert told["spent"]["calls"] == 4
-    assert told["spent"]["tokens"] == sum(_tokens(one.trace) for one in done.run.outcomes)
+    spent = json.loads((done.folder / "run.json").read_text())["beside"]["provenance"]["spent"]
+    assert spent["calls"] == 4
+    assert spent["tokens"] == sum(_tokens(one.trace) for one in done.run.outcomes)
+
+
+def _counts(trace: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: one for name, one in trace["usage"].items() if name != "raw"}
 
 
 def _tokens(trace: Mapping[str, Any]) -> int:

@@ -165,7 +165,7 @@ WAYS: list[dict[str, Any]] = [{}, {"concurrency": 3}, {"is_async": True}]
 def test_a_limit_ends_the_run_after_all_that_was_answered_is_given(
     how: dict[str, Any], limits: Limits, what: str, least: int
 ) -> None:
-    given = []
+    given: list[Outcome] = []
     is_async = "is_async" in how
     target = Fake(every(told) if is_async else told, is_async)
     rest = {name: one for name, one in how.items() if name != "is_async"}

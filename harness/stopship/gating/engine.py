@@ -73,7 +73,10 @@ class Engine:
         self._pace, self.meter = pace, meter
         is_timed = timeout_s is not None or pace is not None
         self._is_inline = self.concurrency == 1 and not is_timed and not target.is_async
-        self._changed = threading.Condition(threading.RLock())
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)  # something has ended
+        self._timing = threading.Condition(lock)  # something is due earlier than the watch thinks
+        self._wakes_at = 0.0  # on the clock
         self._queue: deque[Job] = deque()
         self._flying: dict[Place, Flight] = {}
         self._ended: dict[Place, Outcome | StopshipError] = {}
@@ -144,6 +147,7 @@ class Engine:
             self._queue.clear()
             self._flying.clear()
             self._changed.notify_all()
+            self._timing.notify_all()
             lane, self._lane = self._lane, None
         if lane is None or lane.close():
             self._undo()  # what still runs may still print
@@ -213,13 +217,20 @@ class Engine:
         flight = Flight(job, now)
         self._flying[job.place] = flight
         self._lane.begin(flight)
+        if self._timeout_s is not None:
+            self._wake_watch(now + self._timeout_s)
+
+    def _wake_watch(self, due: float) -> None:
+        if due < self._wakes_at:
+            self._timing.notify()
 
     def _put_off(self, job: Job, wait: float, *, has_slot: bool) -> None:
         if self._lane is None:
             self._lane = self._opened()
         self._order += 1
-        heapq.heappush(self._later, (self._clock() + wait, self._order, job, has_slot))
-        self._changed.notify_all()
+        due = self._clock() + wait
+        heapq.heappush(self._later, (due, self._order, job, has_slot))
+        self._wake_watch(due)
 
     def _opened(self) -> ThreadLane | LoopLane:
         self._undo = tell_others(PRINTS)
@@ -280,7 +291,9 @@ class Engine:
                 late = self._late(now)
                 lane = self._lane
                 if not late:
-                    self._changed.wait(self._until_due(now))
+                    wait = self._until_due(now)
+                    self._wakes_at = now + wait
+                    self._timing.wait(wait)
                     continue
             if lane is not None:
                 lane.give_up(late)  # may take a moment: without the lock

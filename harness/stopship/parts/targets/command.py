@@ -16,7 +16,7 @@ from typing import Any
 
 from stopship.errors import EvidenceError
 from stopship.model.case import Case
-from stopship.parts.targets.network import BadAnswer, NoAnswer, Outside, PerLoop, environment_secrets
+from stopship.parts.targets.network import BadAnswer, NoAnswer, Outside, PerLoop, Secrets
 from stopship.parts.targets.posted import request_of
 from stopship.parts.user_code import show
 
@@ -34,7 +34,10 @@ class CommandTarget(Outside):
     _pools: PerLoop["Pool"] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_pools", PerLoop(lambda: Pool(self.run, self.folder), Pool.close))
+        object.__setattr__(self, "_pools", PerLoop(self._made, Pool.close))
+
+    def _made(self) -> "Pool":
+        return Pool(self.run, self.folder, self.secrets())
 
     async def ask(self, case: Case, stack: Any, sample: int, epoch: int) -> Any:
         pool = await self._pools.get()
@@ -51,8 +54,8 @@ def _read(told: dict[str, Any]) -> Any:
 class Pool:
     """The processes of one event loop: each answers one case at a time."""
 
-    def __init__(self, run: tuple[str, ...], folder: Path) -> None:
-        self._run, self._folder = run, folder
+    def __init__(self, run: tuple[str, ...], folder: Path, secrets: Secrets) -> None:
+        self._run, self._folder, self._secrets = run, folder, secrets
         self._idle: list[Child] = []
         self._all: set[Child] = set()
         self._number = 0
@@ -90,7 +93,7 @@ class Pool:
                 f"the command {self._run[0]!r} cannot be started: {getattr(err, 'strerror', err)}",
                 do="install it, or mend [replay.command] run",
             ) from err
-        child = Child(process)
+        child = Child(process, self._secrets)
         self._all.add(child)
         return child
 
@@ -108,8 +111,8 @@ class Pool:
 class Child:
     """One process."""
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
+    def __init__(self, process: Process, secrets: Secrets) -> None:
+        self._process, self._secrets = process, secrets
         self._telling = asyncio.ensure_future(self._tell())
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +132,7 @@ class Child:
                 raise BadAnswer(f"the command {how} before it answered")
             if line.lstrip().startswith(b"{"):
                 return _answer(line, request["id"])
-            _show(line)  # whatever else it prints
+            self._show(line)  # whatever else it prints
 
     async def _tell(self) -> None:
         """Pass on what it prints on standard error, harmless."""
@@ -141,7 +144,12 @@ class Child:
                 continue  # longer than any line that a person reads
             if not line:
                 return
-            _show(line)
+            self._show(line)
+
+    def _show(self, line: bytes) -> None:
+        text = line.decode("utf-8", "replace").rstrip("\r\n")
+        if text:
+            show(self._secrets.blanked(text), PRINTS)
 
     def end(self) -> None:
         """Let it end by itself: its input is over."""
@@ -166,9 +174,3 @@ def _answer(line: bytes, number: int) -> dict[str, Any]:
     if found.get("id") != number:
         raise BadAnswer(f"the command answered with the id {found.get('id')!r:.40}, and was asked {number}")
     return dict(found)
-
-
-def _show(line: bytes) -> None:
-    text = line.decode("utf-8", "replace").rstrip("\r\n")
-    if text:
-        show(environment_secrets().blanked(text), PRINTS)

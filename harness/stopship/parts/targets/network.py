@@ -78,10 +78,6 @@ def secrets_of(environment: Mapping[str, str], *names: str) -> Secrets:
     return Secrets(tuple(sorted(found, key=len, reverse=True)))
 
 
-def environment_secrets(*names: str) -> Secrets:
-    return secrets_of(os.environ, *names)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """A target that is asked over a connection. `ask` does it; `call` is what the engine knows."""
@@ -91,6 +87,7 @@ class Outside:
     digest: str  # of everything that the suite says of it
     key_env: str = ""
     is_async: bool = True
+    _secrets: list[Secrets] = field(default_factory=list, repr=False, compare=False)  # found once
 
     def call(self, case: Case, stack: Any, sample: int = 0, epoch: int = 0) -> Awaitable[Any]:
         return self._told(own_case(case), stack, sample, epoch)
@@ -98,7 +95,7 @@ class Outside:
     async def _told(self, case: Case, stack: Any, sample: int, epoch: int) -> Any:
         """The one way out: an answer, or an error of ours, with every secret blanked."""
         found = await caught_async(self.ask(case, stack, sample, epoch))
-        secrets = environment_secrets(self.key_env)
+        secrets = self.secrets()
         if not isinstance(found, Raised):
             return secrets.blanked(found)
         error = found.error
@@ -113,6 +110,12 @@ class Outside:
     def ask(self, case: Case, stack: Pins, sample: int, epoch: int) -> Awaitable[Any]:
         """Text or a trace. May raise anything."""
         raise NotImplementedError
+
+    def secrets(self) -> Secrets:
+        """What must not get out."""
+        if not self._secrets:
+            self._secrets.append(secrets_of(os.environ, self.key_env))
+        return self._secrets[0]
 
     def key(self) -> str:
         """The key, from the environment alone; "": the target has none. EvidenceError where it is missing."""

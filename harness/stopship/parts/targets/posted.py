@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from stopship.model.case import Case, Json
 from stopship.parts.targets.network import BadAnswer, Outside, PerLoop, of_status, short
@@ -33,7 +35,8 @@ class PostedTarget(Outside):
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S),
             headers={"Authorization": f"Bearer {key}"} if key else {},
             cookie_jar=aiohttp.DummyCookieJar(),  # no case sees what another left behind
-            trust_env=True,
+            proxy=_proxy(self.url),
+            trust_env=False,  # else it reads .netrc for every request, and sends what it finds there
         )
 
     async def ask(self, case: Case, stack: Any, sample: int, epoch: int) -> Any:
@@ -67,6 +70,12 @@ def request_of(case: Case, stack: Any, sample: int, epoch: int) -> dict[str, Jso
         "epoch": epoch,
         "stack": dict(pins),
     }
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _library() -> Any:
