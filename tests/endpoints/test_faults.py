@@ -1,5 +1,7 @@
 """Every fault at several rates, for every target over a network: nothing is lost, and nothing is made up."""
 
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -174,3 +176,18 @@ def test_retry_after_is_kept(tmp_path: Path, endpoint: Endpoint) -> None:
         found = asked(plan, retries=1)
         assert {one.status for one in found.values()} == {Status.OK}
         assert time.monotonic() - began > (1.0 if fault.endswith("date") else 2.0)  # a date has whole seconds
+
+
+def test_a_session_that_ended_early_is_gone_on_with(tmp_path: Path, endpoint: Endpoint) -> None:
+    plan = planned(tmp_path, "http", endpoint, "retries = 0\nlimits = { errors = 0.05 }")
+    endpoint.plan(rates={"503": 0.3}, seed=7)
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path / "suite.toml")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 22, done.stdout
+    assert "the run ended early" in done.stdout
+    lost = [one for one in plan.journal(lambda _: None).outcomes() if one.status is Status.LOST]
+    assert lost  # items were told of them
+    endpoint.plan()
+    run = replay(plan, resume=True).run
+    assert {one.status for one in run.outcomes} == {Status.OK}
+    assert 0 < endpoint.requests < COUNT

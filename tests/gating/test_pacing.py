@@ -209,6 +209,8 @@ def test_what_was_filed_before_counts_and_a_hopeless_run_ends() -> None:
             meter=Meter(Limits(), total=300, lost_limit=0.02),
         )
     assert len(run(Flaky(99), 19, meter=Meter(Limits()))) == 19
+    before = [Outcome(key=f"k{i}", status=Status.LOST, trace={}) for i in range(30)]
+    assert len(run(told, 5, meter=Meter(Limits(), total=35, lost_limit=0.02, known=before))) == 5
 
 
 def boom() -> str:

@@ -19,7 +19,7 @@ from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.endings import Ending, Job, ending, out_of_time
 from stopship.gating.lanes import Flight, LoopLane, ThreadLane
 from stopship.gating.pacing import Pace
-from stopship.gating.spending import Meter
+from stopship.gating.spending import EndedEarly, Meter
 from stopship.model.case import Case
 from stopship.model.run import Outcome
 from stopship.parts.user_code import attempt, tell_others
@@ -193,7 +193,8 @@ class Engine:
 
     def _stopped(self) -> EvidenceError:
         assert self._stop is not None  # noqa: S101  # or the job would have ended
-        return self._stop
+        is_over = self.meter is not None and isinstance(self._stop, EndedEarly)
+        return self.meter.final() if is_over and self.meter is not None else self._stop
 
     def _fill(self) -> None:
         """Begin as many queued jobs as may be in flight. The lock is held."""

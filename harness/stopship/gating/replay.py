@@ -39,6 +39,7 @@ from stopship.model.canonical import digest
 from stopship.model.case import Case, Json
 from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import RECORDED
+from stopship.parts.targets.network import Outside
 from stopship.parts.targets.recorded import RecordedOutputs
 from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
@@ -178,6 +179,8 @@ class Replay:
         Raises EvidenceError where outputs are filed already and the stack was touched since.
         """
         assert self.target is not None  # noqa: S101  # the caller looked at `recorded` first
+        if isinstance(self.target, Outside):
+            self.target.prepare()
         if is_filed:
             begin(self.answering, self.journal_folder)
         total = self.total if is_filed and not self.head.selection else None
@@ -331,6 +334,8 @@ def replay(
         elif (served := plan.served()) is not None:  # by the one that was waited for
             journal.finish()
             return served
+        if resume and not journal.is_shared:
+            journal.forget_lost()
         done = {(one.key, one.sample): one for one in journal.outcomes()}
         if done and not resume and not journal.is_shared:
             raise UsageError(

@@ -49,9 +49,11 @@ class Meter:
         self._spent = _Spent()
         self._began: float | None = None
         self._why = ""  # of the latest output that was lost
+        self._over = ""  # why the run is over
         for one in known:
             self._spent.calls += 1
-            self._count(one)
+            if one.status is not Status.LOST:  # what an earlier attempt lost makes this one not hopeless
+                self._count(one)
 
     @property
     def told(self) -> dict[str, Json]:
@@ -130,7 +132,12 @@ class Meter:
             return float(told)
         return self._prices.usd(outcome.trace) if self._prices is not None else 0.0
 
+    def final(self) -> EndedEarly:
+        """Why the run is over, with all that was spent until now."""
+        return self._ended(self._over)
+
     def _ended(self, why: str) -> EndedEarly:
+        why = self._over = self._over or why  # the first reason holds
         spent = self._spent
         usd = f" and ${spent.usd:.4f}" if spent.usd else ""
         so_far = (

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from stopship.errors import UsageError
 from stopship.model.case import Case, Json
 from stopship.parts.targets.network import NoAnswer, Outside, PerLoop, Pins
-from stopship.parts.targets.prompts import messages_of
+from stopship.parts.targets.prompts import load_templates, messages_of
 from stopship.parts.targets.protocol import ANSWER_S, CONNECT_S, answer_of, asked, events_of
 
 
@@ -63,6 +63,11 @@ class ModelTarget(Outside):
     def body(self, stack: Pins, messages: list[dict[str, Json]]) -> dict[str, Any]:
         """The body of the request."""
         raise NotImplementedError
+
+    def prepare(self) -> None:
+        self.sdk()
+        load_templates()
+        self.key()
 
     def sdk(self) -> Any:
         """The client's module; EvidenceError where it is not installed."""

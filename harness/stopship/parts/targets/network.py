@@ -107,6 +107,10 @@ class Outside:
     def spec_short(self) -> str:
         return self.spec.partition(" ")[0]
 
+    def prepare(self) -> None:
+        """Load what it needs before the first case waits for it. EvidenceError where something is missing."""
+        self.key()
+
     def ask(self, case: Case, stack: Pins, sample: int, epoch: int) -> Awaitable[Any]:
         """Text or a trace. May raise anything."""
         raise NotImplementedError

@@ -27,6 +27,10 @@ class PostedTarget(Outside):
     def __post_init__(self) -> None:
         object.__setattr__(self, "_clients", PerLoop(self._made, lambda client: client.close()))
 
+    def prepare(self) -> None:
+        _library()
+        self.key()
+
     def _made(self) -> Any:
         aiohttp = _library()
         key = self.key()

@@ -47,13 +47,19 @@ def _is_message(one: object) -> bool:
     return isinstance(one, dict) and isinstance(one.get("role"), str)
 
 
-@lru_cache(maxsize=8)
-def _compiled(template: str) -> Any:
+def load_templates() -> None:
+    """EvidenceError where no template can be read."""
     try:
-        from jinja2 import StrictUndefined
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
+        import jinja2  # noqa: F401
     except ImportError as err:
         raise missing("jinja2", "openai") from err
+
+
+@lru_cache(maxsize=8)
+def _compiled(template: str) -> Any:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
     made = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
         keep_trailing_newline=True,
