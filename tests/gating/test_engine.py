@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from stopship.errors import EvidenceError, Unavailable
-from stopship.gating.engine import Engine, Job
+from stopship.gating.endings import Job
+from stopship.gating.engine import Engine
 from stopship.model.case import Case
 from stopship.model.run import Outcome, Status
 from stopship.parts.targets.python import load_target
@@ -223,7 +224,8 @@ def test_an_interrupt_ends_at_once(tmp_path: Path, kind: str) -> None:
     script = f"""
         import time
         from pathlib import Path
-        from stopship.gating.engine import Engine, Job
+        from stopship.gating.endings import Job
+        from stopship.gating.engine import Engine
         from stopship.model.case import Case
         class T:
             is_async, path = {kind.startswith("async")}, Path("x")

@@ -66,7 +66,10 @@ def at(world: World, answer: Callable[[], object], *, key: str = "a", sample: in
         try:
             return answer()
         finally:
-            world.close(desk)
+            try:
+                world.close(desk)
+            finally:
+                world.settle(key, sample)
 
 
 def recorded(app: Application, answer: Callable[[], object], **given: Any) -> MemoryShelf:

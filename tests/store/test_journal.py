@@ -390,3 +390,20 @@ def test_a_folder_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").mkdir()
     with pytest.raises(EvidenceError, match="is not a file"):
         Journal(tmp_path, PLAN).outcomes()
+
+
+def test_what_was_lost_is_taken_out_and_asked_for_again(tmp_path: Path) -> None:
+    lost = Outcome(key="x", status=Status.LOST, trace={}, error="HTTP 503")
+    written(tmp_path, A, lost, B)
+    with Journal(tmp_path, PLAN) as journal:
+        assert not journal.claim("x", 0)
+    with Journal(tmp_path, PLAN) as journal:
+        journal.forget_lost()
+        assert [said(one) for one in journal.outcomes()] == [said(A), said(B)]
+        assert journal.claim("x", 0)
+        found = replace(C, key="x")
+        assert journal.add(found) is found
+        journal.forget_lost()
+        assert [one.key for one in journal.outcomes()] == ["a", "b", "x"]
+    with pytest.raises(StopshipError, match="without its lock"):
+        Journal(tmp_path, PLAN).forget_lost()

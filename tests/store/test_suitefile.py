@@ -217,7 +217,7 @@ BAD_RULE = '[[rule]]\nid = "x"\nclass = "safety"\nscore = "exact"\n'
             "suite.toml:15 [replay]: timeout = nan is out of range",
         ),
         (FULL.replace("errors = 0", "errors = 1"), "suite.toml:18 [replay]: errors = 1 is out of range"),
-        (FULL.replace("{ errors = 0 }", "{ usd = 2 }"), "suite.toml:18 [replay]: unknown key 'usd'"),
+        (FULL.replace("{ errors = 0 }", "{ uds = 2 }"), "suite.toml:18 [replay]: unknown key 'uds'"),
         (FULL.replace('"traffic"', '"suite"'), "suite.toml:21 [decide]: with estimand suite, chance is"),
         (FULL.replace("0.1", "0.3"), "suite.toml:22 [decide]: alpha = 0.3 is out of range"),
         (FULL.replace('"allow"', '"alow"'), "undecided 'alow' is not known\n  did you mean 'allow'?"),

@@ -164,24 +164,28 @@ def _outside(suite: "Suite", fidelity: str | None, record: str, effects: tuple[s
     return made
 
 
+_BAR = 30  # characters
+LINE_EVERY_S = 5.0  # in CI
+
+
 class Progress:
-    """Counts outputs on standard error: in place on a terminal, a line every tenth part elsewhere."""
+    """Counts outputs on standard error: a bar on a terminal, elsewhere a line once in a while."""
 
     def __init__(self) -> None:
         self.is_terminal = sys.stderr is not None and sys.stderr.isatty()
-        self.said = 0
-        self.last = 0.0
+        self.last = 0.0  # when the bar was drawn; 0: never
+        self.line = time.monotonic()  # when a line was written, or the replay began
 
     def tell(self, done: int, total: int) -> None:
+        now = time.monotonic()
         if self.is_terminal:
-            now = time.monotonic()
             if done == total or now - self.last > 0.1:
                 self.last = now
-                click.echo(f"\r{done} of {total} outputs", nl=False, err=True)
-            return
-        tenth = done * 10 // total
-        if tenth > self.said and total >= 1000:
-            self.said = tenth
+                full = done * _BAR // total
+                bar = "#" * full + "." * (_BAR - full)
+                click.echo(f"\r[{bar}] {done} of {total} outputs", nl=False, err=True)
+        elif now - self.line >= LINE_EVERY_S:
+            self.line = now
             click.echo(f"{done} of {total} outputs", err=True)
 
     def end(self) -> None:

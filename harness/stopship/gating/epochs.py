@@ -12,12 +12,12 @@ from stopship.errors import UsageError
 from stopship.gating.draws import Draws
 from stopship.gating.opened import OpenSuite
 from stopship.gating.stacking import Answering
+from stopship.gating.targeting import SuiteTarget
 from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Json
 from stopship.model.run import Run
 from stopship.model.suite import OUTPUTS, RECORDED
-from stopship.parts.targets.python import PythonTarget
 from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
 from stopship.store import tables
 from stopship.store.shown import shown
@@ -35,7 +35,7 @@ class Draw:
 CURRENT = Draw()
 
 
-def settings_of(opened: OpenSuite, target: PythonTarget | None) -> list[Json]:
+def settings_of(opened: OpenSuite, target: SuiteTarget | None) -> list[Json]:
     """What decides an output beside case, stack and draw; rules and labels do not."""
     columns = opened.suite.columns
     read: list[Json] = [columns.input, columns.output, columns.latency, columns.cost]
@@ -47,7 +47,7 @@ def draws_of(
     opened: OpenSuite,
     place: Workplace,
     answering: Answering,
-    target: PythonTarget | None,
+    target: SuiteTarget | None,
     told: Sequence[Json] = (),
 ) -> Draws:
     """The draws of a stack; `told`: what of the world outside decides an output."""
@@ -81,7 +81,7 @@ def epoch_of(
     opened: OpenSuite,
     place: Workplace,
     answering: Answering,
-    target: PythonTarget | None,
+    target: SuiteTarget | None,
     draw: Draw,
     known: Sequence[Run],
     told: Sequence[Json] = (),

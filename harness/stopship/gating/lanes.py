@@ -84,7 +84,11 @@ class LoopLane:
         self._open()
 
     def begin(self, flight: Flight) -> None:
-        self._loops[-1][0].call_soon_threadsafe(self._begin, flight)
+        loop, thread = self._loops[-1]
+        if threading.current_thread() is thread:
+            loop.call_soon(self._begin, flight)  # without a wake-up call to itself
+        else:
+            loop.call_soon_threadsafe(self._begin, flight)
 
     def give_up(self, flights: Sequence[Flight]) -> None:
         """Cancel the calls; a loop that does not even answer is left behind."""

@@ -235,7 +235,7 @@ def _told_scores(rules: Sequence[Rule], columns: Columns, rows: Sequence[Row]) -
 def named_files(suite: Suite) -> tuple[Path, ...]:
     """Every file that the suite file names, and it itself: no report may be written over them."""
     texts = [one.score for one in suite.rules]
-    target = suite.replay.target.rpartition(":")[0]
+    target = suite.replay.target.rpartition(":")[0] if suite.replay.table is None else ""
     named = [*suite.cases, suite.labels, suite.stack, target, *scorer_files(texts), POINTER, GOLDEN, NOISE]
     return (suite.path, *(suite.folder / one for one in named if one))
 

@@ -4,7 +4,6 @@ Decides where recordings are read and written. Never serves one itself: that is 
 """
 
 import os
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from stopship.model.calls import coverage, parting
 from stopship.model.case import Json
 from stopship.model.exchange import Asked, Fidelity, Record, Recording
 from stopship.model.run import Run
+from stopship.model.secretnames import is_secret_name
 from stopship.model.suite import Suite, UpstreamPlan
 from stopship.store.evidencefiles import read_bytes
 from stopship.store.recorder import Recorder
@@ -25,9 +25,6 @@ from stopship.store.segments import SEGMENT_LIMIT, name_of
 from stopship.store.segments import forget as forgotten
 from stopship.store.shown import shown
 
-_SECRET = re.compile(
-    r"(?:^|_)(?:API)?(?:KEYS?|TOKENS?|SECRETS?|PASSWORD|PASSWD|CREDENTIALS?)(?:_|$)", re.IGNORECASE
-)
 _SEALED = "recorded"  # in the working folder of a plan, until the store has it
 
 
@@ -142,7 +139,7 @@ class Shelf:
 
 def secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of an environment that are named as secrets are, and long enough to be one."""
-    return {name: value for name, value in environ.items() if _SECRET.search(name) and len(value) >= LEAST}
+    return {name: value for name, value in environ.items() if is_secret_name(name) and len(value) >= LEAST}
 
 
 def cleared(folder: Path) -> None:

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from stopship.errors import UsageError
-from stopship.gating.engine import Job
+from stopship.gating.asking import spent_of
+from stopship.gating.endings import Job
+from stopship.gating.engine import Engine
 from stopship.gating.outside import cleared
 from stopship.gating.replay import Replay, Replayed, Told
 from stopship.model.case import Json
-from stopship.model.run import Outcome
+from stopship.model.exchange import Fidelity
+from stopship.model.run import Outcome, Status
 from stopship.store.journal import Journal
 from stopship.store.locks import Patience, Say
 from stopship.store.shown import shown
@@ -55,6 +58,8 @@ def replay(
         elif (served := plan.served()) is not None:  # by the one that was waited for
             journal.finish()
             return served
+        if resume and not journal.is_shared:
+            journal.forget_lost()
         done = {(one.key, one.sample): one for one in journal.outcomes()}
         if done and not resume and not journal.is_shared:
             raise UsageError(
@@ -63,34 +68,47 @@ def replay(
                 do="go on with --resume, or start over with --fresh",
             )
         done = {**plan.drawn, **done}
-        for outcome in _answers(plan, journal, frozenset(done), say):
-            done[outcome.key, outcome.sample] = outcome
-            if tell is not None:
-                tell(len(done), plan.total)
-        sealed = plan.sealed(list(done.values()), provenance or {})
+        with plan.engine(known=done.values()) as engine:
+            for outcome in _answers(plan, engine, journal, frozenset(done), say):
+                done[outcome.key, outcome.sample] = outcome
+                if tell is not None:
+                    tell(len(done), plan.total)
+        is_frozen = plan.head.fidelity is Fidelity.FROZEN
+        spent = spent_of(plan.opened.suite.replay, engine, is_frozen=is_frozen)
+        sealed = plan.sealed(list(done.values()), {**(provenance or {}), **spent})
         journal.finish()
     return sealed
 
 
-def _answers(plan: Replay, journal: Journal, done: frozenset[tuple[str, int]], say: Say) -> Iterator[Outcome]:
-    """What is not done yet: asked for, or filed meanwhile by a session that is at work on it, too."""
+def _answers(
+    plan: Replay, engine: Engine, journal: Journal, done: frozenset[tuple[str, int]], say: Say
+) -> Iterator[Outcome]:
+    """What is not done yet: asked for, or filed meanwhile by a session that is at work on it, too.
+
+    What was lost is filed last: a run that ends early asks for it again.
+    """
+    lost: list[Outcome] = []
     left: Iterable[Job] = plan.jobs(done)
     patience = Patience(f"waiting for a session that asks for outputs, too, in {shown(journal.folder)}", say)
-    with plan.engine() as engine:
-        while True:
-            elsewhere: list[Job] = []
-            for outcome in engine.outcomes(_claimed(journal, left, elsewhere)):
+    while True:
+        elsewhere: list[Job] = []
+        for outcome in engine.outcomes(_claimed(journal, left, elsewhere)):
+            if outcome.status is Status.LOST:
+                lost.append(outcome)
+            else:
                 yield journal.add(outcome)
-            left = []
-            for job in elsewhere:
-                found = journal.find(job.key, job.sample)
-                if found is None:
-                    left.append(job)
-                else:
-                    yield found
-            if not left:
-                return
-            patience.pause()  # with nothing claimed: whoever is waited for waits for nothing of this replay
+        for outcome in lost:
+            yield journal.add(outcome)
+        lost, left = [], []
+        for job in elsewhere:
+            found = journal.find(job.key, job.sample)
+            if found is None:
+                left.append(job)
+            else:
+                yield found
+        if not left:
+            return
+        patience.pause()  # with nothing claimed: whoever is waited for waits for nothing of this replay
 
 
 def _claimed(journal: Journal, jobs: Iterable[Job], elsewhere: list[Job]) -> Iterator[Job]:

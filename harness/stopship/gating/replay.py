@@ -15,8 +15,10 @@ from pathlib import Path
 from stopship import __version__
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating.ages import age, is_stale, oldest
+from stopship.gating.asking import asking
 from stopship.gating.draws import Drawn, Draws, held_by
-from stopship.gating.engine import Engine, Job
+from stopship.gating.endings import Job
+from stopship.gating.engine import Engine
 from stopship.gating.epochs import (
     CURRENT,
     Draw,
@@ -31,7 +33,7 @@ from stopship.gating.outside import Outside, Shelf, outside_of, recordings_of
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
 from stopship.gating.stillness import begin, begun_at, check_still, end
-from stopship.gating.targeting import check_code, target_of
+from stopship.gating.targeting import SuiteTarget, check_code, target_of
 from stopship.gating.watched import Watched
 from stopship.gating.waypoint import Waypoint
 from stopship.gating.workplace import Workplace
@@ -42,7 +44,7 @@ from stopship.model.exchange import Fidelity
 from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import RECORDED
 from stopship.parts.gateway.upstreams import Upstream
-from stopship.parts.targets.python import PythonTarget
+from stopship.parts.targets.network import Foreign
 from stopship.parts.targets.recorded import RecordedOutputs
 from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
@@ -72,7 +74,7 @@ class Replay:
     place: Workplace
     answering: Answering
     head: RunHead
-    target: PythonTarget | None  # None: recorded
+    target: SuiteTarget | None  # None: recorded
     outside: Outside
     known: tuple[Run, ...] = ()  # approved runs whose draws this one goes on from
     renewed: str = ""  # why a new epoch begins though nobody asked for one
@@ -179,24 +181,30 @@ class Replay:
                 if (key, sample) not in done:
                     yield self.job(key, sample)
 
-    def engine(self, *, is_filed: bool = True) -> Engine:
-        """What asks the target. Only where nothing is recorded. `is_filed`: its outputs go into journals.
+    def engine(self, *, is_filed: bool = True, known: Iterable[Outcome] = ()) -> Engine:
+        """What asks the target. Only where nothing is recorded. `is_filed`: its outputs go into journals;
+        `known`: outcomes of this plan that there are, whose spending counts.
 
         Raises EvidenceError where outputs are filed already and the stack was touched since.
         """
         assert self.target is not None  # noqa: S101  # the caller looked at `recorded` first
+        if isinstance(self.target, Foreign):
+            self.target.prepare()
         if is_filed:
             begin(self.answering, self.journal_folder)
         plan, world = self.opened.suite.replay, self._world
         if self.head.fidelity is not Fidelity.LIVE:
             self.shelf.kept  # noqa: B018  # a store behind a URL is read before sockets are watched
-        return Engine(
+        return asking(
+            plan,
             Watched(target=self.target, world=world, captured=self.opened.suite.columns.captured),
             self.answering.stack,
-            concurrency=plan.concurrency,
-            timeout_s=plan.timeout_s,
-            finish=lambda one: replace(one, calls=world.calls(one.key, one.sample)),
-            leave=world.entered(),
+            is_frozen=self.head.fidelity is Fidelity.FROZEN,
+            total=self.total if is_filed and not self.head.selection else None,
+            known=known,
+            rate=self.place.folder / "rate",
+            finish=lambda one: _settled(world, one),
+            enter=world.entered,
         )
 
     @cached_property
@@ -338,6 +346,12 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
     if target is None and made.served_id is None:
         made.outputs  # noqa: B018  # what is wrong with them is told now
     return made
+
+
+def _settled(world: World, one: Outcome) -> Outcome:
+    """An outcome with where its calls were answered from; what it recorded is filed."""
+    world.settle(one.key, one.sample, is_lost=one.status is Status.LOST)
+    return replace(one, calls=world.calls(one.key, one.sample))
 
 
 def told_of(head: RunHead, outside: Outside) -> list[Json]:

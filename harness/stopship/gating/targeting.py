@@ -5,28 +5,37 @@ Decides whose code answers: every stack with its own. Never lets code answer tha
 
 import os
 from pathlib import Path
+from typing import Protocol
 
-from stopship.errors import EvidenceError, StopshipError
+from stopship.errors import EvidenceError
+from stopship.gating.engine import Target
+from stopship.gating.foreign import table_target
 from stopship.gating.opened import OpenSuite
+from stopship.gating.placing import place_of
 from stopship.gating.stacking import Answering
-from stopship.model.stack import PinnedFile
 from stopship.parts.neighbours import code_of
 from stopship.parts.targets.python import PythonTarget, load_target
-from stopship.pinning.stacks import OpenStack, names_in
 from stopship.store.shown import quoted, shown
-from stopship.store.stackfile import read_stack_file
-from stopship.store.stackwords import label
 
 
-def target_of(opened: OpenSuite, answering: Answering) -> PythonTarget:
+class SuiteTarget(Target, Protocol):
+    """A target that a suite names; its digest is that of its code, or of all that the suite says of it."""
+
+    @property
+    def digest(self) -> str: ...
+
+
+def target_of(opened: OpenSuite, answering: Answering) -> SuiteTarget:
     """The target that a stack answers with: the suite's file where the stack pins that very file, else the
-    stack's own file of the same axis and name.
+    stack's own file of the same axis and name; or what a table of the suite describes.
 
     Raises EvidenceError where no pin holds it: a change of it would go unseen.
     """
+    if (table := opened.suite.replay.table) is not None:
+        return table_target(opened, answering, table)
     file, _, function = opened.suite.replay.target.rpartition(":")
     where = shown(opened.suite.path)
-    found = _place(opened, answering.stack, opened.folder / file)
+    found = place_of(opened, answering.stack, opened.folder / file, file)
     target = load_target(found[0] if found else opened.folder / file, function, where)
     if found is None:
         raise EvidenceError(
@@ -42,11 +51,13 @@ def target_of(opened: OpenSuite, answering: Answering) -> PythonTarget:
     return target
 
 
-def check_code(target: PythonTarget, answering: Answering) -> None:
+def check_code(target: SuiteTarget, answering: Answering) -> None:
     """Raise EvidenceError where the target has executed a file beside it that the stack does not pin.
 
     Imports may come as late as the last case: it is asked again before anything is sealed.
     """
+    if not isinstance(target, PythonTarget):
+        return  # it runs nothing in this process
     held = answering.stack.held()
     for ran in code_of(target.path.resolve()):
         if (found := held.get(str(ran.file))) is None:
@@ -73,24 +84,3 @@ def _line(target: PythonTarget, answering: Answering, file: Path) -> str:
 def _told(file: Path, answering: Answering) -> str:
     """A file as the stack file would name it."""
     return os.path.relpath(file, os.path.realpath(answering.path.parent)).replace(os.sep, "/")
-
-
-def _place(opened: OpenSuite, stack: OpenStack, own: Path) -> tuple[Path, PinnedFile] | None:
-    """Where the stack has the file that the suite means by its own, and what is pinned of it."""
-    held = stack.held()
-    if (here := held.get(str(own.resolve()))) is not None:
-        return own, here[1]
-    for axis, name in _names(opened, stack, own):
-        if (place := stack.place(axis, name)) is not None:
-            return place, held[str(place.resolve())][1]
-    return None
-
-
-def _names(opened: OpenSuite, stack: OpenStack, own: Path) -> list[tuple[str, str]]:
-    """What pins may call the target: as the suite's own stack does; else by its path in the suite."""
-    try:
-        found = names_in(read_stack_file(opened.folder / opened.suite.stack), own)
-    except StopshipError:
-        found = []
-    name = label(opened.suite.replay.target.rpartition(":")[0])
-    return found or [(pin.axis, name) for pin in stack.stack.pins]

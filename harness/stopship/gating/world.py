@@ -74,6 +74,8 @@ class World:
     epoch: int = 0
     gateway: "Opening | None" = None  # opened when the replay begins
     _told: dict[Place, tuple[Served, ...]] = field(default_factory=dict)
+    _held: dict[Place, tuple[Recording, ...]] = field(default_factory=dict)  # of the latest attempt
+    _settled: set[Place] = field(default_factory=set)
 
     def entered(self) -> Callable[[], None]:
         """Watch over this process from now on; gives the way back."""
@@ -98,21 +100,38 @@ class World:
         return desk
 
     def close(self, desk: "OutputDesk") -> None:
-        """The output is done: file what was recorded, keep where its calls were answered from.
+        """An attempt is done: keep what was recorded, and where its calls were answered from.
 
         Raises Missed where a call was not served, whatever the target made of it.
         """
         if self.gateway is not None:
             self.gateway.dismiss(desk)
-        self._told[desk.key, desk.sample] = tuple(desk.served)
-        for recording in desk.recorded():
-            self.shelf.add(recording)
+        place = desk.key, desk.sample
+        self._told[place] = tuple(desk.served)
+        self._held[place] = tuple(desk.recorded())
+        if place in self._settled:
+            self._file(place)  # a call that was given up has ended now
         if desk.missed:
             raise Missed(desk.missed)
+
+    def settle(self, key: str, sample: int, *, is_lost: bool = False) -> None:
+        """The output is done: file what its last attempt recorded.
+
+        Nothing of an output that was lost is filed: it is asked for again, and would be served what lost it.
+        """
+        place = key, sample
+        self._settled.add(place)
+        if is_lost:
+            self._held.pop(place, None)
+        self._file(place)
 
     def calls(self, key: str, sample: int) -> tuple[Served, ...]:
         """Where the calls of an output were answered from; once."""
         return self._told.pop((key, sample), ())
+
+    def _file(self, place: Place) -> None:
+        for recording in self._held.pop(place, ()):
+            self.shelf.add(recording)
 
 
 class OutputDesk:

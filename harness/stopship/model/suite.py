@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from stopship.model.canonical import canonical_bytes
+from stopship.model.case import Json
 from stopship.model.columns import Condition
 from stopship.model.exchange import Fidelity
 from stopship.model.rule import ALPHA, Mode
@@ -15,6 +17,37 @@ from stopship.model.rule import ALPHA, Mode
 RECORDED = "recorded"  # the target whose outputs are a pin of the stack, on the axis of this name:
 OUTPUTS = "outputs"
 LOST_LIMIT = 0.02  # of the planned outputs of one arm that infrastructure may lose
+
+
+COMMAND, HTTP, OPENAI, ANTHROPIC = "command", "http", "openai", "anthropic"
+TABLES = (COMMAND, HTTP, OPENAI, ANTHROPIC)  # targets that are a table: `[replay.openai]`
+MODELS = (OPENAI, ANTHROPIC)
+RETRIES = 4  # of an output that an endpoint lost, unless the suite says otherwise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetTable:
+    """A target that is a table, `[replay.openai]`: its kind and all that the suite says of it."""
+
+    kind: str  # of TABLES
+    settings: Mapping[str, Json]  # as written, checked
+
+    @property
+    def spec(self) -> str:
+        """How a run names it. Two tables that ask differently have two names."""
+        return f"{self.kind} {canonical_bytes(dict(self.settings)).decode()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`limits`: what one run may spend, and what one output may. None: no limit."""
+
+    calls: int | None = None
+    tokens: int | None = None  # in and out together
+    usd: float | None = None
+    minutes: float | None = None
+    case_calls: int | None = None  # of one output, retries included
+    case_seconds: float | None = None  # of one output, waits included: after that it is not retried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +64,11 @@ class UpstreamPlan:
 class ReplayPlan:
     """`[replay]`: how a case is put to the stack."""
 
-    target: str  # `recorded`, or `app/answer.py:answer`
+    target: str  # `recorded`, `app/answer.py:answer`, or the name of a table
+    table: TargetTable | None = None
+    limits: Limits = Limits()
+    per_minute: float | None = None  # calls that may begin; None: no limit
+    retries: int = 0  # of an output that infrastructure lost
     cluster: str | None = None  # column of the conversation or user that cases share
     repeats: int = 1  # outputs a case and arm
     concurrency: int | None = None  # cases in flight; None: 1 for a plain function, 8 for an async one

@@ -109,9 +109,14 @@ class _Told(io.TextIOBase):
 
     def write(self, text: str) -> int:
         for line in filter(None, text.splitlines()):  # `print` writes the line's end by itself
-            shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
-            sys.stderr.write(f"{self._prints}: {shown.replace('##', '# #')}\n")
+            show(line, self._prints)
         return len(text)
+
+
+def show(line: str, prints: str) -> None:
+    """A line that the user's code printed, on standard error, so that it acts on nothing."""
+    shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
+    sys.stderr.write(f"{prints}: {shown.replace('##', '# #')}\n")
 
 
 class _ByThread:

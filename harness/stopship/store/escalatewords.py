@@ -64,10 +64,10 @@ def _rounds(table: Table, plan: ReplayPlan) -> tuple[int, ...]:
     return tuple(listed)
 
 
-def fresh_of(table: Table, *, deterministic: bool) -> float | None:
+def fresh_of(table: Table, *, network: bool, deterministic: bool) -> float | None:
     """`fresh` of `[replay]` in seconds; None where the suite does not say it."""
     found = age_of(table, "fresh")
-    if found is not None and not table.flag("network"):
+    if found is not None and not network:
         what = "fresh says how old evidence of a network target may be, and this one is none"
         table.fault("fresh", what, "write network = true, or leave fresh out")
     if found is not None and deterministic:

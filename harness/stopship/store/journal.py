@@ -15,7 +15,8 @@ from time import monotonic
 from types import TracebackType
 
 from stopship.errors import EvidenceError, StopshipError
-from stopship.model.run import Outcome
+from stopship.model.run import Outcome, Status
+from stopship.store.atomic import write_atomically
 from stopship.store.evidencefiles import cannot_write, read_bytes, reason, sync_folder
 from stopship.store.journallines import FRESH, Filed, header, line_of
 from stopship.store.locks import Claims, Patience, Say, give_back, is_current, locked, opened, take
@@ -289,6 +290,15 @@ class Journal:
                 return ()  # dropped between the two
             raise
         return tuple(filed.outcomes[place] for place in sorted(filed.outcomes))
+
+    def forget_lost(self) -> None:
+        """Take out what infrastructure lost: it is asked for again. Only where nobody else is at work."""
+        self._check_locked("mended")
+        found = self.outcomes()
+        kept = [one for one in found if one.status is not Status.LOST]
+        if len(kept) < len(found):
+            lines = [header(self._plan), *(line_of(one, self._plan) for one in kept)]
+            write_atomically(self.folder / JOURNAL, b"".join(lines))
 
     def drop(self) -> None:
         """Remove the journal, unread, whatever plan it is of."""

@@ -1,22 +1,33 @@
-"""Read `[replay]` of a suite file: how a case is put to the stack.
+"""Read `[replay]` of a suite file: how a case is put to the stack, how fast, what a run may spend, and what
+of the world outside is frozen.
 
-Decides which words of it go together. Never opens the file of a target.
+Decides which words of it go together, but for the tables of targets. Never opens what it names.
 """
 
 import re
-from urllib.parse import urlsplit
 
 from stopship.model.exchange import Fidelity
-from stopship.model.suite import LOST_LIMIT, RECORDED, ReplayPlan, UpstreamPlan
+from stopship.model.suite import (
+    COMMAND,
+    LOST_LIMIT,
+    RECORDED,
+    RETRIES,
+    TABLES,
+    Limits,
+    ReplayPlan,
+    TargetTable,
+    UpstreamPlan,
+)
 from stopship.store.escalatewords import fresh_of
 from stopship.store.shown import quoted
 from stopship.store.suitewords import Table
+from stopship.store.targetwords import check_secrets, key_env_of, target_table, url_of
 
 _TARGET = re.compile(r"(?P<file>.+\.py):[A-Za-z_][A-Za-z0-9_]*")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-_KNOWN = (
+_WRITE = 'target = "app.py:answer", or "recorded"'
+_KEYS = (
     *("target", "cluster", "repeats", "concurrency", "timeout", "deterministic", "network", "fresh"),
-    *("limits", "fidelity", "effects", "upstreams"),
+    *("limits", "per_minute", "retries", "fidelity", "effects", "upstreams", *TABLES),
 )
 
 
@@ -25,36 +36,58 @@ def replay_of(top: Table) -> ReplayPlan:
     table = top.table("replay", "[replay]")
     if table is None:
         if "replay" not in top.values:
-            top.fault("", "has no [replay]", 'write [replay] with target = "app.py:answer", or "recorded"')
+            top.fault("", "has no [replay]", f"write [replay] with {_WRITE}")
         return ReplayPlan(target="")
-    table.only(*_KNOWN)
-    target = _target(table)
-    timeout = table.number("timeout", 0.0, lambda one: 0 < one < 1e9, "seconds above 0, such as 30")
+    table.only(*_KEYS)
+    check_secrets(table)
+    own = _own_table(table)
+    target = own.spec if own is not None else _target(table)
     deterministic = _deterministic(table, target)
+    timeout = table.number("timeout", 0.0, lambda one: 0 < one < 1e9, "seconds above 0, such as 30")
+    is_endpoint = own is not None and own.kind != COMMAND
+    network = table.flag("network") if "network" in table.values else is_endpoint
+    limits, lost = _limits(table.table("limits"))
+    concurrency = table.whole("concurrency", 1, 256) if "concurrency" in table.values else None
+    rate = table.number("per_minute", 0.0, lambda one: 0 < one < 1e7, "calls a minute above 0, such as 600")
     return ReplayPlan(
         target=target,
+        table=own,
+        limits=limits,
+        per_minute=float(rate) or None,
+        retries=_retries(table, RETRIES if is_endpoint else 0),
         cluster=table.text("cluster") or None,
         repeats=table.whole("repeats", 1, 100),
-        concurrency=table.whole("concurrency", 1, 256) if "concurrency" in table.values else None,
+        concurrency=concurrency or (1 if own is not None and own.kind == COMMAND else None),
         timeout_s=float(timeout) or None,
         deterministic=deterministic,
-        network=table.flag("network"),
-        fresh_s=fresh_of(table, deterministic=deterministic),
-        lost_limit=_lost_limit(table),
+        network=network,
+        fresh_s=fresh_of(table, network=network, deterministic=deterministic),
+        lost_limit=lost,
         fidelity=_fidelity(table, target, deterministic=deterministic),
         effects=table.texts("effects", '"send_mail"'),
         upstreams=_upstreams(table, target),
     )
 
 
+def _own_table(table: Table) -> TargetTable | None:
+    named = [kind for kind in TABLES if kind in table.values]
+    if not named:
+        return None
+    if len(named) > 1 or "target" in table.values:
+        both = "target" if "target" in table.values else f"[replay.{named[1]}]"
+        table.fault(named[0], f"[replay.{named[0]}] and {both}: a suite has one target", "keep one of them")
+    inner = table.table(named[0], f"[replay.{named[0]}]")
+    return target_table(inner, named[0]) if inner is not None else TargetTable(kind=named[0], settings={})
+
+
 def _target(table: Table) -> str:
-    target = table.text("target", required='target = "app.py:answer", or "recorded"')
+    target = table.text("target", required=_WRITE)
     if not target or target == RECORDED:
         return target
     found = _TARGET.fullmatch(target)
     if found is None:
         what = f"target {quoted(target)} is neither file.py:function nor recorded"
-        table.fault("target", what, 'write target = "app.py:answer", or "recorded"')
+        table.fault("target", what, f"write {_WRITE}")
     else:
         table.check_path("target", found["file"])
     return target
@@ -70,13 +103,38 @@ def _deterministic(table: Table, target: str) -> bool:
     return True
 
 
-def _lost_limit(table: Table) -> float:
-    limits = table.table("limits")
-    if limits is None:
-        return LOST_LIMIT
-    limits.only("errors")
+def _retries(table: Table, default: int) -> int:
+    if table.values.get("retries") == 0 and table.values["retries"] is not False:
+        return 0
+    return table.whole("retries", default, 20)
+
+
+def _limits(table: Table | None) -> tuple[Limits, float]:
+    """What a run may spend, and the share of it that infrastructure may lose."""
+    if table is None:
+        return Limits(), LOST_LIMIT
+    table.only("errors", "calls", "tokens", "usd", "minutes", "case_calls", "case_seconds")
     told = "a share from 0 up to, but not, 1"
-    return float(limits.number("errors", LOST_LIMIT, lambda one: 0 <= one < 1, told))
+    lost = float(table.number("errors", LOST_LIMIT, lambda one: 0 <= one < 1, told))
+    whole = {
+        name: table.whole(name, 1, 10**12)
+        for name in ("calls", "tokens", "case_calls")
+        if name in table.values
+    }
+    broken = {
+        name: float(table.number(name, 1.0, lambda one: 0 < one < 1e9, "a number above 0"))
+        for name in ("usd", "minutes", "case_seconds")
+        if name in table.values
+    }
+    limits = Limits(
+        calls=whole.get("calls"),
+        tokens=whole.get("tokens"),
+        case_calls=whole.get("case_calls"),
+        usd=broken.get("usd"),
+        minutes=broken.get("minutes"),
+        case_seconds=broken.get("case_seconds"),
+    )
+    return limits, lost
 
 
 def _fidelity(table: Table, target: str, *, deterministic: bool) -> Fidelity:
@@ -103,16 +161,8 @@ def _upstreams(table: Table, target: str) -> tuple[UpstreamPlan, ...]:
         if one is None:
             continue
         one.only("url", "key_env", "pins")
-        url = one.text("url", required='url = "https://api.openai.com"')
-        parts = urlsplit(url)
-        if url and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc):
-            one.fault(
-                "url", f"url {quoted(url)} is no base address", "write https://host, without user or key"
-            )
-        key_env = one.text("key_env")
-        if key_env and not _VARIABLE.fullmatch(key_env):
-            what = "key_env is not the name of a variable"
-            one.fault("key_env", what, 'write the name of the variable that holds the key: "OPENAI_API_KEY"')
+        url = url_of(one, "url", required=True)
+        key_env = key_env_of(one)
         pins = one.texts("pins", '"model"')
         found.append(UpstreamPlan(name=name, url=url, key_env=key_env, pins=pins))
     return tuple(found)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from stopship.errors import EvidenceError, StopshipError, UsageError
 from stopship.gating.ages import age
-from stopship.gating.engine import Engine, Job
+from stopship.gating.endings import Job
+from stopship.gating.engine import Engine
 from stopship.gating.evidence import scored_row, trace_of
 from stopship.gating.gitref import suite_at
 from stopship.gating.opened import OpenSuite, blind_fault, open_suite
@@ -176,7 +177,7 @@ class Watch:
             journal = self.plan.journal(self.say)
             self._known = {**self.plan.drawn, **_by_place(journal.outcomes())}
             self._writer = journal.writer()
-            self._engine = self.plan.engine()
+            self._engine = self.plan.engine(known=self._known.values())
         self._has_begun = True
 
     def _adopt(self) -> bool:

@@ -6,7 +6,9 @@ for one but `NotATrace`, and never imports an HTTP library to know its errors.
 
 import errno
 import inspect
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from math import isfinite
 
 from stopship.errors import StopshipError, Unavailable
@@ -231,3 +233,30 @@ def _has_lost_status(error: Exception) -> bool:
             ):
                 return True
     return False
+
+
+def retry_after(error: BaseException) -> float | None:
+    """When an endpoint said to come again, in seconds; None where it did not say."""
+    for one in _chain(error):
+        told = getattr(one, "retry_after_s", None)
+        if isinstance(told, int | float):
+            return float(told)
+        headers = getattr(getattr(one, "response", None), "headers", None)
+        if headers is not None and (text := headers.get("retry-after")):
+            return seconds_until(str(text), time.time())
+    return None
+
+
+def seconds_until(told: str | None, now: float) -> float | None:
+    """The seconds of a `Retry-After` (RFC 9110): a number, or an HTTP date; None where it is neither."""
+    if not told:
+        return None
+    with suppress(ValueError):
+        seconds = float(told)
+        return seconds if 0 <= seconds < 1e7 else None
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(told).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None

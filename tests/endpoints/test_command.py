@@ -1,0 +1,142 @@
+"""A program in another process: lines of JSON in and out, one process for many cases, none left behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.endpoints.suites import plan_of, write_suite
+
+from stopship.errors import EvidenceError
+from stopship.gating.performing import replay
+from stopship.model.run import Outcome, Status
+
+CHILD = """\
+import json, os, sys, time
+pid = os.getpid()
+for line in sys.stdin:
+    asked = json.loads(line)
+    what = asked["case"]["asked"]
+    told = {"id": asked["id"], "output": f"{what} by {pid}", "steps": []}
+    if what == "die":
+        sys.exit(3)
+    if what == "hang":
+        time.sleep(60)
+    if what == "error":
+        told = {"id": asked["id"], "error": "no such article \\x1b[31m"}
+    if what == "lost":
+        told = {"id": asked["id"], "error": "HTTP 503", "lost": True}
+    if what == "wrong id":
+        told["id"] = 0
+    if what == "no output":
+        del told["output"]
+    print("{broken" if what == "broken" else json.dumps(told), flush=True)
+"""
+RUN = f'run = [{json.dumps(sys.executable)}, "app/child.py"]'
+
+
+def outcomes(folder: Path, asked: list[str], replay_words: str = "") -> dict[str, Outcome]:
+    file = write_suite(folder, "command", RUN, asked=asked, replay=replay_words, files={"child.py": CHILD})
+    run = replay(plan_of(file)).run
+    return {asked[int(one.key[1:])]: one for one in run.outcomes}
+
+
+def test_one_process_answers_many_cases(tmp_path: Path) -> None:
+    found = outcomes(tmp_path, [f"q{number}" for number in range(20)])
+    assert {one.status for one in found.values()} == {Status.OK}
+    pids = {str(one.trace["output"]).split(" by ")[1] for one in found.values()}
+    assert len(pids) == 1
+    assert all(str(one.trace["output"]).startswith(what) for what, one in found.items())
+    assert not Path(f"/proc/{pids.pop()}").exists()
+
+
+def test_so_many_processes_as_cases_in_flight(tmp_path: Path) -> None:
+    found = outcomes(tmp_path, [f"q{number}" for number in range(40)], "concurrency = 3")
+    assert 1 <= len({str(one.trace["output"]).split(" by ")[1] for one in found.values()}) <= 3
+
+
+def test_each_way_to_fail_is_the_targets_own_and_the_next_case_is_answered(tmp_path: Path) -> None:
+    asked = ["a", "die", "b", "error", "c", "wrong id", "d", "broken", "e", "no output", "f", "hang", "g"]
+    found = outcomes(tmp_path, asked, "timeout = 3")
+    assert {one for one in asked if found[one].status is Status.OK} == set("abcdefg")
+    texts = {one: found[one].error for one in asked if found[one].error}
+    assert texts["die"] == "BadAnswer: the command ended with exit 3 before it answered"
+    assert texts["error"].startswith("BadAnswer: no such article")
+    assert "with the id 0, and was asked" in texts["wrong id"]
+    assert "no JSON" in texts["broken"]
+    assert "without 'output'" in texts["no output"]
+    assert texts["hang"] == "TimeoutError: no answer within 3 s"
+    pids = [str(found[one].trace["output"]).split(" by ")[1] for one in "abcdefg"]
+    assert pids[0] != pids[1] == pids[2]  # after it died a new one; an error does not end it
+
+
+def test_an_answer_may_say_that_infrastructure_lost_it(tmp_path: Path) -> None:
+    found = outcomes(tmp_path, ["a", "lost"], "limits = { errors = 0.9 }")
+    assert found["lost"].status is Status.LOST
+
+
+def test_what_it_prints_reaches_standard_error_alone_and_acts_on_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noisy = "import sys\nprint('::error::\\x1b[31m')\nprint('##[error]', file=sys.stderr)\n" + CHILD
+    file = write_suite(tmp_path, "command", RUN, asked=["a"], files={"child.py": noisy})
+    replay(plan_of(file))
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert sorted(err.splitlines()) == ["target prints: # #[error]", "target prints: ::error::\\x1b[31m"]
+
+
+def test_a_file_of_the_command_that_no_pin_holds_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loose.py").write_text(CHILD)
+    for run, what in (
+        ('run = ["python3", "loose.py"]', "no pin of the stack holds 'loose.py'"),
+        ('run = ["python3", "-c", "print(1)"]', "names no file that the stack pins"),
+    ):
+        file = write_suite(tmp_path, "command", run, files={"child.py": CHILD})
+        with pytest.raises(EvidenceError, match=re.escape(what)):
+            plan_of(file)
+
+
+def test_a_command_that_is_not_there_is_void(tmp_path: Path) -> None:
+    run = 'run = ["no-such-interpreter", "app/child.py"]'
+    plan = plan_of(write_suite(tmp_path, "command", run, files={"child.py": CHILD}))
+    with pytest.raises(EvidenceError, match="'no-such-interpreter' cannot be started: No such file"):
+        replay(plan)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_process_is_left_after_an_interrupt(tmp_path: Path, how: signal.Signals) -> None:
+    noting = "import os\nopen('pids', 'a').write(f'{os.getpid()}\\n')\n" + CHILD
+    asked = ["hang" if how is signal.SIGINT else "a"] * 3 + [f"slow {n}" for n in range(400)]
+    file = write_suite(
+        tmp_path, "command", RUN, asked=asked, replay="concurrency = 2", files={"child.py": noting}
+    )
+    command = [sys.executable, "-m", "stopship", "replay", str(file.parent), "--allow-blind"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pids = tmp_path / "pids"
+    until = time.monotonic() + 40
+    while (not pids.exists() or len(pids.read_text().split()) < 2) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.3 if how is signal.SIGINT else 0.0)
+    child.send_signal(how)
+    _, err = child.communicate(timeout=30)
+    assert child.returncode != 0, err.decode()
+    if how is signal.SIGINT:
+        assert b"Traceback" not in err, err.decode()
+    until = time.monotonic() + 5
+    while (left := [one for one in pids.read_text().split() if _lives(one)]) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not left
+
+
+def _lives(pid: str) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
