@@ -57,7 +57,8 @@ class Pool:
     def __init__(self, run: tuple[str, ...], folder: Path, secrets: Secrets) -> None:
         self._run, self._folder, self._secrets = run, folder, secrets
         self._idle: list[Child] = []
-        self._all: set[Child] = set()
+        self._all: set[Child] = set()  # those that have been killed, too, until they have ended
+        self._burials: set[asyncio.Future[None]] = set()
         self._number = 0
 
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -74,8 +75,13 @@ class Pool:
             if is_answered:
                 self._idle.append(child)
             else:  # it failed, or nobody waits any more
-                self._all.discard(child)
                 child.kill()
+                self._burials.add(burial := asyncio.ensure_future(self._bury(child)))
+                burial.add_done_callback(self._burials.discard)
+
+    async def _bury(self, child: "Child") -> None:
+        await child.ended()
+        self._all.discard(child)
 
     async def _started(self) -> "Child":
         try:
