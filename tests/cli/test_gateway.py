@@ -174,9 +174,9 @@ def test_what_an_endpoint_does_not_answer_is_told_apart(agent: Agent, endpoint: 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('url = "ftp://models"', "is no base address"),
-        ('url = "https://user:word@models"', "is no base address"),
-        ('url = "http://models"\nkey_env = "sk-12 34"', "key_env is not the name of a variable"),
+        ('url = "ftp://models"', "is no address"),
+        ('url = "https://user:word@models"', "holds a user or a password"),
+        ('url = "http://models"\nkey_env = "sk-12 34"', "key_env is no name of a variable"),
         ('url = "http://models"\nkey = "sk-1234567890"', "unknown key 'key'"),
     ],
 )

@@ -13,7 +13,7 @@ from stopship.cli.reporting import columns, in_ci
 from stopship.cli.suites import blind_option, desk, stack_option, tell_outlook
 from stopship.errors import UsageError
 from stopship.model.exchange import Fidelity, Record
-from stopship.model.suite import RECORDED, Suite
+from stopship.model.suite import Suite
 
 if TYPE_CHECKING:
     from stopship.gating.outside import Outside
@@ -157,10 +157,8 @@ def _outside(suite: "Suite", fidelity: str | None, record: str, effects: tuple[s
             f"--record {record} with --fidelity {made.fidelity.value}: what is frozen is not made",
             do="record a live replay: leave --fidelity out",
         )
-    if suite.replay.target == RECORDED and (fidelity or effects or mode is not Record.NONE):
-        raise UsageError(
-            "a recorded target makes no calls", do="leave --fidelity, --record and --allow-effects out"
-        )
+    if (fidelity or effects or mode is not Record.NONE) and (why := suite.replay.no_calls):
+        raise UsageError(why, do="leave --fidelity, --record and --allow-effects out")
     return made
 
 

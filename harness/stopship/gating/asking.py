@@ -65,9 +65,14 @@ def _unpaid(plan: ReplayPlan) -> ReplayPlan:
 def _prices(plan: ReplayPlan) -> Prices | None:
     if plan.limits.usd is None:
         return None
+    return open_prices(own_provider(plan))
+
+
+def own_provider(plan: ReplayPlan) -> str:
+    """The provider whose own address is asked; "": a price is found by the model's name."""
     table = plan.table
     is_own = table is not None and table.kind in MODELS and "base_url" not in table.settings
-    return open_prices(table.kind if table is not None and is_own else "")
+    return table.kind if table is not None and is_own else ""
 
 
 def spent_of(plan: ReplayPlan, engine: Engine, *, is_frozen: bool = False) -> dict[str, Json]:

@@ -37,7 +37,8 @@ def table_target(opened: OpenSuite, answering: Answering, table: TargetTable) ->
     settings = table.settings
     if table.kind == COMMAND:
         run = _command(opened, answering, [str(one) for one in _listed(settings.get("run"))])
-        return CommandTarget(**common, run=run, folder=answering.path.resolve().parent)
+        hidden = frozenset(one.key_env for one in opened.suite.replay.upstreams if one.key_env)
+        return CommandTarget(**common, run=run, folder=answering.path.resolve().parent, hidden=hidden)
     if table.kind == HTTP:
         return PostedTarget(**common, url=str(settings["url"]), key_env=str(settings.get("key_env", "")))
     own_url, own_key = _OWN_KEYS[table.kind]

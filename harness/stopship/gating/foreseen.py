@@ -7,10 +7,14 @@ from collections import Counter
 from dataclasses import dataclass
 from math import fsum
 
+from stopship.errors import EvidenceError
+from stopship.gating.asking import own_provider
 from stopship.gating.outside import recordings_of
+from stopship.gating.pricing import Prices, open_prices
 from stopship.gating.replay import Replay
 from stopship.model.exchange import CallKind, Recording, Served, call_pins
 from stopship.model.run import Outcome, Run
+from stopship.model.suite import COMMAND
 
 TOKENS = ("input_total", "output_total")  # of `usage`
 
@@ -26,6 +30,8 @@ class Foreseen:
     made: tuple[tuple[str, int], ...]  # by `tool search`, and how often
     tokens: tuple[tuple[str, float], ...]
     usd: float | None  # None: not told
+    priced: int  # outputs whose cost is in it
+    endpoint: str  # which target makes one call an output; "": none, or it tells no calls of its own
 
 
 def foreseen(plan: Replay) -> Foreseen:
@@ -45,7 +51,8 @@ def foreseen(plan: Replay) -> Foreseen:
                 served += 1
             else:
                 made[f"{call.kind} {call.name}"] += 1
-    costs = [cost for _, one in told if isinstance(cost := one.trace.get("cost_usd"), int | float)]
+    costs = _costs(plan, [one for _, one in told])
+    table = plan.opened.suite.replay.table
     return Foreseen(
         outputs=plan.total,
         drawn=done,
@@ -54,7 +61,29 @@ def foreseen(plan: Replay) -> Foreseen:
         made=tuple(sorted(made.items())),
         tokens=tuple((name, total) for name in TOKENS if (total := _tokens(told, name))),
         usd=fsum(costs) if costs else None,
+        priced=len(costs),
+        endpoint=table.kind if table is not None and table.kind != COMMAND else "",
     )
+
+
+def _costs(plan: Replay, outcomes: list[Outcome]) -> list[float]:
+    """What outputs cost: as the target tells, else by the price list that is installed, where it has a price."""
+    told = [one.trace.get("cost_usd") for one in outcomes]
+    found = [float(one) for one in told if isinstance(one, int | float) and not isinstance(one, bool)]
+    untold = [one for one, cost in zip(outcomes, told, strict=True) if cost is None and "usage" in one.trace]
+    try:
+        prices = open_prices(own_provider(plan.opened.suite.replay)) if untold else None
+    except EvidenceError:  # no list is installed
+        return found
+    more = [_price(prices, one) for one in untold] if prices is not None else []
+    return [*found, *(one for one in more if one is not None)]
+
+
+def _price(prices: Prices, one: Outcome) -> float | None:
+    try:
+        return prices.usd(one.trace)
+    except EvidenceError:
+        return None
 
 
 def _first_samples(run: Run) -> dict[str, Outcome]:

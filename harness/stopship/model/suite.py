@@ -81,6 +81,17 @@ class ReplayPlan:
     effects: tuple[str, ...] = ()  # names of marked functions that write and may be executed
     upstreams: tuple[UpstreamPlan, ...] = ()  # model APIs behind the gateway
 
+    @property
+    def no_calls(self) -> str:
+        """Why no call of the target can be recorded or served; "": they can be."""
+        if self.target == RECORDED:
+            return "a recorded target makes no calls"
+        if self.table is None or (self.table.kind == COMMAND and self.upstreams):
+            return ""
+        if self.table.kind == COMMAND:
+            return "of a command only requests through the gateway are seen, and the suite has no upstreams"
+        return f"[replay.{self.table.kind}] is asked each time: nothing of it is recorded or served"
+
 
 class Estimand(Enum):
     """What a verdict speaks of, and so where chance comes in."""

@@ -49,7 +49,7 @@ def replay_of(top: Table) -> ReplayPlan:
     limits, lost = _limits(table.table("limits"))
     concurrency = table.whole("concurrency", 1, 256) if "concurrency" in table.values else None
     rate = table.number("per_minute", 0.0, lambda one: 0 < one < 1e7, "calls a minute above 0, such as 600")
-    return ReplayPlan(
+    plan = ReplayPlan(
         target=target,
         table=own,
         limits=limits,
@@ -63,10 +63,11 @@ def replay_of(top: Table) -> ReplayPlan:
         network=network,
         fresh_s=fresh_of(table, network=network, deterministic=deterministic),
         lost_limit=lost,
-        fidelity=_fidelity(table, target, deterministic=deterministic),
+        fidelity=_fidelity(table, deterministic=deterministic),
         effects=table.texts("effects", '"send_mail"'),
-        upstreams=_upstreams(table, target),
+        upstreams=_upstreams(table),
     )
+    return _check_calls(table, plan)
 
 
 def _own_table(table: Table) -> TargetTable | None:
@@ -137,24 +138,31 @@ def _limits(table: Table | None) -> tuple[Limits, float]:
     return limits, lost
 
 
-def _fidelity(table: Table, target: str, *, deterministic: bool) -> Fidelity:
+def _fidelity(table: Table, *, deterministic: bool) -> Fidelity:
     word = table.choice("fidelity", [one.value for one in Fidelity], Fidelity.LIVE.value)
-    if target == RECORDED and {"fidelity", "effects"} & table.values.keys():
-        what = "a recorded target makes no calls: nothing of it is frozen or executed"
-        table.fault("fidelity" if "fidelity" in table.values else "effects", what, "leave it out")
-    elif word == Fidelity.FROZEN.value and not deterministic:
+    if word == Fidelity.FROZEN.value and not deterministic:
         what = "a frozen replay is served the same every time: no output of it is a fresh one"
         table.fault("fidelity", what, "write deterministic = true, or leave models to be asked: frozen-tools")
     return Fidelity(word)
 
 
-def _upstreams(table: Table, target: str) -> tuple[UpstreamPlan, ...]:
+def _check_calls(table: Table, plan: ReplayPlan) -> ReplayPlan:
+    """A fault where what is said of calls can hold for none."""
+    words = [one for one in ("fidelity", "effects", "upstreams") if one in table.values]
+    if plan.table is not None and plan.table.kind == COMMAND:
+        words = [one for one in words if one != "upstreams"]
+    if words and plan.no_calls:
+        is_command = plan.table is not None and plan.table.kind == COMMAND
+        more = "write [replay.upstreams.NAME], or " if is_command else ""
+        table.fault(words[0], plan.no_calls, f"{more}leave {words[0]} out")
+    return plan
+
+
+def _upstreams(table: Table) -> tuple[UpstreamPlan, ...]:
     """Each `[replay.upstreams.NAME]`; a key never stands in the file."""
     named = table.table("upstreams")
     if named is None:
         return ()
-    if target == RECORDED:
-        table.fault("upstreams", "a recorded target makes no calls", "leave it out")
     found = []
     for name in named.values:
         one = named.table(name, f"[replay.upstreams.{name}]")

@@ -9,13 +9,15 @@ import json
 import os
 import signal
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stopship.boundaries import desk_here
 from stopship.errors import EvidenceError
-from stopship.model.case import Case
+from stopship.model.case import Case, Json
 from stopship.parts.targets.network import BadAnswer, Foreign, NoAnswer, PerLoop, Secrets
 from stopship.parts.targets.posted import request_of
 from stopship.parts.user_code import show
@@ -31,17 +33,25 @@ class CommandTarget(Foreign):
 
     run: tuple[str, ...]  # pinned files as absolute paths
     folder: Path  # where it runs
+    hidden: frozenset[str] = frozenset()  # variables that it does not get: keys that the gateway holds
     _pools: PerLoop["Pool"] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_pools", PerLoop(self._made, Pool.close))
 
     def _made(self) -> "Pool":
-        return Pool(self.run, self.folder, self.secrets())
+        environment = {name: one for name, one in os.environ.items() if name not in self.hidden}
+        return Pool(self.run, self.folder, environment, self.secrets())
 
     async def ask(self, case: Case, stack: Any, sample: int, epoch: int) -> Any:
         pool = await self._pools.get()
-        return _read(await pool.answer(request_of(case, stack, sample, epoch)))
+        return _read(await pool.answer({**request_of(case, stack, sample, epoch), **_gateway()}))
+
+
+def _gateway() -> dict[str, Json]:
+    """Where the gateway stands in for the upstreams, and what it takes for a key; nothing without one."""
+    desk = desk_here()
+    return {"base_urls": {**desk.base_urls}, "api_key": desk.api_key} if desk and desk.base_urls else {}
 
 
 def _read(told: dict[str, Any]) -> Any:
@@ -54,8 +64,10 @@ def _read(told: dict[str, Any]) -> Any:
 class Pool:
     """The processes of one event loop: each answers one case at a time."""
 
-    def __init__(self, run: tuple[str, ...], folder: Path, secrets: Secrets) -> None:
-        self._run, self._folder, self._secrets = run, folder, secrets
+    def __init__(
+        self, run: tuple[str, ...], folder: Path, environment: Mapping[str, str], secrets: Secrets
+    ) -> None:
+        self._run, self._folder, self._environment, self._secrets = run, folder, environment, secrets
         self._idle: list[Child] = []
         self._all: set[Child] = set()  # those that have been killed, too, until they have ended
         self._burials: set[asyncio.Future[None]] = set()
@@ -88,6 +100,7 @@ class Pool:
             process = await asyncio.create_subprocess_exec(
                 *self._run,
                 cwd=self._folder,
+                env=self._environment,
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
