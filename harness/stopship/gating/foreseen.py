@@ -67,7 +67,7 @@ def foreseen(plan: Replay) -> Foreseen:
 
 
 def _costs(plan: Replay, outcomes: list[Outcome]) -> list[float]:
-    """What outputs cost: as the target tells, else by the price list that is installed, where it has a price."""
+    """What outputs cost: as the target tells, else by the price list that is installed."""
     told = [one.trace.get("cost_usd") for one in outcomes]
     found = [float(one) for one in told if isinstance(one, int | float) and not isinstance(one, bool)]
     untold = [one for one, cost in zip(outcomes, told, strict=True) if cost is None and "usage" in one.trace]

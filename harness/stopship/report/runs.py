@@ -60,7 +60,7 @@ def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
     return lines
 
 
-def plan_lines(
+def plan_lines(  # noqa: PLR0913  # one argument for each thing that is told
     *,
     outputs: int,
     drawn: int,
