@@ -142,7 +142,11 @@ def test_a_miss_is_not_asked_again_and_every_one_is_told(
     tmp_path: Path, stopship: Command, endpoint: Endpoint, command: Path
 ) -> None:
     replay_says(
-        command, 'fidelity = "frozen"', "deterministic = true", "retries = 4", "limits = { usd = 0.01 }"
+        command,
+        'fidelity = "frozen"',
+        "deterministic = true",
+        "retries = 4",
+        "limits = { usd = 0.01, calls = 5 }",
     )
     assert stopship("replay", str(tmp_path), "--allow-blind") == 0
     assert "30 outputs lost by a miss" in stopship.out

@@ -78,6 +78,30 @@ def recorded(app: Application, answer: Callable[[], object], **given: Any) -> Me
     return shelf
 
 
+def test_only_the_last_attempt_at_an_output_is_filed_and_nothing_of_one_that_was_lost() -> None:
+    app, shelf = Application(), MemoryShelf()
+    world = world_of(shelf=shelf, record=Record.NEW)
+
+    def attempt(sample: int, *items: str) -> None:
+        desk = world.desk("a", sample)
+        with at_desk(desk):
+            for item in items:
+                app.stock_of(item)
+        world.close(desk)
+
+    attempt(0, "mug", "plate")
+    assert not shelf.kept
+    attempt(0, "mug")
+    world.settle("a", 0)
+    assert [one.asked.call.request for one in shelf.kept.values()] == [{"item": "mug"}]
+    attempt(1, "lamp")
+    world.settle("a", 1, is_lost=True)
+    assert len(shelf.kept) == 1
+    world.settle("a", 2)
+    attempt(2, "bowl")  # it was given up, and ends now
+    assert len(shelf.kept) == 2
+
+
 def test_in_production_a_marked_function_is_the_function_itself() -> None:
     app = Application()
     assert app.stock_of("mug") == {"item": "mug", "left": 3}

@@ -31,7 +31,7 @@ def asking(  # noqa: PLR0913  # one argument for each thing that decides how it 
 ) -> Engine:
     """The engine. `total`: outputs of a run of all cases; `known`: those that there are; `rate`: a file.
     `finish`: what an outcome becomes; `enter`: called once all is there, gives what closing calls.
-    `is_frozen`: nothing is asked, so there is no rate to keep, and neither tokens nor dollars are spent.
+    `is_frozen`: nothing is asked, so there is no rate to keep, and nothing is spent but time.
 
     Raises EvidenceError where limits are in dollars and no price list is installed.
     """
@@ -58,7 +58,7 @@ def asking(  # noqa: PLR0913  # one argument for each thing that decides how it 
 
 
 def _unpaid(plan: ReplayPlan) -> ReplayPlan:
-    limits = replace(plan.limits, tokens=None, usd=None)
+    limits = replace(plan.limits, calls=None, case_calls=None, tokens=None, usd=None)
     return replace(plan, limits=limits, per_minute=None, retries=0)
 
 
