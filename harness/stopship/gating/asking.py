@@ -25,8 +25,8 @@ def asking(  # noqa: PLR0913  # one argument for each thing that decides how it 
     total: int | None,
     known: Iterable[Outcome],
     rate: Path,
-    finish: Callable[[Outcome], Outcome],
-    enter: Callable[[], Callable[[], None]],
+    finish: Callable[[Outcome], Outcome] = lambda one: one,
+    enter: Callable[[], Callable[[], None]] = lambda: lambda: None,
     is_frozen: bool = False,
 ) -> Engine:
     """The engine. `total`: outputs of a run of all cases; `known`: those that there are; `rate`: a file.
