@@ -62,7 +62,7 @@ def world_of(**given: Any) -> World:
 def at(world: World, answer: Callable[[], object], *, key: str = "a", sample: int = 0) -> object:
     """One output of a target: what it gives, with all that was asked filed."""
     desk = world.desk(key, sample)
-    with at_desk(desk):
+    with at_desk(desk, has_thread=True):
         try:
             return answer()
         finally:

@@ -202,7 +202,7 @@ class Replay:
     @cached_property
     def shelf(self) -> Shelf:
         """The recordings that calls are served from and kept in."""
-        return Shelf(self.place, self.journal_folder, self.outside.record, frozenset(self.head.planned))
+        return Shelf(self.place, self.journal_folder, self.outside.record)
 
     @property
     def _world(self) -> World:

@@ -6,7 +6,7 @@ Decides which events of the interpreter reach out. Never looks at code that belo
 import sys
 import threading
 
-from stopship.boundaries import desk_here, is_sealed, is_watched, ports
+from stopship.boundaries import desk_here, is_sealed, is_watched, lose_all, ports
 
 _EVENTS = frozenset(  # of CPython's table of audit events
     [
@@ -39,7 +39,9 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         thread = threading.current_thread()
         if not is_sealed() or thread is threading.main_thread() or thread.name.startswith(_OWN_THREADS):
             return  # a call that is made may use threads of a pool; tests, scorers; the replay itself
-        raise ReachedOut(f"{_told(event, arguments)}: from a thread that belongs to no output of the replay")
+        why = f"{_told(event, arguments)}: from a thread that belongs to no output of the replay"
+        lose_all(why)
+        raise ReachedOut(why)
     if why := desk.refuse(_told(event, arguments)):
         raise ReachedOut(why)
 
