@@ -43,6 +43,12 @@ class Desk(Protocol):
     def lose(self, why: str) -> None:
         """The output is lost, whatever its target makes of what it met."""
 
+    def reads(self, within: Boundary, axis: str) -> None:
+        """Raises where a call that is being made reads a pin which it does not name."""
+
+    def opens(self, within: Boundary, path: str) -> None:
+        """The same for a file."""
+
     def refuse(self, reached: str) -> str:
         """Why this output may not reach for a network now, noted against it; "": it may."""
 
@@ -71,12 +77,12 @@ class _Thread(threading.local):
     """Where code that lost its context is, on a thread that works for one output alone."""
 
     desk: Desk | None = None
-    making: bool = False
+    making: Boundary | None = None
 
 
 _thread = _Thread()
 _desk: ContextVar[Desk | None] = ContextVar("stopship_desk", default=None)
-_making: ContextVar[bool] = ContextVar("stopship_making", default=False)
+_making: ContextVar[Boundary | None] = ContextVar("stopship_making", default=None)
 _process = _Process()
 
 
@@ -230,10 +236,10 @@ def watch(*, is_sealed: bool) -> Callable[[], None]:
 
 
 @contextmanager
-def making() -> Iterator[None]:
+def making(boundary: Boundary) -> Iterator[None]:
     """Meanwhile a call across a boundary is made: it may reach out. For the replay engine."""
-    token, before = _making.set(True), _thread.making
-    _thread.making = _thread.desk is not None
+    token, before = _making.set(boundary), _thread.making
+    _thread.making = boundary if _thread.desk is not None else None
     try:
         yield
     finally:
@@ -241,9 +247,16 @@ def making() -> Iterator[None]:
         _thread.making = before
 
 
-def is_making() -> bool:
-    """Whether this code runs within a call across a boundary that is being made."""
+def made_here() -> Boundary | None:
+    """The call across a boundary within which this code runs, as it is being made."""
     return _making.get() or _thread.making
+
+
+def reads(axis: str) -> None:
+    """A pin of the stack is read. For the replay engine: raises what the desk says where that goes unseen."""
+    desk = desk_here()
+    if desk is not None and (within := made_here()) is not None:
+        desk.reads(within, axis)
 
 
 def desk_here() -> Desk | None:

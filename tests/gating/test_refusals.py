@@ -11,7 +11,7 @@ from tests.gating.shelves import MemoryShelf
 from tests.gating.test_world import Application, at, recorded, world_of
 
 import stopship
-from stopship.boundaries import watch
+from stopship.boundaries import reads, watch
 from stopship.errors import EvidenceError, Missed, UsageError
 from stopship.gating.outside import secrets
 from stopship.gating.watched import moment
@@ -19,6 +19,7 @@ from stopship.model.case import Case
 from stopship.model.exchange import CODE, Fidelity, Record, Recording
 from stopship.parts.answers import code_digest
 from stopship.parts.targets.python import load_target
+from stopship.pinning.stacks import OpenStack
 
 
 def careless(call: Callable[[], object]) -> Callable[[], object]:
@@ -267,3 +268,39 @@ def test_a_time_is_read_as_seconds_or_a_date(told: object) -> None:
     assert moment(Case("a", row, None, None), "at") is not None
     assert moment(Case("a", {"at": ""}, None, None), "at") is None
     assert moment(Case("a", row, None, None), None) is None
+
+
+def test_a_call_that_reads_a_pin_which_it_does_not_name_ends_the_replay(tmp_path: Path) -> None:
+    class Stack(OpenStack):
+        def __init__(self) -> None:  # no file is read
+            pass
+
+        def version(self, axis: str) -> str:
+            reads(axis)
+            return f"{axis} v1"
+
+    docs, other = tmp_path / "docs.txt", tmp_path / "other.txt"
+    for path in (docs, other):
+        path.write_text("mug", "utf-8")
+    (tmp_path / "link").symlink_to(docs)
+    stack = Stack()
+
+    @stopship.boundary(kind="tool", effect="read", pins=("orders",))
+    def tool(how: str) -> str:
+        if how in ("orders", "docs", "flags"):
+            return stack.version(how)
+        return (tmp_path / how).read_text("utf-8")
+
+    world = world_of(pins={"orders": "o", "docs": "d"}, files={str(docs.resolve()): "docs"})
+    end = world.entered()
+    try:
+        for how in ("orders", "other.txt", "flags"):
+            assert at(world, lambda how=how: tool(how))  # type: ignore[misc]
+        for how in ("docs", "docs.txt", "link"):
+            with pytest.raises(UsageError, match="tool tool reads the pin 'docs', which it does not name"):
+                at(world, careless(lambda how=how: tool(how)))  # type: ignore[misc]
+        assert at(world, lambda: stack.version("docs") + docs.read_text("utf-8"))  # the target itself may
+    finally:
+        end()
+    named = world_of(pins={"orders": "d"}, files={str(docs.resolve()): "orders"})
+    assert at(named, lambda: tool("docs.txt")) == "mug"

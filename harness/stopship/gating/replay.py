@@ -213,6 +213,7 @@ class Replay:
             record=outside.record,
             allowed=outside.effects,
             pins={pin.axis: pin.digest for pin in self.head.stack.pins},
+            files={path: pin.axis for path, (pin, _) in self.answering.stack.held().items()},
             epoch=self.head.epoch,
             gateway=self._waypoint(),
         )

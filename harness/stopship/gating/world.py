@@ -4,6 +4,7 @@ Decides for each call whether it is served, made or refused, by the fidelity and
 a call that writes unless it is allowed by name, and never serves an answer that another call got.
 """
 
+import os
 import random
 import threading
 from collections import Counter
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Protocol
 
-from stopship.boundaries import Boundary, is_making, making, watch
+from stopship.boundaries import Boundary, made_here, making, watch
 from stopship.errors import Missed, StopshipError, UsageError
 from stopship.model.case import Json
 from stopship.model.exchange import (
@@ -38,6 +39,7 @@ from stopship.parts.user_code import Raised, caught, caught_async, copied
 from stopship.report.misses import miss_lines
 from stopship.steps.misses import explain_miss
 
+_CODE = (".py", ".pyc", ".so", ".pyd")
 Place = tuple[str, int]  # key of the case, and sample
 NO_CLOCK = datetime(2000, 1, 1, tzinfo=UTC)  # of a case that does not say when it was captured
 
@@ -73,6 +75,7 @@ class World:
     record: Record = Record.NONE
     allowed: frozenset[str] = frozenset()  # names of calls that write and may be made
     pins: Mapping[str, str] = field(default_factory=dict)  # axis -> digest
+    files: Mapping[str, str] = field(default_factory=dict)  # real path of a pinned file -> axis
     epoch: int = 0
     gateway: "Opening | None" = None  # opened when the replay begins
     _told: dict[Place, tuple[Served, ...]] = field(default_factory=dict)
@@ -82,6 +85,8 @@ class World:
         """Watch over this process from now on; gives the way back."""
         if self.fidelity is not Fidelity.LIVE:
             isolate()
+        elif self.files:
+            isolate()  # to see what is read; sockets are free
         leave = watch(is_sealed=self.fidelity is Fidelity.FROZEN)
         if self.gateway is None:
             return leave
@@ -151,7 +156,7 @@ class OutputDesk:
         with self._keeping():
             asked, answer = self._begin(boundary, arguments)
             if answer is None:
-                with making():
+                with making(boundary):
                     found = caught(go)
                 answer = self._made_now(asked, found)
                 if isinstance(found, Raised):
@@ -164,7 +169,7 @@ class OutputDesk:
         with self._keeping():
             asked, answer = self._begin(boundary, arguments)
             if answer is None:
-                with making():
+                with making(boundary):
                     found = await caught_async(go())
                 answer = self._made_now(asked, found)
                 if isinstance(found, Raised):
@@ -181,7 +186,7 @@ class OutputDesk:
 
     def refuse(self, reached: str) -> str:
         """Nothing is frozen in a live replay, and a call that is made may reach out; all else may not."""
-        if self._world.fidelity is Fidelity.LIVE or is_making():
+        if self._world.fidelity is Fidelity.LIVE or made_here() is not None:
             return ""
         why = f"{reached}: a {self._world.fidelity.value} replay opens no socket outside of a marked function"
         self.lose(why)
@@ -190,6 +195,24 @@ class OutputDesk:
     def lose(self, why: str) -> None:
         """Nothing is known of what this output would be."""
         self._keep(Missed(why))
+
+    def reads(self, within: Boundary, axis: str) -> None:
+        """Raises UsageError where a call that is being made reads a pin which it does not name."""
+        if axis not in within.pins and axis in self._world.pins:
+            err = UsageError(
+                f"{within.kind} {within.name} reads the pin {axis!r}, which it does not name: its answers would "
+                "be served though that changes",
+                do=f'name it: @stopship.boundary(..., pins=("{axis}",)), or hand over what was read as an argument',
+            )
+            self._keep(err)
+            raise err
+
+    def opens(self, within: Boundary, path: str) -> None:
+        """The same for a file of a pin; code is read whenever something is imported."""
+        if path.endswith(_CODE):
+            return
+        if (axis := self._world.files.get(os.path.realpath(path))) is not None:
+            self.reads(within, axis)
 
     def ask(self, call: Call, code: str = "") -> tuple[Asked, Answer | None]:
         """The call in its place, and what answers it; None: it is to be made. `code`: of a marked function.
@@ -216,7 +239,9 @@ class OutputDesk:
                 pins={**{axis: self._world.pins[axis] for axis in call.pins}, **own},
             )
             asked = self._world.shelf.cleaned(told)
-            if not is_making():  # what a call does within is a part of it, and not done where it is served
+            if (
+                made_here() is None
+            ):  # what a call does within is a part of it, and not done where it is served
                 self._writes += call.effect.changes
             is_frozen = self._world.fidelity.freezes(call.kind) or (
                 call.effect.changes and call.name not in self._world.allowed

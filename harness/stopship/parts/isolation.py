@@ -1,12 +1,13 @@
-"""Keep the outputs of a frozen replay from reaching a network past the boundaries.
+"""Keep the outputs of a frozen replay from reaching a network past the boundaries, and see what calls read.
 
 Decides which events of the interpreter reach out. Never looks at code that belongs to no replay.
 """
 
+import os
 import sys
 import threading
 
-from stopship.boundaries import desk_here, is_sealed, is_watched, lose_all, ports
+from stopship.boundaries import desk_here, is_sealed, is_watched, lose_all, made_here, ports
 
 _EVENTS = frozenset(  # of CPython's table of audit events
     [
@@ -30,6 +31,9 @@ def isolate() -> None:
 
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "open":
+        _opened(arguments)
+        return
     if event not in _EVENTS or not is_watched():
         return
     if _is_gateway(arguments):
@@ -44,6 +48,13 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         raise ReachedOut(why)
     if why := desk.refuse(_told(event, arguments)):
         raise ReachedOut(why)
+
+
+def _opened(arguments: tuple[object, ...]) -> None:
+    """A file is opened: within a call that is being made it may be a pin's."""
+    within, desk = made_here(), desk_here()
+    if within is not None and desk is not None and isinstance(arguments[0], str | bytes | os.PathLike):
+        desk.opens(within, os.fsdecode(arguments[0]))
 
 
 def _is_gateway(arguments: tuple[object, ...]) -> bool:
