@@ -85,8 +85,6 @@ class World:
         """Watch over this process from now on; gives the way back."""
         if self.fidelity is not Fidelity.LIVE:
             isolate()
-        elif self.files:
-            isolate()  # to see what is read; sockets are free
         leave = watch(is_sealed=self.fidelity is Fidelity.FROZEN)
         if self.gateway is None:
             return leave
@@ -200,9 +198,9 @@ class OutputDesk:
         """Raises UsageError where a call that is being made reads a pin which it does not name."""
         if axis not in within.pins and axis in self._world.pins:
             err = UsageError(
-                f"{within.kind} {within.name} reads the pin {axis!r}, which it does not name: its answers would "
-                "be served though that changes",
-                do=f'name it: @stopship.boundary(..., pins=("{axis}",)), or hand over what was read as an argument',
+                f"{within.kind} {within.name} reads the pin {axis!r}, which it does not name: a change of "
+                "it would go unseen",
+                do=f'name it: @stopship.boundary(..., pins=("{axis}",)), or pass what was read',
             )
             self._keep(err)
             raise err
@@ -239,9 +237,7 @@ class OutputDesk:
                 pins={**{axis: self._world.pins[axis] for axis in call.pins}, **own},
             )
             asked = self._world.shelf.cleaned(told)
-            if (
-                made_here() is None
-            ):  # what a call does within is a part of it, and not done where it is served
+            if made_here() is None:  # else it is a part of the call that is being made
                 self._writes += call.effect.changes
             is_frozen = self._world.fidelity.freezes(call.kind) or (
                 call.effect.changes and call.name not in self._world.allowed
@@ -254,14 +250,13 @@ class OutputDesk:
             self._note(asked, Source.LIVE, answer)
             before = self._made.get(asked.key)
             if before is None and self._world.record in (Record.ONCE, Record.NEW):
-                before = self._world.shelf.of_key(
-                    asked.key
-                )  # an error, which is evidence: this came after it
+                before = self._world.shelf.of_key(asked.key)  # an error, which is evidence
             answers = (*before.answers, answer) if before is not None else (answer,)
             self._made[asked.key] = Recording(asked=asked, answers=answers)
 
     def _begin(self, boundary: Boundary, arguments: dict[str, object]) -> tuple[Asked, Answer | None]:
         self._world.name(boundary)
+        isolate()  # what the call reads is to be seen
         call = Call(
             kind=CallKind(boundary.kind),
             name=boundary.name,
