@@ -97,7 +97,7 @@ def check(shown: Shown, folder: Path, out: Path) -> None:
     real = done.stdout.replace(str(DATA), "$DATA").replace(str(out), "$OUT")
     if shown.output.strip() == "":
         return
-    if os.environ.get("STOPSHIP_UPDATE_GOLDEN") and "…" not in shown.output:
+    if os.environ.get("STOPSHIP_UPDATE_GOLDEN") and shown.output.count("…") == real.count("…"):  # its own
         text = shown.page.read_text(encoding="utf-8")
         shown.page.write_text(
             text.replace(f"{shown.command}\n{shown.output}", f"{shown.command}\n{real}"), encoding="utf-8"

@@ -29,6 +29,7 @@ class Boundary:
     name: str
     effect: str  # none, read, write
     pins: tuple[str, ...]  # axes of the stack that its answers depend on
+    function: Callable[..., object]  # itself, unmarked
 
 
 class Desk(Protocol):
@@ -38,6 +39,15 @@ class Desk(Protocol):
     rng: random.Random
     base_urls: dict[str, str]  # by upstream: where the gateway stands in for it
     api_key: str  # what the gateway takes for one
+
+    def lose(self, why: str) -> None:
+        """The output is lost, whatever its target makes of what it met."""
+
+    def reads(self, within: Boundary, axis: str) -> None:
+        """Raises where a call that is being made reads a pin which it does not name."""
+
+    def opens(self, within: Boundary, path: str) -> None:
+        """The same for a file."""
 
     def refuse(self, reached: str) -> str:
         """Why this output may not reach for a network now, noted against it; "": it may."""
@@ -57,11 +67,22 @@ class _Process:
 
     watching: int = field(default=0)
     sealed: int = field(default=0)  # of these, in which nothing may be made at all
+    loading: int = field(default=0)  # files of targets that are being executed
+    refused: list[str] = field(default_factory=list)  # what such files called
+    desks: dict[int, Desk] = field(default_factory=dict)  # of outputs under way
     ports: set[int] = field(default_factory=set)  # of gateways, which may be reached
 
 
+class _Thread(threading.local):
+    """Where code that lost its context is, on a thread that works for one output alone."""
+
+    desk: Desk | None = None
+    making: Boundary | None = None
+
+
+_thread = _Thread()
 _desk: ContextVar[Desk | None] = ContextVar("stopship_desk", default=None)
-_making: ContextVar[bool] = ContextVar("stopship_making", default=False)
+_making: ContextVar[Boundary | None] = ContextVar("stopship_making", default=None)
 _process = _Process()
 
 
@@ -100,7 +121,8 @@ def boundary(
             raise TypeError(
                 f"{function.__name__} is a generator: mark a function that returns its whole answer"
             )
-        own = Boundary(kind=kind, name=name or function.__name__, effect=effect, pins=tuple(pins))
+        called = name or function.__name__
+        own = Boundary(kind=kind, name=called, effect=effect, pins=tuple(pins), function=function)
         signature = inspect.signature(function)
         ignored = frozenset(ignore)
 
@@ -130,19 +152,19 @@ def boundary(
 
 def now() -> datetime:
     """The time: in a replay the moment that the case was captured, the same at every run of it."""
-    desk = _desk.get()
+    desk = desk_here()
     return datetime.now(tz=UTC) if desk is None else desk.now
 
 
 def rng() -> random.Random:
     """Random numbers: in a replay those of this case and sample, the same at every run of it."""
-    desk = _desk.get()
+    desk = desk_here()
     return random.Random(time.time_ns()) if desk is None else desk.rng  # noqa: S311  # not for secrets
 
 
 def uuid4() -> uuids.UUID:
     """A random id: in a replay drawn from `rng`."""
-    desk = _desk.get()
+    desk = desk_here()
     return uuids.uuid4() if desk is None else uuids.UUID(int=desk.rng.getrandbits(128), version=4)
 
 
@@ -151,14 +173,14 @@ def base_url(upstream: str, url: str) -> str:
 
     client = OpenAI(base_url=stopship.base_url("openai", "https://api.openai.com/v1"), api_key=...)
     """
-    desk = _desk.get()
+    desk = desk_here()
     here = desk.base_urls.get(upstream) if desk is not None else None
     return url if here is None else here + urlsplit(url).path.rstrip("/")
 
 
 def api_key(upstream: str, key: str | None) -> str | None:
     """The key of a model API: `key` in production; where the gateway adds the real one, a placeholder."""
-    desk = _desk.get()
+    desk = desk_here()
     return desk.api_key if desk is not None and upstream in desk.base_urls else key
 
 
@@ -168,13 +190,34 @@ def ports() -> set[int]:
 
 
 @contextmanager
-def at_desk(desk: Desk) -> Iterator[None]:
-    """Everything called meanwhile belongs to this output. For the replay engine."""
-    token = _desk.set(desk)
+def at_desk(desk: Desk, *, has_thread: bool) -> Iterator[None]:
+    """Everything called meanwhile belongs to this output; where it has the thread to itself, code that lost
+    its context too. For the replay engine."""
+    token, before = _desk.set(desk), _thread.desk
+    _process.desks[id(desk)] = desk
+    if has_thread:
+        _thread.desk = desk
     try:
         yield
     finally:
         _desk.reset(token)
+        _thread.desk = before
+        _process.desks.pop(id(desk), None)
+
+
+@contextmanager
+def loading() -> Iterator[list[str]]:
+    """Meanwhile a file of a target is executed: a marked function belongs to no output, and is refused. Gives
+    the names of those that were called. For the replay engine."""
+    before = len(_process.refused)
+    refused: list[str] = []
+    _process.loading += 1
+    try:
+        yield refused
+    finally:
+        _process.loading -= 1
+        refused += _process.refused[before:]
+        del _process.refused[before:]
 
 
 def watch(*, is_sealed: bool) -> Callable[[], None]:
@@ -193,23 +236,38 @@ def watch(*, is_sealed: bool) -> Callable[[], None]:
 
 
 @contextmanager
-def making() -> Iterator[None]:
+def making(boundary: Boundary) -> Iterator[None]:
     """Meanwhile a call across a boundary is made: it may reach out. For the replay engine."""
-    token = _making.set(True)
+    token, before = _making.set(boundary), _thread.making
+    _thread.making = boundary if _thread.desk is not None else None
     try:
         yield
     finally:
         _making.reset(token)
+        _thread.making = before
 
 
-def is_making() -> bool:
-    """Whether this code runs within a call across a boundary that is being made."""
-    return _making.get()
+def made_here() -> Boundary | None:
+    """The call across a boundary within which this code runs, as it is being made."""
+    return _making.get() or _thread.making
+
+
+def reads(axis: str) -> None:
+    """A pin of the stack is read. For the replay engine: raises what the desk says where that goes unseen."""
+    desk = desk_here()
+    if desk is not None and (within := made_here()) is not None:
+        desk.reads(within, axis)
 
 
 def desk_here() -> Desk | None:
     """The desk of the output that this code works for."""
-    return _desk.get()
+    return _desk.get() or _thread.desk
+
+
+def lose_all(why: str) -> None:
+    """Code that belongs to no output did what none may: any output under way may have taken its fruit."""
+    for desk in list(_process.desks.values()):
+        desk.lose(why)
 
 
 def is_watched() -> bool:
@@ -223,10 +281,19 @@ def is_sealed() -> bool:
 
 
 def _current(own: Boundary) -> Desk | None:
-    desk = _desk.get()
-    if desk is None and _process.watching and threading.current_thread() is not threading.main_thread():
+    desk = desk_here()
+    if desk is not None:
+        return desk
+    if _process.loading:
+        _process.refused.append(own.name)
         raise LooseCall(
+            f"{own.name} was called while the file of the target was loaded: it belongs to no case"
+        )
+    if _process.watching and threading.current_thread() is not threading.main_thread():
+        why = (
             f"{own.name} was called during a replay from a thread that belongs to no output: "
             "start threads with contextvars.copy_context().run"
         )
-    return desk
+        lose_all(why)
+        raise LooseCall(why)
+    return None

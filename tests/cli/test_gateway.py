@@ -120,6 +120,20 @@ def test_an_sdk_is_recorded_once_and_served_without_a_request(agent: Agent, endp
     assert endpoint.requests == asked
 
 
+def test_a_proxy_of_the_environment_is_not_asked_for_the_gateway(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert agent("replay", "--record", "new") == 0
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "models.example")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert agent("replay", "--fresh") == 0
+    assert "30 told, 0 failed, 0 lost" in agent.stopship.out
+    assert os.environ["NO_PROXY"] == "models.example"
+    assert "no_proxy" not in os.environ
+
+
 def test_the_key_is_found_nowhere(agent: Agent) -> None:
     assert agent("replay", "--record", "new") == 0
     said = agent.stopship.out + agent.stopship.err

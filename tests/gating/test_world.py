@@ -62,7 +62,7 @@ def world_of(**given: Any) -> World:
 def at(world: World, answer: Callable[[], object], *, key: str = "a", sample: int = 0) -> object:
     """One output of a target: what it gives, with all that was asked filed."""
     desk = world.desk(key, sample)
-    with at_desk(desk):
+    with at_desk(desk, has_thread=True):
         try:
             return answer()
         finally:
@@ -84,7 +84,7 @@ def test_only_the_last_attempt_at_an_output_is_filed_and_nothing_of_one_that_was
 
     def attempt(sample: int, *items: str) -> None:
         desk = world.desk("a", sample)
-        with at_desk(desk):
+        with at_desk(desk, has_thread=False):
             for item in items:
                 app.stock_of(item)
         world.close(desk)

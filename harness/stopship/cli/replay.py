@@ -103,7 +103,12 @@ def replay(  # noqa: PLR0913  # one parameter an option
     conditions(at.opened, chosen.where)
     outside = _outside(at.opened.suite, fidelity, record, effects)
     fresh = fresh or (outside.record is not Record.NONE and not resume)
-    answers, draw = at.answering(stack_file, pins), Draw(is_new=fresh)
+    if outside.record is Record.ALL and at.place.store.local is None:
+        raise UsageError(
+            "--record all replaces recordings, and a store behind a URL only takes new ones",
+            do="record into a folder (`store` in suite.toml, or STOPSHIP_STORE), or use --record new",
+        )
+    answers, draw = at.answering(stack_file, pins), Draw(is_new=fresh and not only_plan)
     now = int(time.time())
     plan = planned(
         at.opened,
@@ -113,12 +118,12 @@ def replay(  # noqa: PLR0913  # one parameter an option
         repeats=repeat,
         draw=draw,
         outside=outside,
-        now=None if outside.record is not Record.NONE else now,
+        now=None if only_plan or outside.record is not Record.NONE else now,
     )
     if plan.renewed:
         click.echo(plan.renewed, err=True)
     if only_plan:
-        for line in plan_lines(**asdict(foreseen(plan))):
+        for line in plan_lines(**asdict(foreseen(plan, is_anew=fresh or plan.is_stale(now)))):
             click.echo(line)
         return 0
     bar = Progress()

@@ -11,7 +11,7 @@ from stopship.errors import EvidenceError
 from stopship.gating.admissions import OF_THREE
 from stopship.gating.escalating import asks_again
 from stopship.gating.evidence import samples_of
-from stopship.gating.gate import references_of, waived_on
+from stopship.gating.gate import Asked, references_of, waived_on
 from stopship.gating.noisy import stillness
 from stopship.gating.opened import OpenSuite
 from stopship.gating.workplace import Workplace
@@ -79,7 +79,9 @@ def trial_of(opened: OpenSuite, place: Workplace, accepted: Accepted, draws: Dra
             )
         )
     candidate = looks[0].after.pairing.candidate
-    references, said = references_of(opened, place, candidate, draws.accepted, accepted, today)
+    references, said = references_of(
+        opened, place, draws.first, candidate, draws.accepted, accepted, Asked(today=today)
+    )
     decide = opened.suite.decide
     court = Court(
         looks=looks,

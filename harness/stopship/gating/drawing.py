@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.epochs import Draw
-from stopship.gating.evidence import observed_faults
+from stopship.gating.evidence import drawn_faults, world_faults
 from stopship.gating.opened import OpenSuite
 from stopship.gating.performing import replay
 from stopship.gating.replay import Replay, Told, planned
@@ -63,8 +63,7 @@ class Drawer:
         arms = self._both()
         wanted = [max(0, outputs - one.run.head.repeats) * len(one.run.head.planned) for one in arms]
         self._afford(sum(wanted))
-        old, new = (self._extended(one, outputs) for one in arms)
-        return old, new
+        return _of_one_world(*(self._extended(one, outputs) for one in arms))
 
     def fresh(self, keys: Iterable[str], outputs: int, purpose: str) -> tuple[Run, Run]:
         """Outputs of the same cases in both arms, in epochs of their own: baseline, candidate."""
@@ -72,11 +71,12 @@ class Drawer:
         chosen = tuple(sorted(set(keys) & self.opened.cases.keys()))
         self._afford(2 * outputs * len(chosen))
         about = f"{purpose} of {arms[1].run.id} against {arms[0].run.id}: {', '.join(chosen)}"
-        old, new = (
-            self._replayed(self._planned(one, chosen, outputs, Draw(purpose=f"{one.name}: {about}")))
-            for one in arms
+        return _of_one_world(
+            *(
+                self._replayed(self._planned(one, chosen, outputs, Draw(purpose=f"{one.name}: {about}")))
+                for one in arms
+            )
         )
-        return old, new
 
     def more_of_candidate(self, keys: Iterable[str], outputs: int) -> Run:
         """The candidate's draws of some cases, brought to so many outputs. For rules, never for tests."""
@@ -122,7 +122,7 @@ class Drawer:
 
     def _replayed(self, plan: Replay) -> Run:
         run = replay(plan, resume=True, tell=self.tell, provenance=dict(self.provenance)).run
-        if faults := observed_faults(run, "what was drawn"):
+        if faults := drawn_faults(run, "what was drawn"):
             raise EvidenceError(faults[0])
         return run
 
@@ -143,6 +143,12 @@ class Drawer:
         rest = budget.usd - sum(one.usd or 0.0 for one in self.told)
         if likely > rest:
             raise NotDrawnError(f"it takes about ${likely:.2f}, and the budget has ${rest:.2f} left")
+
+
+def _of_one_world(old: Run, new: Run) -> tuple[Run, Run]:
+    if faults := world_faults(new, old, "baseline asked again"):
+        raise EvidenceError(faults[0])
+    return old, new
 
 
 def _same(run: Run) -> Draw:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from stopship.errors import EvidenceError, StopshipError
+from stopship.errors import StopshipError
 from stopship.gating.endings import Ending, Job, ending, out_of_time
 from stopship.gating.lanes import Flight, LoopLane, ThreadLane
 from stopship.gating.pacing import Pace
@@ -86,7 +86,7 @@ class Engine:
         self._tries: dict[Place, _Tries] = {}  # of those that are not given up
         self._later: list[tuple[float, int, Job, bool]] = []  # due, order, job, whether it has its slot
         self._order = self._slots = 0  # slots that were taken and have not come
-        self._stop: EvidenceError | None = None  # why nothing more may begin
+        self._stop: StopshipError | None = None  # why nothing more may begin
         self._is_abandoned = False  # nor be waited for
         self._under_way: set[Place] = set()  # until its outcome is given
         self._lane: ThreadLane | LoopLane | None = None
@@ -196,7 +196,7 @@ class Engine:
                     return None
                 self._changed.wait(_PATIENCE_S)
 
-    def _stopped(self) -> EvidenceError:
+    def _stopped(self) -> StopshipError:
         assert self._stop is not None  # noqa: S101  # or the job would have ended
         is_over = self.meter is not None and isinstance(self._stop, EndedEarly)
         return self.meter.final() if is_over and self.meter is not None else self._stop
@@ -265,6 +265,8 @@ class Engine:
             self._tries.pop(job.place, None)
             self._ended[job.place] = ended.result
             self._count(ended)
+            if isinstance(ended.result, StopshipError):
+                self._stop = self._stop or ended.result  # every case would fail for it alike
         self._fill()
         self._changed.notify_all()
 

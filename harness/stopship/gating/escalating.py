@@ -11,7 +11,7 @@ from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.admissions import OF_THREE
 from stopship.gating.drawing import Arm, Drawer, joined
 from stopship.gating.evidence import arm_of, arm_of_one
-from stopship.gating.gate import Asked, allows, gate, unless_it_never_ships
+from stopship.gating.gate import Asked, allows, gate, never_green, unless_it_never_ships
 from stopship.gating.opened import OpenSuite
 from stopship.gating.rebuilding import answering_of
 from stopship.gating.replay import Told
@@ -93,6 +93,7 @@ class _Escalation:
     asked: Asked
     notes: list[str] = field(default_factory=list)
     excused: dict[str, frozenset[str]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)  # of outputs that were drawn; they never ship
 
     @property
     def plan(self) -> Escalate:
@@ -125,6 +126,7 @@ class _Escalation:
         for outputs, verdicts, step in steps:
             if outputs and record.verdict in verdicts:
                 record = self._tried(step, record)
+        record = never_green(record, self.faults[0] if self.faults else "")
         ledger = tuple(self.drawer.told)
         shown = record.examples[: examples_wanted(self.asked.examples, record.verdict)]
         return replace(record, escalation=ledger, notes=(*record.notes, *self.notes), examples=shown)
@@ -134,8 +136,13 @@ class _Escalation:
         try:
             return step(record)
         except StopshipError as err:
-            self.notes.append(f"nothing more was drawn: {err.what}")
+            self._not_drawn("nothing more was drawn", err)
             return record
+
+    def _not_drawn(self, what: str, err: StopshipError) -> None:
+        self.notes.append(f"{what}: {err.what}")
+        if isinstance(err, EvidenceError):  # not too little of it: what came says nothing of its stack
+            self.faults.append(err.what)
 
     def _looks(self) -> Looks:
         """The looks from the one on whose outputs the candidate has."""
@@ -171,7 +178,7 @@ class _Escalation:
         try:
             old, new = drawer.further(look.outputs)
         except StopshipError as err:
-            self.notes.append(f"no further round: {err.what}")
+            self._not_drawn("no further round", err)
             return False
         assert baseline is not None  # noqa: S101  # or there were nothing to draw
         outputs = sum(
@@ -200,7 +207,7 @@ class _Escalation:
             if outputs > run.head.repeats:
                 run = self.drawer.more_of_candidate(keys, outputs)
         except StopshipError as err:
-            self.notes.append(f"failed must-pass cases were not asked again: {err.what}")
+            self._not_drawn("failed must-pass cases were not asked again", err)
             return False
         for name, found in failed.items():
             tries = [

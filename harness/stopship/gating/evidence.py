@@ -112,7 +112,12 @@ def candidate_faults(opened: OpenSuite, run: Run) -> list[str]:
     elif missing := [key for key in opened.cases if key not in head.planned]:
         chosen = f" ({head.selection})" if head.selection else ""
         faults.append(f"the candidate is a partial run{chosen}: {_some(missing, 'not replayed')}")
-    return faults + observed_faults(run, "the candidate") + other_pin_faults(run, "the candidate")
+    return faults + drawn_faults(run, "the candidate")
+
+
+def drawn_faults(run: Run, name: str) -> list[str]:
+    """Why what a stack was asked for says nothing about it, whatever it is to be compared with."""
+    return observed_faults(run, name) + other_pin_faults(run, name)
 
 
 def other_pin_faults(run: Run, name: str) -> list[str]:
@@ -122,8 +127,8 @@ def other_pin_faults(run: Run, name: str) -> list[str]:
     )
     return [
         f"{count} calls of {quoted(call)} in {name} were served from recordings of another version of a pin "
-        "that it names: a frozen replay cannot see that change; record them again, or replay with another "
-        "fidelity"
+        "that it names, or of its own code: a frozen replay cannot see that change; record them again, or "
+        "replay with another fidelity"
         for call, count in sorted(counts.items())
     ]
 
@@ -154,7 +159,7 @@ def baseline_faults(opened: OpenSuite, run: Run, name: str) -> list[str]:
             "the old one a reason under [removed]"
         )
     faults += selection_faults(opened, run, f"the {name}")
-    return faults + observed_faults(run, f"the {name}") + other_pin_faults(run, f"the {name}")
+    return faults + drawn_faults(run, f"the {name}")
 
 
 def world_faults(candidate: Run, other: Run, name: str) -> list[str]:

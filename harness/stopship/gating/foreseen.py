@@ -12,7 +12,7 @@ from stopship.gating.asking import own_provider
 from stopship.gating.outside import recordings_of
 from stopship.gating.pricing import Prices, open_prices
 from stopship.gating.replay import Replay
-from stopship.model.exchange import CallKind, Recording, Served, call_pins
+from stopship.model.exchange import CODE, CallKind, Record, Recording, Served, call_pins
 from stopship.model.run import Outcome, Run
 from stopship.model.suite import COMMAND
 
@@ -34,10 +34,12 @@ class Foreseen:
     endpoint: str  # which target makes one call an output; "": none, or it tells no calls of its own
 
 
-def foreseen(plan: Replay) -> Foreseen:
-    """What a replay of this plan would still draw, and what that takes."""
-    done = plan.total if plan.served_id is not None else len(plan.drawn)
-    asked = [] if plan.served_id is not None else plan.jobs(frozenset(plan.drawn))
+def foreseen(plan: Replay, *, is_anew: bool = False) -> Foreseen:
+    """What a replay of this plan would still draw, and what that takes. `is_anew`: in a draw of its own."""
+    drawn = {} if is_anew else plan.drawn
+    is_served = plan.served_id is not None and not is_anew
+    done = plan.total if is_served else len(drawn)
+    asked = [] if is_served else plan.jobs(frozenset(drawn))
     left = [(job.key, job.sample) for job in asked]
     accepted = plan.place.pointer().baseline
     guide = _first_samples(plan.place.kept(accepted.run)) if accepted is not None and left else {}
@@ -47,7 +49,12 @@ def foreseen(plan: Replay) -> Foreseen:
     for (_, sample), one in told:
         for call in one.calls:
             found = kept.of_ask(call.ask) if kept is not None else ()
-            if plan.outside.fidelity.freezes(CallKind(call.kind)) or _is_kept(plan, call, sample, found):
+            is_kept = (
+                plan.outside.record is not Record.ALL
+                and (plan.head.deterministic or not is_anew)
+                and _is_kept(plan, call, sample, found)
+            )
+            if plan.outside.fidelity.freezes(CallKind(call.kind)) or is_kept:
                 served += 1
             else:
                 made[f"{call.kind} {call.name}"] += 1
@@ -91,11 +98,14 @@ def _first_samples(run: Run) -> dict[str, Outcome]:
 
 
 def _is_kept(plan: Replay, call: Served, sample: int, found: tuple[Recording, ...]) -> bool:
-    """Whether the very call was made before: of this sample and draw, under the pins of this stack."""
+    """Whether the very call was made before: of this sample and draw, under the pins of this stack.
+
+    A marked function is taken to be the one that was recorded: its code is known once it is called.
+    """
     digests = {pin.axis: pin.digest for pin in plan.head.stack.pins}
     return any(
         (one.asked.sample, one.asked.epoch) == (sample, plan.head.epoch)
-        and all(digests.get(axis, "") == said for axis, said in call_pins(one.asked).items())
+        and all(digests.get(axis, "") == said for axis, said in call_pins(one.asked).items() if axis != CODE)
         for one in found
         if one.asked.call.name == call.name
     )

@@ -12,7 +12,7 @@ from stopship.errors import EvidenceError
 from stopship.gating.admissions import golden_notes
 from stopship.gating.ages import ACCEPT_AGAIN, AGAIN, stale_faults
 from stopship.gating.drawing import costs_of
-from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults, observed_faults, world_faults
+from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults, drawn_faults, world_faults
 from stopship.gating.opened import POINTER, OpenSuite, noise_of
 from stopship.gating.outside import call_notes
 from stopship.gating.stacking import answering
@@ -95,9 +95,10 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         faults.append("--new-suite with a baseline: it would not be compared with")
     if baseline is not None:
         faults += baseline_faults(opened, baseline, BASELINE)
-        faults += world_faults(candidate, baseline, BASELINE)
+        faults += [] if asked.is_accepting else world_faults(candidate, baseline, BASELINE)
     if asked.extended is not None and asked.extended is not baseline:
-        faults += observed_faults(asked.extended, "the baseline asked again")
+        faults += drawn_faults(asked.extended, "the baseline asked again")
+        faults += world_faults(candidate, asked.extended, "baseline asked again")
     if baseline is not None and not asked.is_accepting:
         faults += stale_faults(opened, baseline, "the baseline", asked.now, ACCEPT_AGAIN)
     if faults:
@@ -118,7 +119,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
             about=about,
         )
     else:
-        references, said = references_of(opened, place, after, baseline, accepted, asked.today)
+        references, said = references_of(opened, place, candidate, after, baseline, accepted, asked)
         waived = waived_on(asked.today, accepted)
         rules = [replace(one, is_waived=one.id in waived) for one in opened.rules]
         before = _arm(opened, asked.extended or baseline, asked, "baseline")
@@ -200,11 +201,11 @@ def unless_it_never_ships(record: Record, candidate: Run, asked: Asked) -> Recor
     """The record, VOID where the candidate may only stop a build: with pins replaced, or of another stack."""
     if candidate.head.selection:
         why = f"{candidate.head.selection}: an experiment never ships; lock a stack file that says so"
-        record = _never_green(record, why)
-    return _never_green(record, asked.never_ships)
+        record = never_green(record, why)
+    return never_green(record, asked.never_ships)
 
 
-def _never_green(record: Record, reason: str) -> Record:
+def never_green(record: Record, reason: str) -> Record:
     """What is not the stack that would ship may be seen to fail; it can never ship."""
     if not reason or record.verdict in (Verdict.STOP, Verdict.VOID):
         return record
@@ -218,13 +219,20 @@ def _never_green(record: Record, reason: str) -> Record:
 
 
 def references_of(  # as `_judged` has them
-    opened: OpenSuite, place: Workplace, after: Arm, baseline: Run, accepted: Accepted | None, today: date
+    opened: OpenSuite,
+    place: Workplace,
+    candidate: Run,
+    after: Arm,
+    baseline: Run,
+    accepted: Accepted | None,
+    asked: Asked,
 ) -> tuple[tuple[Reference, ...], list[str]]:
     """The anchor, and the runs that rules are held to again because a waiver is over."""
     if accepted is None:
         return (), []
     found: list[Reference] = []
     said = []
+    today = asked.today
     anchor = place.pointer().anchor
     waived = waived_on(today, accepted)
     measured = [one for one in opened.rules if one.anchor_margin is not None and one.id not in waived]
@@ -233,6 +241,7 @@ def references_of(  # as `_judged` has them
         run = place.kept(anchor.run)
         if wrong := pointer_faults(anchor, run):
             raise EvidenceError(wrong[0])
+        _check_reference(opened, run, ANCHOR, candidate, asked)
         found.append(_reference(opened, "anchor", run, after, cumulative))
         said.append(f"anchor {run.short}, accepted {anchor.accepted}")
     for waiver in accepted.waivers:
@@ -245,6 +254,7 @@ def references_of(  # as `_judged` has them
         rules = [one for one in opened.rules if one.id == waiver.rule and one.margin is not None]
         if rules:
             run = place.kept(waiver.before)
+            _check_reference(opened, run, "run before the waiver", candidate, asked)
             found.append(_reference(opened, "waiver", run, after, rules))
     return tuple(found), said
 
@@ -255,10 +265,14 @@ def waived_on(today: date, accepted: Accepted | None) -> frozenset[str]:
     return frozenset(one.rule for one in waivers if date.fromisoformat(one.until) >= today)
 
 
-def _reference(opened: OpenSuite, kind: str, run: Run, after: Arm, rules: Sequence[Rule]) -> Reference:
-    faults = baseline_faults(opened, run, ANCHOR if kind == "anchor" else "run before the waiver")
+def _check_reference(opened: OpenSuite, run: Run, name: str, candidate: Run, asked: Asked) -> None:
+    faults = baseline_faults(opened, run, name)
+    faults += [] if asked.is_accepting else world_faults(candidate, run, name)
     if faults:
         raise EvidenceError(faults[0])
+
+
+def _reference(opened: OpenSuite, kind: str, run: Run, after: Arm, rules: Sequence[Rule]) -> Reference:
     before = arm_of(opened, run, f"{kind} {run.short}")
     paired = pair(before, after, opened.columns, lost_limit=opened.suite.replay.lost_limit)
     if paired.faults:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating.epochs import Draw
-from stopship.gating.evidence import observed_faults, scored_row, trace_of
+from stopship.gating.evidence import drawn_faults, scored_row, trace_of, world_faults
 from stopship.gating.gate import pointer_faults
 from stopship.gating.opened import OpenSuite
 from stopship.gating.performing import replay
@@ -105,8 +105,9 @@ def monitor(opened: OpenSuite, place: Workplace, watching: Watching) -> Monitore
             number = len(segments) + (not continues)
             runs = _drawn(opened, place, accepted, watching, number)
             seen, faults = seen_in(_pairings(opened, runs), rules, alpha=opened.suite.decide.alpha)
-            faults = (*observed_faults(runs[0], "the accepted stack"), *faults)
-            faults = (*faults, *observed_faults(runs[1], "the present stack"))
+            faults = (*drawn_faults(runs[0], "the accepted stack"), *faults)
+            faults = (*faults, *drawn_faults(runs[1], "the present stack"))
+            faults = (*faults, *world_faults(runs[1], runs[0], "accepted stack"))
             if faults:
                 raise EvidenceError(
                     "this night cannot be judged, and is not counted: " + "; ".join(faults[:3]),

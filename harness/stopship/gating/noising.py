@@ -11,7 +11,7 @@ from math import floor
 from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.gating.dealing import Draws, Trial, trial_of
 from stopship.gating.epochs import Draw
-from stopship.gating.evidence import baseline_faults, observed_faults
+from stopship.gating.evidence import baseline_faults, drawn_faults, world_faults
 from stopship.gating.gate import pointer_faults
 from stopship.gating.noisy import stillness
 from stopship.gating.opened import OpenSuite
@@ -106,7 +106,7 @@ def _drawn(opened: OpenSuite, place: Workplace, run: Run, asked: Measuring) -> t
             draw=Draw(purpose=f"{purpose} of {run.id}"),
         )
         found = replay(plan, resume=True, tell=asked.tell, provenance=dict(asked.provenance)).run
-        if faults := observed_faults(found, "the fresh draw"):
+        if faults := drawn_faults(found, "the fresh draw") + world_faults(found, run, "accepted run"):
             raise EvidenceError(faults[0])
         return found
 

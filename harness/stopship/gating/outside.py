@@ -4,6 +4,7 @@ Decides where recordings are read and written. Never serves one itself: that is 
 """
 
 import os
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,16 +14,16 @@ from pathlib import Path
 from stopship.gating.workplace import Workplace
 from stopship.model.calls import coverage, parting
 from stopship.model.case import Json
-from stopship.model.exchange import Asked, Fidelity, Record, Recording
+from stopship.model.exchange import Asked, Fidelity, Record, Recording, pins_digest
 from stopship.model.run import Run
 from stopship.model.secretnames import is_secret_name
 from stopship.model.suite import Suite, UpstreamPlan
 from stopship.store.evidencefiles import read_bytes
 from stopship.store.recorder import Recorder
+from stopship.store.recordinglines import recording_of
 from stopship.store.recordings import Recordings
 from stopship.store.secrets import LEAST, Secrets
-from stopship.store.segments import SEGMENT_LIMIT, name_of
-from stopship.store.segments import forget as forgotten
+from stopship.store.segments import SEGMENT_LIMIT, forget_lines, segment_names
 from stopship.store.shown import shown
 
 _SEALED = "recorded"  # in the working folder of a plan, until the store has it
@@ -84,9 +85,9 @@ def recordings_of(place: Workplace) -> Recordings:
 class Shelf:
     """The recordings of a suite while a plan is replayed: kept ones, and those that are being made."""
 
-    def __init__(self, place: Workplace, folder: Path, record: Record, cases: frozenset[str]) -> None:
-        """`folder`: of the plan's working state. `cases`: what is replayed."""
-        self._place, self._folder, self._record, self._cases = place, folder, record, cases
+    def __init__(self, place: Workplace, folder: Path, record: Record) -> None:
+        """`folder`: of the plan's working state."""
+        self._place, self._folder, self._record = place, folder, record
 
     @cached_property
     def kept(self) -> Recordings:
@@ -122,19 +123,32 @@ class Shelf:
         """Put what was made into the store, where it holds. Broken off anywhere, doing it again ends it."""
         if self._record is Record.NONE:
             return
-        paths = self._recorder.sealed(self._folder / _SEALED)
-        if self._record is Record.ALL and self._place.store.local is not None:
-            folder, _ = self._place.store.fetch_recordings(self._place.cache)
-            forgotten(folder, self._cases)
-        for path in paths:
-            data = read_bytes(path, "record again", SEGMENT_LIMIT + 1)
-            self._place.store.put_recordings(name_of(data), data)
-            path.unlink()
+        made = self._folder / _SEALED
+        self._recorder.sealed(made)
+        names = segment_names(made)  # those of an attempt that was broken off here, too
+        if self._record is Record.ALL:
+            self._replace(Recordings(made))
+        for name in names:
+            data = read_bytes(made / name, "record again", SEGMENT_LIMIT + 1)
+            self._place.store.put_recordings(name, data)
+            (made / name).unlink()
+
+    def _replace(self, made: Recordings) -> None:
+        """Take out of the store what answered the calls that were made anew: of the same sample and pins."""
+        folder, _ = self._place.store.fetch_recordings(self._place.cache)
+        places = {_drawn(one) for one in made.each()}
+        asks = {bytes.fromhex(ask) for ask, _, _ in places}
+        forget_lines(folder, lambda line, head: head[1] in asks and _drawn(recording_of(line)) in places)
 
     def close(self) -> None:
         """Bring what was made to the disk."""
         if self._record is not Record.NONE:
             self._recorder.close()
+
+
+def _drawn(one: Recording) -> tuple[str, int, str]:
+    """What is asked of which sample under which pins, whichever draw it was."""
+    return one.asked.ask, one.asked.sample, pins_digest(one.asked)
 
 
 def secrets(environ: Mapping[str, str]) -> dict[str, str]:
@@ -147,3 +161,4 @@ def cleared(folder: Path) -> None:
     with suppress(OSError):
         for one in folder.glob("recordings.jsonl"):
             one.unlink()
+        shutil.rmtree(folder / _SEALED)

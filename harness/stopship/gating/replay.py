@@ -210,7 +210,7 @@ class Replay:
     @cached_property
     def shelf(self) -> Shelf:
         """The recordings that calls are served from and kept in."""
-        return Shelf(self.place, self.journal_folder, self.outside.record, frozenset(self.head.planned))
+        return Shelf(self.place, self.journal_folder, self.outside.record)
 
     @property
     def _world(self) -> World:
@@ -221,6 +221,7 @@ class Replay:
             record=outside.record,
             allowed=outside.effects,
             pins={pin.axis: pin.digest for pin in self.head.stack.pins},
+            files={path: pin.axis for path, (pin, _) in self.answering.stack.held().items()},
             epoch=self.head.epoch,
             gateway=self._waypoint(),
         )

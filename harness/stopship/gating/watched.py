@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from stopship.boundaries import at_desk
+from stopship.errors import EvidenceError
 from stopship.gating.engine import Target
 from stopship.gating.world import World
-from stopship.model.case import Case
+from stopship.model.case import Case, is_blank
+from stopship.store.shown import quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class Watched:
             return self._call_async(case, stack, sample, epoch)
         desk = self.world.desk(case.key, sample, moment(case, self.captured))
         try:
-            with at_desk(desk):
+            with at_desk(desk, has_thread=True):
                 return self.target.call(case, stack, sample, epoch)
         finally:
             self.world.close(desk)
@@ -45,7 +47,7 @@ class Watched:
     async def _call_async(self, case: Case, stack: object, sample: int, epoch: int) -> Any:
         desk = self.world.desk(case.key, sample, moment(case, self.captured))
         try:
-            with at_desk(desk):
+            with at_desk(desk, has_thread=False):
                 found: Any = self.target.call(case, stack, sample, epoch)
                 return await found if isinstance(found, Awaitable) else found
         finally:
@@ -53,14 +55,23 @@ class Watched:
 
 
 def moment(case: Case, column: str | None) -> datetime | None:
-    """When a case was captured: seconds since 1970, or an ISO date; None where it does not say."""
+    """When a case was captured: seconds since 1970, or an ISO date; None where it does not say.
+
+    Raises EvidenceError for a time that cannot be read: another would stand in for it unseen.
+    """
     told = case.row.get(column) if column is not None else None
-    if isinstance(told, int | float) and not isinstance(told, bool) and abs(told) < 253_402_300_800:
-        return datetime.fromtimestamp(told, tz=UTC)
-    if isinstance(told, str):
-        try:
-            found = datetime.fromisoformat(told)
-        except ValueError:
-            return None
-        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-    return None
+    if told is None or is_blank(told):
+        return None
+    try:
+        if isinstance(told, int | float) and not isinstance(told, bool):
+            return datetime.fromtimestamp(told, tz=UTC)
+        if isinstance(told, str):
+            found = datetime.fromisoformat(told.strip())
+            return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise EvidenceError(
+        f"{column} is {quoted(str(told))}, which is no time",
+        where=f"case {quoted(case.key)}",
+        do="write seconds since 1970 or an ISO date, 2026-03-01T10:00:00Z",
+    )

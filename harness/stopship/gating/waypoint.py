@@ -3,12 +3,13 @@
 Decides which desk answers a request. Never opens a recording, and never makes a call itself.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stopship.boundaries import ports
-from stopship.errors import Missed
+from stopship.errors import Missed, StopshipError
 from stopship.gating.world import OutputDesk
 from stopship.model.exchange import Answer, Call
 from stopship.parts.gateway.opening import open_gateway
@@ -17,6 +18,27 @@ from stopship.parts.gateway.upstreams import Upstream
 
 if TYPE_CHECKING:
     from stopship.parts.gateway.server import Admission, Gateway
+
+
+_HERE = "127.0.0.1"
+_SPARED = ("NO_PROXY", "no_proxy")  # hosts that a proxy of the environment is not asked for
+
+
+def _without_proxy() -> Callable[[], None]:
+    """From now on clients of this process, and of those that it starts, reach the gateway itself; gives the
+    way back."""
+    before = {name: os.environ.get(name) for name in _SPARED}
+    for name, told in before.items():
+        os.environ[name] = f"{told},{_HERE}" if told else _HERE
+
+    def undo() -> None:
+        for name, told in before.items():
+            if told is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = told
+
+    return undo
 
 
 @dataclass(kw_only=True)
@@ -34,8 +56,10 @@ class Waypoint:
         gateway = open_gateway(self.upstreams, self, environ=self.environ)
         self._gateway = gateway
         ports().add(gateway.port)
+        spared = _without_proxy()
 
         def shut() -> None:
+            spared()
             gateway.close()
             ports().discard(gateway.port)
             if gateway.bug is not None:
@@ -63,7 +87,7 @@ class Waypoint:
             raise Miss("the output that this request belongs to has ended")
         try:
             asked, answer = desk.ask(call)
-        except Missed as err:
+        except (StopshipError, Missed) as err:  # the desk keeps it, and ends the output by it
             raise Miss(str(err)) from err
         if answer is None:
             answer = await go()
@@ -73,4 +97,4 @@ class Waypoint:
     def refused(self, place: Place, why: str, /) -> None:
         """The output is lost, whatever its target makes of the refusal."""
         if (desk := self._desks.get(place)) is not None:
-            desk.missed = desk.missed or why
+            desk.lose(why)

@@ -4,19 +4,22 @@ Decides for each call whether it is served, made or refused, by the fidelity and
 a call that writes unless it is allowed by name, and never serves an answer that another call got.
 """
 
+import os
 import random
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Protocol
 
-from stopship.boundaries import Boundary, is_making, making, watch
-from stopship.errors import Missed, UsageError
+from stopship.boundaries import Boundary, made_here, making, watch
+from stopship.errors import Missed, StopshipError, UsageError
 from stopship.model.case import Json
 from stopship.model.exchange import (
+    CODE,
     Answer,
     Asked,
     Call,
@@ -30,12 +33,13 @@ from stopship.model.exchange import (
     call_pins,
     pins_digest,
 )
-from stopship.parts.answers import raised_as, told_answer, told_request
+from stopship.parts.answers import code_digest, raised_as, told_answer, told_request
 from stopship.parts.isolation import isolate
 from stopship.parts.user_code import Raised, caught, caught_async, copied
 from stopship.report.misses import miss_lines
 from stopship.steps.misses import explain_miss
 
+_CODE = (".py", ".pyc", ".so", ".pyd")
 Place = tuple[str, int]  # key of the case, and sample
 NO_CLOCK = datetime(2000, 1, 1, tzinfo=UTC)  # of a case that does not say when it was captured
 
@@ -71,9 +75,11 @@ class World:
     record: Record = Record.NONE
     allowed: frozenset[str] = frozenset()  # names of calls that write and may be made
     pins: Mapping[str, str] = field(default_factory=dict)  # axis -> digest
+    files: Mapping[str, str] = field(default_factory=dict)  # real path of a pinned file -> axis
     epoch: int = 0
     gateway: "Opening | None" = None  # opened when the replay begins
     _told: dict[Place, tuple[Served, ...]] = field(default_factory=dict)
+    _functions: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and name: where it stands
     _held: dict[Place, tuple[Recording, ...]] = field(default_factory=dict)  # of the latest attempt
     _settled: set[Place] = field(default_factory=set)
 
@@ -102,7 +108,7 @@ class World:
     def close(self, desk: "OutputDesk") -> None:
         """An attempt is done: keep what was recorded, and where its calls were answered from.
 
-        Raises Missed where a call was not served, whatever the target made of it.
+        Raises what a call was refused with, whatever the target made of that: Missed where none served it.
         """
         if self.gateway is not None:
             self.gateway.dismiss(desk)
@@ -111,8 +117,21 @@ class World:
         self._held[place] = tuple(desk.recorded())
         if place in self._settled:
             self._file(place)  # a call that was given up has ended now
-        if desk.missed:
-            raise Missed(desk.missed)
+        if desk.refused is not None:
+            raise desk.refused
+
+    def name(self, boundary: Boundary) -> None:
+        """Raises UsageError for a second function of a kind and name: their recordings would be one."""
+        function = boundary.function
+        place = f"{function.__module__}.{function.__qualname__}"
+        known = self._functions.setdefault((boundary.kind, boundary.name), place)
+        if known != place:
+            told = ", ".join(sorted(one.rpartition(".<locals>.")[2] for one in (known, place)))
+            raise UsageError(
+                f"two marked functions are the {boundary.kind} {boundary.name!r} ({told}): each would be "
+                "served what the other was told",
+                do='give one of them a name: @stopship.boundary(..., name="...")',
+            )
 
     def settle(self, key: str, sample: int, *, is_lost: bool = False) -> None:
         """The output is done: file what its last attempt recorded.
@@ -141,7 +160,7 @@ class OutputDesk:
         self.key, self.sample, self.now = key, sample, now
         self.rng = random.Random(_seed(key, sample, world.epoch))  # noqa: S311  # the same at every replay
         self.served: list[Served] = []
-        self.missed = ""
+        self.refused: StopshipError | Missed | None = None  # what a call was refused with, for good
         self.base_urls: dict[str, str] = {}
         self.api_key = ""
         self._world = world
@@ -151,45 +170,76 @@ class OutputDesk:
         self._lock = threading.Lock()
 
     def through(self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], object]) -> object:
-        asked, answer = self._begin(boundary, arguments)
-        if answer is None:
-            with making():
-                found = caught(go)
-            answer = self._made_now(asked, found)
-            if isinstance(found, Raised):
-                raise found.error
+        with self._keeping():
+            asked, answer = self._begin(boundary, arguments)
+            if answer is None:
+                with making(boundary):
+                    found = caught(go)
+                answer = self._made_now(asked, found)
+                if isinstance(found, Raised):
+                    raise found.error
         return _given(answer)
 
     async def through_async(
         self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], Awaitable[object]]
     ) -> object:
-        asked, answer = self._begin(boundary, arguments)
-        if answer is None:
-            with making():
-                found = await caught_async(go())
-            answer = self._made_now(asked, found)
-            if isinstance(found, Raised):
-                raise found.error
+        with self._keeping():
+            asked, answer = self._begin(boundary, arguments)
+            if answer is None:
+                with making(boundary):
+                    found = await caught_async(go())
+                answer = self._made_now(asked, found)
+                if isinstance(found, Raised):
+                    raise found.error
         return _given(answer)
 
     def recorded(self) -> Iterable[Recording]:
-        """What was made and is to be kept; nothing of an output that missed."""
-        return () if self.missed or self._world.record is Record.NONE else tuple(self._made.values())
+        """What was made and is to be kept; nothing of an output that was refused a call."""
+        return (
+            ()
+            if self.refused is not None or self._world.record is Record.NONE
+            else tuple(self._made.values())
+        )
 
     def refuse(self, reached: str) -> str:
         """Nothing is frozen in a live replay, and a call that is made may reach out; all else may not."""
-        if self._world.fidelity is Fidelity.LIVE or is_making():
+        if self._world.fidelity is Fidelity.LIVE or made_here() is not None:
             return ""
         why = f"{reached}: a {self._world.fidelity.value} replay opens no socket outside of a marked function"
-        with self._lock:
-            self.missed = self.missed or why
+        self.lose(why)
         return why
 
-    def ask(self, call: Call) -> tuple[Asked, Answer | None]:
-        """The call in its place, and what answers it; None: it is to be made. Raises Missed.
+    def lose(self, why: str) -> None:
+        """Nothing is known of what this output would be."""
+        self._keep(Missed(why))
 
-        UsageError for a pin that the stack does not have: a change of it would go unseen.
+    def reads(self, within: Boundary, axis: str) -> None:
+        """Raises UsageError where a call that is being made reads a pin which it does not name."""
+        if axis not in within.pins and axis in self._world.pins:
+            err = UsageError(
+                f"{within.kind} {within.name} reads the pin {axis!r}, which it does not name: a change of "
+                "it would go unseen",
+                do=f'name it: @stopship.boundary(..., pins=("{axis}",)), or pass what was read',
+            )
+            self._keep(err)
+            raise err
+
+    def opens(self, within: Boundary, path: str) -> None:
+        """The same for a file of a pin; code is read whenever something is imported."""
+        if path.endswith(_CODE):
+            return
+        if (axis := self._world.files.get(os.path.realpath(path))) is not None:
+            self.reads(within, axis)
+
+    def ask(self, call: Call, code: str = "") -> tuple[Asked, Answer | None]:
+        """The call in its place, and what answers it; None: it is to be made. `code`: of a marked function.
+
+        Raises Missed, and UsageError for a pin that the stack does not have: a change of it would go unseen.
         """
+        with self._keeping():
+            return self._asked(call, {CODE: code} if code else {})
+
+    def _asked(self, call: Call, own: Mapping[str, str]) -> tuple[Asked, Answer | None]:
         if unpinned := [axis for axis in call.pins if axis not in self._world.pins]:
             raise UsageError(
                 f"{call.kind.value} {call.name} names the pin {unpinned[0]!r}, which the stack does not have",
@@ -198,15 +248,16 @@ class OutputDesk:
             )
         with self._lock:
             told = Asked(
-                call=call,
+                call=replace(call, pins=(*call.pins, *own)),
                 case=self.key,
                 sample=self.sample,
                 epoch=self._world.epoch,
                 world=self._writes,
-                pins={axis: self._world.pins[axis] for axis in call.pins},
+                pins={**{axis: self._world.pins[axis] for axis in call.pins}, **own},
             )
             asked = self._world.shelf.cleaned(told)
-            self._writes += call.effect.changes
+            if made_here() is None:  # else it is a part of the call that is being made
+                self._writes += call.effect.changes
             is_frozen = self._world.fidelity.freezes(call.kind) or (
                 call.effect.changes and call.name not in self._world.allowed
             )
@@ -217,10 +268,14 @@ class OutputDesk:
         with self._lock:
             self._note(asked, Source.LIVE, answer)
             before = self._made.get(asked.key)
+            if before is None and self._world.record in (Record.ONCE, Record.NEW):
+                before = self._world.shelf.of_key(asked.key)  # an error, which is evidence
             answers = (*before.answers, answer) if before is not None else (answer,)
             self._made[asked.key] = Recording(asked=asked, answers=answers)
 
     def _begin(self, boundary: Boundary, arguments: dict[str, object]) -> tuple[Asked, Answer | None]:
+        self._world.name(boundary)
+        isolate()  # what the call reads is to be seen
         call = Call(
             kind=CallKind(boundary.kind),
             name=boundary.name,
@@ -228,7 +283,7 @@ class OutputDesk:
             effect=Effect(boundary.effect),
             pins=boundary.pins,
         )
-        return self.ask(call)
+        return self.ask(call, code_digest(boundary.function))
 
     def _made_now(self, asked: Asked, found: object) -> Answer:
         answer = told_answer(asked.call.name, found)
@@ -241,6 +296,8 @@ class OutputDesk:
         known = self._world.shelf.of_ask(asked.ask)
         if asked.call.kind is CallKind.MODEL:  # one recording is one draw: it is no second sample
             known = tuple(one for one in known if one.asked.sample == self.sample)
+            if not self._world.fidelity.freezes(CallKind.MODEL):  # a write, which is not made again
+                known = tuple(one for one in known if one.asked.epoch == asked.epoch)
         found = self._best(asked, known)
         attempt = self._attempts[asked.ask]
         self._attempts[asked.ask] += 1
@@ -281,9 +338,21 @@ class OutputDesk:
     def _miss(self, asked: Asked, attempt: int) -> Missed:
         self._note(asked, Source.MISS, None, attempt)
         found = explain_miss(asked, self._world.shelf.of_case(self.key), attempt=attempt)
-        why = "; ".join(one.strip() for one in miss_lines(found))
-        self.missed = self.missed or why
-        return Missed(why)
+        return Missed("; ".join(one.strip() for one in miss_lines(found)))
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """What refuses a call ends the output, though the target catches it."""
+        try:
+            yield
+        except (StopshipError, Missed) as err:
+            self._keep(err)
+            raise
+
+    def _keep(self, err: StopshipError | Missed) -> None:
+        """The first holds; but what ends the replay goes before what loses an output."""
+        if self.refused is None or (isinstance(self.refused, Missed) and not isinstance(err, Missed)):
+            self.refused = err
 
     def _note(self, asked: Asked, source: Source, answer: Answer | None, attempt: int = 0) -> None:
         call = asked.call

@@ -56,11 +56,11 @@ def answered_otherwise(before: Iterable[Outcome], after: Iterable[Outcome]) -> t
 
     The call asked the same under the same pins: what differs is the recordings, and nothing of the stack.
     """
-    known: dict[tuple[str, str, str, int], str] = {}
+    known: dict[tuple[str, int, str, str, int], str] = {}
     for one in before:
         for call in one.calls:
             if call.is_served:
-                known.setdefault((one.key, call.ask, call.pins, call.attempt), call.got)
+                known.setdefault((one.key, one.sample, call.ask, call.pins, call.attempt), call.got)
     return tuple(
         sorted(
             {
@@ -68,7 +68,7 @@ def answered_otherwise(before: Iterable[Outcome], after: Iterable[Outcome]) -> t
                 for one in after
                 for call in one.calls
                 if call.is_served
-                and known.get((one.key, call.ask, call.pins, call.attempt), call.got) != call.got
+                and known.get((one.key, one.sample, call.ask, call.pins, call.attempt), call.got) != call.got
             }
         )
     )

@@ -11,6 +11,7 @@ from stopship.model.canonical import digest
 from stopship.model.case import Json
 
 SHORT = 16  # characters of a digest that stands beside an outcome
+CODE = "its code"  # beside the axes that a call names: no axis has a space
 ADAPTER = 1  # version of how calls are written down; part of every key
 
 

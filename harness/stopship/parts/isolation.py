@@ -1,12 +1,13 @@
-"""Keep the outputs of a frozen replay from reaching a network past the boundaries.
+"""Keep the outputs of a frozen replay from reaching a network past the boundaries, and see what calls read.
 
 Decides which events of the interpreter reach out. Never looks at code that belongs to no replay.
 """
 
+import os
 import sys
 import threading
 
-from stopship.boundaries import desk_here, is_sealed, is_watched, ports
+from stopship.boundaries import desk_here, is_sealed, is_watched, lose_all, made_here, ports
 
 _EVENTS = frozenset(  # of CPython's table of audit events
     [
@@ -30,6 +31,9 @@ def isolate() -> None:
 
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "open":
+        _opened(arguments)
+        return
     if event not in _EVENTS or not is_watched():
         return
     if _is_gateway(arguments):
@@ -39,9 +43,18 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         thread = threading.current_thread()
         if not is_sealed() or thread is threading.main_thread() or thread.name.startswith(_OWN_THREADS):
             return  # a call that is made may use threads of a pool; tests, scorers; the replay itself
-        raise ReachedOut(f"{_told(event, arguments)}: from a thread that belongs to no output of the replay")
+        why = f"{_told(event, arguments)}: from a thread that belongs to no output of the replay"
+        lose_all(why)
+        raise ReachedOut(why)
     if why := desk.refuse(_told(event, arguments)):
         raise ReachedOut(why)
+
+
+def _opened(arguments: tuple[object, ...]) -> None:
+    """A file is opened: within a call that is being made it may be a pin's."""
+    within, desk = made_here(), desk_here()
+    if within is not None and desk is not None and isinstance(arguments[0], str | bytes | os.PathLike):
+        desk.opens(within, os.fsdecode(arguments[0]))
 
 
 def _is_gateway(arguments: tuple[object, ...]) -> bool:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from stopship.boundaries import reads
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.case import Json
 from stopship.model.change import Drift, PinChange
@@ -44,10 +45,12 @@ class OpenStack:
 
     def version(self, axis: str) -> str:
         """The version of an axis; "" for code paths that carry none."""
+        reads(axis)
         return self.stack.version(axis)
 
     def path(self, axis: str) -> Path:
         """The one file or folder of an axis."""
+        reads(axis)
         self.stack.pin(axis)
         roots = self._roots.get(axis, ())
         if len(roots) != 1:
@@ -58,6 +61,7 @@ class OpenStack:
 
     def text(self, axis: str) -> str:
         """The text of the one file of an axis, byte for byte."""
+        reads(axis)
         pin = self.stack.pin(axis)
         if len(pin.files) != 1:
             raise UsageError(
@@ -70,6 +74,7 @@ class OpenStack:
 
     def value(self, axis: str) -> Json:
         """The value that the stack file itself gives an axis; the caller's own copy."""
+        reads(axis)
         self.stack.pin(axis)
         if axis not in self._values:
             raise UsageError(f"the axis {axis!r} has no value", do="write value = … in its table")

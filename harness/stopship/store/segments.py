@@ -6,7 +6,7 @@ changes a file that is there.
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -128,16 +128,26 @@ def write_segment(folder: Path, data: bytes) -> Path:
 
 
 def forget(folder: Path, cases: Collection[str]) -> int:
-    """Take all recordings of some cases out of a folder; how many lines that were.
+    """Take all recordings of some cases out of a folder; how many lines that were."""
+    out = {canonical_text(one) for one in cases}
+    return forget_lines(folder, lambda _, head: head[2] in out)
+
+
+def forget_lines(folder: Path, is_out: Callable[[bytes, Head], bool]) -> int:
+    """Take some lines, told without their ends, out of a folder of recordings; how many that were.
 
     Files are written anew before the old ones go. Raises EvidenceError for a damaged file.
     """
-    out, count = {canonical_text(one) for one in cases}, 0
+    count = 0
     for name in segment_names(folder):
         path = folder / name
         data = read_bytes(path, FETCH, SEGMENT_LIMIT + 1)
         lines = placed_lines(data, name, shown(path))
-        kept = [data[begin : begin + size + 1] for begin, size, head in lines if head[2] not in out]
+        kept = [
+            data[begin : begin + size + 1]
+            for begin, size, head in lines
+            if not is_out(data[begin : begin + size], head)
+        ]
         if len(kept) == len(lines):
             continue
         for part in segments_of(kept):

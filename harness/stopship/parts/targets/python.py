@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stopship.boundaries import loading
 from stopship.errors import UsageError
 from stopship.model.case import Case
 from stopship.parts.user_code import function_of, load, own_case, routine
 
 _TAKES = "case, stack"
+_loaded_with: dict[Path, list[str]] = {}  # file -> marked functions that its loading called
 _DRAW = ("sample", "epoch")  # numbers of the draw that a target may take by name
 
 
@@ -39,7 +41,15 @@ class PythonTarget:
 
 def load_target(path: Path, function: str, where: str) -> PythonTarget:
     """The function of a file; UsageError where there is none, or none that takes a case and a stack."""
-    loaded = load(path, where)
+    with loading() as refused:
+        loaded = load(path, where)
+    called = _loaded_with.setdefault(path.resolve(), refused)  # a file is executed once
+    if called:
+        raise UsageError(
+            f"{function} cannot be replayed: loading {path} calls the marked function {called[0]!r}",
+            where=where,
+            do="call it within the target: what runs when a file is loaded belongs to no case",
+        )
     found = function_of(loaded, path, function, where, takes=_TAKES, gives="the output", may_wait=True)
     takes, takes_third = _taken(found, function, where)
     return PythonTarget(

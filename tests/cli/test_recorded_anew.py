@@ -1,0 +1,138 @@
+"""Recordings that are made anew, broken off, or of a function that has changed since."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.running import Command
+from tests.cli.test_outside import APP, SUITE, Shop, accepted
+
+from stopship.store.recordings import Recordings
+
+
+@pytest.fixture
+def shop(tmp_path: Path, stopship: Command, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    for name in ("CI", "STOPSHIP_STORE"):
+        monkeypatch.delenv(name, raising=False)
+    return Shop(tmp_path, stopship)
+
+
+def elsewhere(shop: Shop, *words: str, start: str = "from stopship.cli.main import entry; entry()") -> str:
+    """What a process of its own says, and how it ends: this one has executed the target already."""
+    env = {name: one for name, one in os.environ.items() if name not in ("CI", "STOPSHIP_STORE")}
+    command = [sys.executable, "-c", start, words[0], str(shop.folder), *words[1:], "--allow-blind"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    return f"exit {done.returncode} " + " ".join((done.stdout + done.stderr).split())
+
+
+def recordings(shop: Shop) -> Recordings:
+    return Recordings(next(one for one in shop.folder.rglob("recordings") if one.is_dir()))
+
+
+def test_a_changed_function_is_void_until_its_answers_are_recorded_again(shop: Shop) -> None:
+    shop.record()
+    accepted(shop)
+    shop.write("app/answer.py", APP.replace('return "reserved"', 'return "not reserved"'))
+    shop.lock()
+    said = elsewhere(shop, "gate")
+    assert said.startswith("exit 22 VOID")
+    assert "40 calls of 'reserve' in the candidate" in said
+    assert "or of its own code" in said
+    assert "0 lost" in elsewhere(shop, "replay", "--record", "new", "--allow-effects", "reserve")
+    assert shop.reserved == 80
+    assert elsewhere(shop, "gate").startswith("exit 0 SHIP")
+
+
+def test_a_change_of_the_target_around_its_functions_is_served_as_before(shop: Shop) -> None:
+    shop.record()
+    accepted(shop)
+    shop.write("app/answer.py", APP.replace('return f"{search', 'return f": {search'))
+    shop.lock()
+    assert elsewhere(shop, "gate").startswith("exit 0 SHIP")
+    assert shop.reserved == 40
+
+
+def test_all_replaces_what_it_makes_anew_and_leaves_what_other_stacks_were_told(shop: Shop) -> None:
+    shop.record()
+    shop.write("docs.txt", "mug: a big cup\nplate: flat\n")
+    shop.lock("d2")
+    shop.record("--record", "all")
+    kept = recordings(shop)
+    searches = [one for one in kept.of_case("c00") if one.asked.call.name == "search"]
+    assert sorted(str(one.answers[0].result) for one in searches) == ["['mug: a big cup']", "['mug: a cup']"]
+    assert len(kept) == 160
+    shop.write("stock.txt", "mug\n")  # and nobody says so
+    shop.lock("d2")
+    shop.record("--record", "all")
+    assert len(recordings(shop)) == 160 + 40
+    shop.record("--record", "all", "--case", "c00")
+    assert len(recordings(shop)) == 160 + 40
+    assert not recordings(shop).conflicts()
+
+
+def test_all_is_refused_where_the_store_only_takes_new_ones(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec")
+    monkeypatch.setenv("STOPSHIP_STORE", "memory://recorded")
+    assert shop("replay", "--record", "all", "--allow-effects", "reserve") == 2
+    assert "replaces recordings, and a store behind a URL only takes new ones" in shop.stopship.err
+    assert shop.reserved == 0
+
+
+BROKEN_OFF = """
+import os, signal, sys
+from stopship.store.remote import FolderStore
+def die(self, name, data):
+    os.kill(os.getpid(), signal.SIGKILL)
+FolderStore.put_recordings = die
+from stopship.cli.main import entry
+sys.exit(entry())
+"""
+
+
+def test_killed_between_sealing_and_the_store_a_replay_that_goes_on_loses_no_recording(shop: Shop) -> None:
+    words = ["replay", "--record", "new", "--allow-effects", "reserve"]
+    assert elsewhere(shop, *words, start=BROKEN_OFF).startswith(f"exit {-signal.SIGKILL} ")
+    assert shop.reserved == 40
+    shop.record("--record", "new", "--resume")
+    assert shop.reserved == 40
+    assert len(recordings(shop)) == 120
+    assert shop("replay") == 0
+    assert "120 of 120 served from recordings (frozen)" in shop.stopship.out
+
+
+def test_a_plan_begins_no_draw(shop: Shop) -> None:
+    shop.suite("")
+    shop.write("suite.toml", SUITE.format(replay="").replace("deterministic = true\n", ""))
+    shop.record()
+    assert shop("replay", "--plan", "--record", "new") == 0
+    assert "plan 40 of 40 outputs would be drawn" in shop.stopship.said
+    before = sorted(str(one) for one in shop.folder.rglob("draws/**/*"))
+    for words in (["--record", "all"], ["--fresh"], ["--allow-effects", "reserve"]):
+        assert shop("replay", "--plan", *words) == 0
+    assert sorted(str(one) for one in shop.folder.rglob("draws/**/*")) == before
+    assert "plan 0 of 40 outputs would be drawn, 40 are there" in shop.stopship.said
+
+
+def test_further_outputs_that_another_pin_answered_are_void(shop: Shop) -> None:
+    text = SUITE.format(replay='fidelity = "frozen-retrieval"\neffects = ["reserve"]')
+    text = text.replace("deterministic = true\n", "").replace("10pt", "6.5pt")
+    shop.write("suite.toml", text + "[escalate]\nrounds = [1, 8]\nconfirm = false\n")
+    at_times = APP.replace('return f"{search', 'said = f"{search')
+    shop.write(
+        "app/answer.py", at_times + '    return said if stopship.rng().random() > 0.1 else "no idea"\n'
+    )
+    shop.lock()
+    shop.record()
+    accepted(shop)
+    for number in range(40):
+        assert shop.stopship("cache", "forget", f"c{number:02}", "--suite", str(shop.folder)) == 0
+    shop.write("docs.txt", "mug: a big cup\nplate: flat\n")
+    shop.lock("d2")
+    shop.record()
+    assert shop("gate") == 22
+    assert "in what was drawn were served from recordings of another version of a pin" in shop.stopship.said
