@@ -16,7 +16,7 @@ from stopship import __version__
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating.ages import age, is_stale, oldest
 from stopship.gating.draws import Drawn, Draws, held_by
-from stopship.gating.engine import Engine, Job
+from stopship.gating.engine import Engine, Job, Target
 from stopship.gating.epochs import (
     CURRENT,
     Draw,
@@ -28,6 +28,7 @@ from stopship.gating.epochs import (
 )
 from stopship.gating.opened import OpenSuite
 from stopship.gating.outside import Outside, Shelf, outside_of, recordings_of
+from stopship.gating.searching import Searches
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
 from stopship.gating.stillness import begin, begun_at, check_still, end
@@ -188,14 +189,17 @@ class Replay:
         if is_filed:
             begin(self.answering, self.journal_folder)
         plan, world = self.opened.suite.replay, self._world
+        target: Target = self.target
+        if self.head.fidelity is Fidelity.RETRIEVAL_ONLY:
+            target = Searches(target=target, shelf=self.shelf)
         if self.head.fidelity is not Fidelity.LIVE:
             self.shelf.kept  # noqa: B018  # a store behind a URL is read before sockets are watched
         return Engine(
-            Watched(target=self.target, world=world, captured=self.opened.suite.columns.captured),
+            Watched(target=target, world=world, captured=self.opened.suite.columns.captured),
             self.answering.stack,
             concurrency=plan.concurrency,
             timeout_s=plan.timeout_s,
-            finish=lambda one: replace(one, calls=world.calls(one.key, one.sample)),
+            finish=world.told,
             leave=world.entered(),
         )
 

@@ -89,10 +89,12 @@ class Waypoint:
             asked, answer = desk.ask(call)
         except (StopshipError, Missed) as err:  # the desk keeps it, and ends the output by it
             raise Miss(str(err)) from err
-        if answer is None:
-            answer = await go()
-            desk.made(asked, answer)
-        return answer
+        if answer is not None:
+            return answer
+        try:
+            return desk.made(asked, await go(desk.is_forced))
+        except (StopshipError, Missed) as err:
+            raise Miss(str(err)) from err
 
     def refused(self, place: Place, why: str, /) -> None:
         """The output is lost, whatever its target makes of the refusal."""

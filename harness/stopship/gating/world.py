@@ -17,6 +17,7 @@ from typing import Protocol
 
 from stopship.boundaries import Boundary, made_here, making, watch
 from stopship.errors import Missed, StopshipError, UsageError
+from stopship.gating.forced import Forced, path_of, told_path
 from stopship.model.case import Json
 from stopship.model.exchange import (
     CODE,
@@ -33,6 +34,7 @@ from stopship.model.exchange import (
     call_pins,
     pins_digest,
 )
+from stopship.model.run import Outcome, Status
 from stopship.parts.answers import code_digest, raised_as, told_answer, told_request
 from stopship.parts.isolation import isolate
 from stopship.parts.user_code import Raised, caught, caught_async, copied
@@ -78,7 +80,7 @@ class World:
     files: Mapping[str, str] = field(default_factory=dict)  # real path of a pinned file -> axis
     epoch: int = 0
     gateway: "Opening | None" = None  # opened when the replay begins
-    _told: dict[Place, tuple[Served, ...]] = field(default_factory=dict)
+    _told: dict[Place, "OutputDesk"] = field(default_factory=dict)
     _functions: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and name: where it stands
 
     def entered(self) -> Callable[[], None]:
@@ -110,7 +112,7 @@ class World:
         """
         if self.gateway is not None:
             self.gateway.dismiss(desk)
-        self._told[desk.key, desk.sample] = tuple(desk.served)
+        self._told[desk.key, desk.sample] = desk
         for recording in desk.recorded():
             self.shelf.add(recording)
         if desk.refused is not None:
@@ -129,9 +131,15 @@ class World:
                 do='give one of them a name: @stopship.boundary(..., name="...")',
             )
 
-    def calls(self, key: str, sample: int) -> tuple[Served, ...]:
-        """Where the calls of an output were answered from; once."""
-        return self._told.pop((key, sample), ())
+    def told(self, outcome: Outcome) -> Outcome:
+        """An outcome with where its calls were answered from, and what was decided anew; once."""
+        desk = self._told.pop((outcome.key, outcome.sample), None)
+        if desk is None:
+            return outcome
+        trace = outcome.trace
+        if outcome.status is Status.OK and self.fidelity is Fidelity.STEP:
+            trace = {**trace, "decisions": desk.decisions()}
+        return replace(outcome, calls=tuple(desk.served), trace=trace)
 
 
 class OutputDesk:
@@ -148,6 +156,8 @@ class OutputDesk:
         self._writes = 0
         self._attempts: Counter[str] = Counter()
         self._made: dict[str, Recording] = {}
+        self._decided: list[tuple[str, int]] = []  # model calls that were answered: ask, and which answer
+        self._forced = Forced(world.shelf, key, sample) if world.fidelity is Fidelity.STEP else None
         self._lock = threading.Lock()
 
     def through(self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], object]) -> object:
@@ -176,11 +186,15 @@ class OutputDesk:
 
     def recorded(self) -> Iterable[Recording]:
         """What was made and is to be kept; nothing of an output that was refused a call."""
-        return (
-            ()
-            if self.refused is not None or self._world.record is Record.NONE
-            else tuple(self._made.values())
-        )
+        if self.refused is not None or self._world.record is Record.NONE:
+            return ()
+        own = path_of(self.key, self.sample, self._world.epoch, self._world.pins)
+        path = told_path(self._world.shelf.cleaned(own), self._decided)
+        return (*self._made.values(), *([path] if path is not None else []))
+
+    def decisions(self) -> list[Json]:
+        """Of a step replay, in the order of the recorded path."""
+        return [] if self._forced is None else self._forced.told()
 
     def refuse(self, reached: str) -> str:
         """Nothing is frozen in a live replay, and a call that is made may reach out; all else may not."""
@@ -242,17 +256,31 @@ class OutputDesk:
             is_frozen = self._world.fidelity.freezes(call.kind) or (
                 call.effect.changes and call.name not in self._world.allowed
             )
-            return asked, self._frozen(asked) if is_frozen else self._kept(asked)
+            forced = self._forced if call.kind is CallKind.MODEL else None
+            if forced is not None:
+                forced.begin(asked)
+            answer = self._frozen(asked) if is_frozen else self._kept(asked)
+            return asked, forced.end(asked, answer) if forced is not None and answer is not None else answer
 
-    def made(self, asked: Asked, answer: Answer) -> None:
-        """A call was made, and this came back."""
-        with self._lock:
+    @property
+    def is_forced(self) -> bool:
+        """Whether what a model answers is not what the target goes on with."""
+        return self._forced is not None
+
+    def made(self, asked: Asked, answer: Answer) -> Answer:
+        """A call was made, and this came back; gives what the target goes on with. Raises Missed."""
+        with self._keeping(), self._lock:
             self._note(asked, Source.LIVE, answer)
             before = self._made.get(asked.key)
             if before is None and self._world.record in (Record.ONCE, Record.NEW):
                 before = self._world.shelf.of_key(asked.key)  # an error, which is evidence
             answers = (*before.answers, answer) if before is not None else (answer,)
             self._made[asked.key] = Recording(asked=asked, answers=answers)
+            if asked.call.kind is not CallKind.MODEL:
+                return answer
+            if not answer.error:
+                self._decided.append((asked.ask, len(answers) - 1))
+            return answer if self._forced is None else self._forced.end(asked, answer)
 
     def _begin(self, boundary: Boundary, arguments: dict[str, object]) -> tuple[Asked, Answer | None]:
         self._world.name(boundary)
@@ -269,7 +297,7 @@ class OutputDesk:
     def _made_now(self, asked: Asked, found: object) -> Answer:
         answer = told_answer(asked.call.name, found)
         if not isinstance(found, Raised) or isinstance(found.error, Exception):
-            self.made(asked, answer)  # else it was cancelled, which is no answer
+            return self.made(asked, answer)  # else it was cancelled, which is no answer
         return answer
 
     def _frozen(self, asked: Asked) -> Answer:
@@ -301,6 +329,8 @@ class OutputDesk:
         found = world.shelf.of_key(asked.key)
         if found is not None and found.answers[-1].is_reusable:
             self._note(asked, Source.RECORDING, found.answers[-1], len(found.answers) - 1)
+            if asked.call.kind is CallKind.MODEL:
+                self._decided.append((asked.ask, len(found.answers) - 1))
             return found.answers[-1]
         if world.record is Record.ONCE and world.shelf.of_case(self.key):
             raise self._miss(asked, 0)
