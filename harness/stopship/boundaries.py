@@ -9,7 +9,7 @@ import random
 import threading
 import time
 import uuid as uuids
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -17,7 +17,9 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Literal, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
+_OWN = "__stopship_boundary__"  # where a marked function keeps what it says of itself
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -70,6 +72,7 @@ class _Process:
     loading: int = field(default=0)  # files of targets that are being executed
     refused: list[str] = field(default_factory=list)  # what such files called
     desks: dict[int, Desk] = field(default_factory=dict)  # of outputs under way
+    marked: "WeakSet[Callable[..., Any]]" = field(default_factory=WeakSet)
     ports: set[int] = field(default_factory=set)  # of gateways, which may be reached
 
 
@@ -145,7 +148,10 @@ def boundary(
                 return await function(*args, **given)
             return await desk.through_async(own, told(args, given), lambda: function(*args, **given))
 
-        return cast("Function", marked_async if inspect.iscoroutinefunction(function) else marked)
+        found = marked_async if inspect.iscoroutinefunction(function) else marked
+        setattr(found, _OWN, own)
+        _process.marked.add(found)
+        return cast("Function", found)
 
     return mark
 
@@ -250,6 +256,12 @@ def making(boundary: Boundary) -> Iterator[None]:
 def made_here() -> Boundary | None:
     """The call across a boundary within which this code runs, as it is being made."""
     return _making.get() or _thread.making
+
+
+def marked_in(files: Collection[str]) -> dict[Boundary, Callable[..., Any]]:
+    """The marked functions that stand in some files, by what they say of themselves. For the engine."""
+    found = [(getattr(one, _OWN), one) for one in list(_process.marked)]
+    return {own: one for own, one in found if own.function.__code__.co_filename in files}
 
 
 def reads(axis: str) -> None:

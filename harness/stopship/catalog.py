@@ -26,6 +26,8 @@ _MODULES = {  # scorer -> module of stopship.parts.scorers, in the order in whic
     "latency": "numbers",
     "cost": "numbers",
     "usage": "numbers",
+    "decisions": "decisions",
+    "retrieved": "searches",
 }
 _USERS = "users"
 _USERS_NAME = "FILE.py:FUNCTION"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.gating.shelves import MemoryShelf
-from tests.gating.test_world import Application, at, recorded, world_of
+from tests.gating.test_world import Application, at, calls, recorded, world_of
 
 import stopship
 from stopship.boundaries import reads, watch
@@ -99,7 +99,7 @@ def test_code_without_context_on_the_thread_of_an_output_is_its_own() -> None:
     with pytest.raises(Missed, match="tool order"):
         at(world, careless(lambda: contextvars.Context().run(app.order, "mug")))
     assert app.ran == []
-    assert [one.source for one in world.calls("a", 0)] == ["miss"]
+    assert [one.source for one in calls(world)] == ["miss"]
     now = at(world, lambda: contextvars.Context().run(stopship.now))
     assert now == at(world, stopship.now)
 
@@ -191,10 +191,10 @@ def test_a_function_whose_body_changed_is_not_served_what_the_old_one_gave_unsee
     assert at(live, shop(2)) == 2
     frozen = world_of(shelf=shelf, fidelity=Fidelity.FROZEN)
     assert at(frozen, shop(2)) == 1
-    assert [one.source for one in frozen.calls("a", 0)] == ["other-pin"]  # which makes the run VOID
+    assert [one.source for one in calls(frozen)] == ["other-pin"]  # which makes the run VOID
     same = world_of(shelf=shelf, fidelity=Fidelity.FROZEN)
     assert at(same, shop(1)) == 1
-    assert [one.source for one in same.calls("a", 0)] == ["recording"]
+    assert [one.source for one in calls(same)] == ["recording"]
 
 
 def test_a_recorded_answer_of_a_model_that_is_not_executed_is_no_second_draw() -> None:

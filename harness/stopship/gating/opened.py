@@ -13,6 +13,7 @@ from stopship.gating.casefiles import Row, cases_of, labels_at, labels_of, refus
 from stopship.model.canonical import digest, digest_of_set
 from stopship.model.case import Json
 from stopship.model.columns import Columns, Group
+from stopship.model.exchange import Fidelity
 from stopship.model.noise import NoiseFloor
 from stopship.model.rule import Rule
 from stopship.model.run import case_digest
@@ -147,6 +148,7 @@ def open_suite(
     bare = {key: without(row, own.label_columns) for key, row in cases.items()}
     scorers = scorers_of(judge)
     rules = (*_expecting(rules_of_suite(judge, scorers), expect), answered_rule())
+    _refuse_unseeing(suite, rules[:-1])
     columns = _columns(suite, rules, cases, labels)
     digests = {key: case_digest(row) for key, row in bare.items()}
     cases_digest = digest_of_set([bytes.fromhex(one) for one in digests.values()])
@@ -177,6 +179,24 @@ def open_suite(
         told_scores=_told_scores(rules, columns, rows),
         labels_digest=labels_digest,
     )
+
+
+_SEES = {Fidelity.STEP: "decisions", Fidelity.RETRIEVAL_ONLY: "retrieved"}
+
+
+def _refuse_unseeing(suite: Suite, rules: Sequence[Rule]) -> None:
+    """Raise UsageError where no rule of a suite sees what its fidelity executes: all would pass."""
+    name = _SEES.get(suite.replay.fidelity)
+    if name is None:
+        return
+    stops = [one.scorer.spec for one in rules if one.stops]
+    if not any(spec.partition("(")[0] == name or ".py:" in spec for spec in stops):
+        raise UsageError(
+            f"the suite replays {suite.replay.fidelity.value}, and no rule that stops looks at `{name}`: "
+            "what a target gives back is what was recorded",
+            where=shown(suite.path),
+            do=f'write a [[rule]] with score = "{name}", or a function of your own that reads trace.record',
+        )
 
 
 def noise_of(noise: NoiseFloor | str | None, stack: str) -> NoiseFloor | str | None:

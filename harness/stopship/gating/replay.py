@@ -18,7 +18,7 @@ from stopship.gating.ages import age, is_stale, oldest
 from stopship.gating.asking import asking
 from stopship.gating.draws import Drawn, Draws, held_by
 from stopship.gating.endings import Job
-from stopship.gating.engine import Engine
+from stopship.gating.engine import Engine, Target
 from stopship.gating.epochs import (
     CURRENT,
     Draw,
@@ -30,6 +30,7 @@ from stopship.gating.epochs import (
 )
 from stopship.gating.opened import OpenSuite
 from stopship.gating.outside import Outside, Shelf, outside_of, recordings_of
+from stopship.gating.searching import Searches
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
 from stopship.gating.stillness import begin, begun_at, check_still, end
@@ -193,11 +194,14 @@ class Replay:
         if is_filed:
             begin(self.answering, self.journal_folder)
         plan, world = self.opened.suite.replay, self._world
+        target: Target = self.target
+        if self.head.fidelity is Fidelity.RETRIEVAL_ONLY:
+            target = Searches(target=target, shelf=self.shelf)
         if self.head.fidelity is not Fidelity.LIVE:
             self.shelf.kept  # noqa: B018  # a store behind a URL is read before sockets are watched
         return asking(
             plan,
-            Watched(target=self.target, world=world, captured=self.opened.suite.columns.captured),
+            Watched(target=target, world=world, captured=self.opened.suite.columns.captured),
             self.answering.stack,
             is_frozen=self.head.fidelity is Fidelity.FROZEN,
             total=self.total if is_filed and not self.head.selection else None,
@@ -352,7 +356,7 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
 def _settled(world: World, one: Outcome) -> Outcome:
     """An outcome with where its calls were answered from; what it recorded is filed."""
     world.settle(one.key, one.sample, is_lost=one.status is Status.LOST)
-    return replace(one, calls=world.calls(one.key, one.sample))
+    return world.told(one)
 
 
 def told_of(head: RunHead, outside: Outside) -> list[Json]:

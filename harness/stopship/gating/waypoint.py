@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from stopship.boundaries import ports
 from stopship.errors import Missed, StopshipError
-from stopship.gating.world import OutputDesk
+from stopship.gating.desk import OutputDesk
 from stopship.model.exchange import Answer, Call
 from stopship.parts.gateway.opening import open_gateway
 from stopship.parts.gateway.seam import Go, Miss, Place
@@ -89,10 +89,12 @@ class Waypoint:
             asked, answer = desk.ask(call)
         except (StopshipError, Missed) as err:  # the desk keeps it, and ends the output by it
             raise Miss(str(err)) from err
-        if answer is None:
-            answer = await go()
-            desk.made(asked, answer)
-        return answer
+        if answer is not None:
+            return answer
+        try:
+            return desk.made(asked, await go(desk.is_forced))
+        except (StopshipError, Missed) as err:
+            raise Miss(str(err)) from err
 
     def refused(self, place: Place, why: str, /) -> None:
         """The output is lost, whatever its target makes of the refusal."""

@@ -6,6 +6,7 @@ Pure: counts what runs tell beside their outcomes. Judges nothing.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from stopship.model.case import Json
 from stopship.model.exchange import Served, Source
 from stopship.model.run import Outcome
 
@@ -72,6 +73,18 @@ def answered_otherwise(before: Iterable[Outcome], after: Iterable[Outcome]) -> t
             }
         )
     )
+
+
+def other_paths(before: Iterable[Outcome], after: Iterable[Outcome]) -> tuple[Place, ...]:
+    """Outputs held against other recorded decisions or searches than the same ones of the earlier run."""
+    old = {(one.key, one.sample): _path(one) for one in before}
+    both = [(place, _path(one)) for one in after if (place := (one.key, one.sample)) in old]
+    return tuple(sorted(place for place, path in both if path and old[place] and path != old[place]))
+
+
+def _path(one: Outcome) -> list[Json]:
+    told = one.trace.get("decisions") or one.trace.get("searches")
+    return [it.get("recorded") for it in told if isinstance(it, dict)] if isinstance(told, list) else []
 
 
 def first_difference(before: Sequence[Served], after: Sequence[Served]) -> int | None:

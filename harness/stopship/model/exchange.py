@@ -12,6 +12,7 @@ from stopship.model.case import Json
 
 SHORT = 16  # characters of a digest that stands beside an outcome
 CODE = "its code"  # beside the axes that a call names: no axis has a space
+PATH = "(path)"  # name of the recording that holds the order of an output's model calls
 ADAPTER = 1  # version of how calls are written down; part of every key
 
 
@@ -137,6 +138,8 @@ class Fidelity(Enum):
     FROZEN_RETRIEVAL = "frozen-retrieval"  # retrieval is served; models and tools are executed
     FROZEN_TOOLS = "frozen-tools"  # retrieval and tools are served; models are executed
     FROZEN = "frozen"  # everything is served: nothing leaves the process
+    STEP = "step"  # as frozen-tools; each decision is asked for anew, and the recorded one is gone on with
+    RETRIEVAL_ONLY = "retrieval-only"  # the recorded searches are made anew, and nothing else
 
     def freezes(self, kind: CallKind) -> bool:
         """Whether calls of this kind are served, and never made."""
@@ -148,6 +151,8 @@ _FROZEN = {
     Fidelity.FROZEN_RETRIEVAL: frozenset({CallKind.RETRIEVAL}),
     Fidelity.FROZEN_TOOLS: frozenset({CallKind.RETRIEVAL, CallKind.TOOL}),
     Fidelity.FROZEN: frozenset(CallKind),
+    Fidelity.STEP: frozenset({CallKind.RETRIEVAL, CallKind.TOOL}),
+    Fidelity.RETRIEVAL_ONLY: frozenset({CallKind.TOOL, CallKind.MODEL}),
 }
 
 

@@ -45,7 +45,7 @@ class Memory:
                 why = f"nothing was recorded that answers {call.name} of {place.case}"
                 self.missed.append((place, why))
                 raise Miss(why)
-        found = await go()
+        found = await go(False)
         self.kept[own].append(found)
         self.keys.setdefault(ask, own)
         self.by_key[own] = asked

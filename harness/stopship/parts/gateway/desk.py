@@ -147,7 +147,7 @@ class Desk:
         if task.cancelled():
             raise ConnectionResetError("the gateway closes")
         error = task.exception()
-        if error is None and live.went:
+        if error is None and live.went and not live.is_unseen:
             return live.finish()
         if live.went and live.is_begun:
             raise live.broken_off()

@@ -47,10 +47,11 @@ class Live:
         self._timer: asyncio.TimerHandle | None = None
         self._is_left = self._is_broken = self._is_passing = False
         self._began = 0.0
-        self.went = False
+        self.went = self.is_unseen = False
 
-    async def go(self) -> Answer:
+    async def go(self, unseen: bool) -> Answer:  # as `seam.Go` has it
         """Make the call: `seam.Go`."""
+        self.is_unseen = unseen
         if self.went:
             raise RuntimeError("a call is made once")
         headers = self._road.headers(self._request.headers.items())
@@ -145,6 +146,9 @@ class Live:
         headers = [*_passable(response), ("Server", "stopship")]
         is_empty = self._request.method == "HEAD" or response.status in _NO_BODY
         self._is_passing = True
+        if self.is_unseen:
+            raw, cut = await self._read(response, None)
+            return self._kept(response, raw, cut)
         if is_empty or (length is not None and length <= SMALL):
             raw, cut = await self._read(response, None)
             if not cut:

@@ -33,8 +33,9 @@ class Miss(Exception):  # noqa: N818  # says what happened
     """For an exchange to raise: nothing recorded answers this call. The target is told the text."""
 
 
-Go = Callable[[], Awaitable[Answer]]
-"""Make the call: forward it, pass on to the client what comes back, and give it as an answer.
+Go = Callable[[bool], Awaitable[Answer]]
+"""Make the call: forward it, pass on to the client what comes back, and give it as an answer. Where it is
+to be unseen, nothing is passed on: the client gets what `answer` returns.
 
 Once a call. It returns errors as answers (a status from 400 on, a closed connection, half a stream) and
 raises only what says nothing about the call: UsageError where a key is not set, CancelledError where the
