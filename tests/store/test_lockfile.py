@@ -14,8 +14,11 @@ from stopship.model.stack import Kind, Pin, PinnedFile, Stack, content_of, is_in
 from stopship.store.lockfile import lock_path, read_lock, rendered, stack_name
 
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
-NAMES = st.text(min_size=1, max_size=6).filter(is_name)
-PATHS = st.text(min_size=1, max_size=6).filter(is_inside)
+LETTERS = st.characters(
+    exclude_categories=["C", "Zl", "Zp"]
+)  # few others are allowed: they would be drawn in vain
+NAMES = st.text(LETTERS, min_size=1, max_size=6).filter(is_name)
+PATHS = st.text(LETTERS, min_size=1, max_size=6).filter(is_inside)
 FILES = st.builds(
     lambda path, size, digest, is_text: PinnedFile(path=path, size=size, digest=digest, is_text=is_text),
     PATHS, st.integers(0, 2**53 - 1), DIGESTS, st.booleans(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stopship.cli.suites import STORE, suite_option
+from stopship.cli.suites import STORE, desk_of, suite_option
 from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.store.shown import quoted, shown
 
@@ -37,6 +37,24 @@ def list_(suite_path: Path | None) -> int:
     place = _place(suite_path)
     found = _opened(place)
     _say(list_lines(found.cases(), files=len(found.files), place=place.store.name))
+    return 0
+
+
+@cache.command()
+@suite_option
+def completeness(suite_path: Path | None) -> int:
+    """Say how many cases each fidelity can replay from what is recorded, and what the others lack.
+
+    A case that lacks something is lost in such a replay, and counts against the limits of the gate.
+    """
+    from stopship.gating.completeness import completeness as complete
+    from stopship.report.recordings import completeness_lines
+
+    at = desk_of(suite_path)
+    accepted = at.place.pointer().baseline
+    outcomes = at.place.kept(accepted.run).outcomes if accepted is not None else ()
+    found = complete(tuple(at.opened.cases), _opened(at.place), outcomes)
+    _say(completeness_lines([(one.fidelity.value, one.cases, one.lacking) for one in found]))
     return 0
 
 

@@ -36,6 +36,15 @@ def list_lines(counts: Mapping[str, int], *, files: int, place: str) -> list[str
     return [f"{head}   {plain(place)}", *(table(rows, left=frozenset({0})) if rows else [])]
 
 
+def completeness_lines(found: Sequence[tuple[str, int, Sequence[tuple[str, str]]]]) -> list[str]:
+    """One line a fidelity: how many cases it can replay, how many it cannot, and the first of these."""
+    rows = [["fidelity", "cases", "not", "of which the first lacks"]]
+    for fidelity, cases, lacking in found:
+        first = ": ".join(plain(one, _NAME, keep_end=True) for one in lacking[0]) if lacking else ""
+        rows.append([fidelity, str(cases), str(len(lacking)), first])
+    return table(rows, left=frozenset({0, 3}))
+
+
 def explain_lines(case: str, found: Sequence[Explained], *, place: str) -> list[str]:
     """What is in the key of each recording of a case."""
     head = f"{plain(case, _NAME, keep_end=True)}: {counted(len(found), 'recording')}, adapter {ADAPTER}"

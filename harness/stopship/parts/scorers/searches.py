@@ -43,11 +43,8 @@ def _retrieved(arguments: Arguments) -> Scorer:
                 shares.append(1 - len(missing) / len(before))
         if not shares:
             return _NOTHING
-        why = (
-            f"{len(gone)} recorded documents are not found: {shown(gone[0])}"
-            if gone
-            else "all are found again"
-        )
+        count = f"{len(gone)} recorded document{'' if len(gone) == 1 else 's'} not found"
+        why = f"{count}, {shown(gone[0])} first" if gone else "all are found again"
         return Scored(sum(shares) / len(shares), "", why)
 
     return given.scorer(score, scale=UNIT, better=Direction.HIGHER, needs=("trace",), version=_VERSION)
