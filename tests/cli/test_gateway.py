@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.running import Command
@@ -162,6 +163,38 @@ def test_frozen_tools_ask_the_model_and_serve_the_tools(agent: Agent, endpoint: 
     assert agent("replay") == 0
     assert endpoint.requests > asked
     assert "30 told" in agent.stopship.out
+
+
+def test_a_step_replay_asks_the_model_at_each_step_and_the_sdk_goes_on_with_what_was_recorded(
+    agent: Agent, endpoint: Endpoint
+) -> None:
+    assert agent("replay", "--record", "new") == 0
+    assert agent("replay") == 0
+    frozen = outputs(agent)
+    asked = endpoint.requests
+    (agent.folder / "prompt.txt").write_text("Be brief.")
+    agent.lock("m-1")
+    assert agent("replay", "--fidelity", "step") == 0
+    assert "30 told, 0 failed, 0 lost" in agent.stopship.out
+    stepped = outputs(agent)
+    assert endpoint.requests - asked == sum(len(one["decisions"]) for one in stepped.values())
+    assert {key: one["output"] for key, one in stepped.items()} == {
+        key: one["output"] for key, one in frozen.items()
+    }
+    for one in stepped.values():
+        assert all("calls" in told["decided"] for told in one["decisions"])
+        assert [told["step"] for told in one["decisions"]] == list(range(1, len(one["decisions"]) + 1))
+    endpoint.plan(rates={"503": 1.0})
+    assert agent("replay", "--fidelity", "step", "--fresh") == 0
+    endpoint.plan()
+    assert all(one["output"].startswith("sorry") for one in outputs(agent).values())
+
+
+def outputs(agent: Agent) -> dict[str, Any]:
+    """The traces of the run that was told last, by case."""
+    run = agent.folder / ".stopship/runs" / agent.stopship.out.split("id       ")[1].split()[0]
+    rows = [json.loads(line) for line in (run / "traces.jsonl").read_text().splitlines()]
+    return {row["key"]: row["trace"] for row in rows if "key" in row}
 
 
 def test_one_recording_is_one_draw_and_no_second_sample(agent: Agent) -> None:

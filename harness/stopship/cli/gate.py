@@ -42,6 +42,11 @@ Examples:
     metavar="GITREF",
     help="Take rules, labels, scorers and the pointer from this revision, not from the change.",
 )
+@click.option(
+    "--rescore",
+    is_flag=True,
+    help="Judge the outputs of the accepted run by today's scorers, labels and rules. Nothing is executed.",
+)
 @click.option("--new-suite", is_flag=True, help="No baseline yet: limits and must-pass rules alone decide.")
 @click.option(
     "--expect", multiple=True, metavar="RULE", help="This rule must be proven improved, too. Repeatable."
@@ -60,6 +65,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
     candidates: tuple[str, ...],
     baseline: str | None,
     baseline_ref: str | None,
+    rescore: bool,
     new_suite: bool,
     expect: tuple[str, ...],
     fresh: bool,
@@ -77,6 +83,11 @@ def gate(  # noqa: PLR0913  # one parameter an option
     """
     if candidates and fresh:
         raise UsageError("--candidate with --fresh: nothing is replayed", do="give one of them")
+    if rescore and (candidates or fresh or baseline or new_suite):
+        raise UsageError(
+            "--rescore takes the accepted run, and nothing else",
+            do="leave --candidate, --fresh, --baseline and --new-suite out",
+        )
     if baseline and baseline_ref:
         raise UsageError(
             "--baseline with --baseline-ref", do="the pointer of the revision names the baseline"
@@ -91,6 +102,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
     written = _make_way(suite, stack_file, reports)
     from stopship.gating.escalating import Means, decided
     from stopship.gating.gate import Asked, other_stack, void_gate, void_unopened
+    from stopship.gating.gate import gate as judged
     from stopship.gating.nextsteps import next_steps
 
     try:
@@ -104,8 +116,8 @@ def gate(  # noqa: PLR0913  # one parameter an option
     tell_outlook(at.opened, allow_blind=allow_blind)
     reports = _as_the_suite_says(reports, at)
     try:
-        run, notes = _candidate(at, stack_file, candidates, fresh=fresh)
-        other = other_stack(at.stack_path(stack_file), run) if candidates else ""
+        run, notes = _accepted(at) if rescore else _candidate(at, stack_file, candidates, fresh=fresh)
+        other = other_stack(at.stack_path(stack_file), run) if candidates or rescore else ""
         against = at.place.run(baseline) if baseline else None
         if against is not None:
             notes.append(f"compared with {against.short} as asked: anchor and waivers play no part")
@@ -118,6 +130,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
         now=int(time.time()),
         baseline=against,
         is_new_suite=new_suite,
+        is_rescore=rescore,
         examples=reports.wanted,
         allow_undecided=None if undecided is None else undecided == "allow",
         notes=tuple(notes),
@@ -129,7 +142,11 @@ def gate(  # noqa: PLR0913  # one parameter an option
         tell=bar.tell,
         provenance={"started": int(time.time())},
     )
-    record = decided(at.opened, at.place, run, asked, means)
+    record = (
+        judged(at.opened, at.place, run, asked)
+        if rescore
+        else decided(at.opened, at.place, run, asked, means)
+    )
     bar.end()
     steps = next_steps(at.place, record, suite, baseline, stack=stack_file, allow_blind=allow_blind)
     reports.give(record, steps)
@@ -170,6 +187,15 @@ def _drifted(err: EvidenceError) -> list[str]:
     from stopship.report.pins import drift_lines
 
     return [line.strip() for line in drift_lines(err.drifts)] if isinstance(err, DriftError) else []
+
+
+def _accepted(at: Desk) -> "tuple[Run, list[str]]":
+    """The accepted run, to be judged again. Raises EvidenceError where there is none."""
+    accepted = at.place.pointer().baseline
+    if accepted is None:
+        raise EvidenceError("there is no accepted run whose outputs could be scored again")
+    said = "rescored: the accepted outputs, by today's scorers, labels and rules; nothing was executed"
+    return at.place.kept(accepted.run), [said]
 
 
 def _candidate(

@@ -44,6 +44,7 @@ class Asked:
     now: int | None = None  # seconds since 1970; only a suite with `fresh` needs it
     is_accepting: bool = False  # a stale baseline is about to be replaced
     baseline: Run | None = None  # instead of the one that the pointer names
+    is_rescore: bool = False  # the accepted outputs themselves are judged, by today's scorers
     is_new_suite: bool = False  # limits and must-pass alone decide where there is no baseline
     examples: int | None = None
     allow_undecided: bool | None = None  # None: as the suite says
@@ -89,7 +90,8 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
     baseline = asked.baseline or (place.kept(accepted.run) if accepted else None)
     if baseline is not None and accepted is not None:
         faults += pointer_faults(accepted, baseline)
-    if baseline is not None and candidate.id == baseline.id and not opened.suite.replay.deterministic:
+    is_same = baseline is not None and candidate.id == baseline.id and not asked.is_rescore
+    if is_same and not opened.suite.replay.deterministic:
         faults.append("the candidate is the baseline itself: one draw says nothing about another")
     if baseline is not None and asked.is_new_suite:
         faults.append("--new-suite with a baseline: it would not be compared with")
