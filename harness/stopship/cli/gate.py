@@ -14,8 +14,10 @@ from stopship.cli.table_options import refuse_overwriting
 from stopship.errors import EvidenceError, UsageError
 
 if TYPE_CHECKING:
+    from stopship.gating.gate import Asked
     from stopship.model.run import Run
     from stopship.model.suite import Suite
+    from stopship.model.verdict import Record
 
 
 @click.command(
@@ -81,17 +83,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
 
     Exits 0 SHIP, 20 STOP, 21 UNDECIDED, 22 VOID.
     """
-    if candidates and fresh:
-        raise UsageError("--candidate with --fresh: nothing is replayed", do="give one of them")
-    if rescore and (candidates or fresh or baseline or new_suite):
-        raise UsageError(
-            "--rescore takes the accepted run, and nothing else",
-            do="leave --candidate, --fresh, --baseline and --new-suite out",
-        )
-    if baseline and baseline_ref:
-        raise UsageError(
-            "--baseline with --baseline-ref", do="the pointer of the revision names the baseline"
-        )
+    _refuse_together(candidates, baseline, baseline_ref, rescore=rescore, new_suite=new_suite, fresh=fresh)
     reports = Reports(
         json_file=json_file,
         markdown_file=markdown_file,
@@ -100,9 +92,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
         no_examples=no_examples,
     )
     written = _make_way(suite, stack_file, reports)
-    from stopship.gating.escalating import Means, decided
     from stopship.gating.gate import Asked, other_stack, void_gate, void_unopened
-    from stopship.gating.gate import gate as judged
     from stopship.gating.nextsteps import next_steps
 
     try:
@@ -136,21 +126,51 @@ def gate(  # noqa: PLR0913  # one parameter an option
         notes=tuple(notes),
         never_ships=other and f"{other}: name its stack file with --stack",
     )
+    record = _judged(at, run, asked, stack_file)
+    steps = next_steps(at.place, record, suite, baseline, stack=stack_file, allow_blind=allow_blind)
+    reports.give(record, steps)
+    return record.exit_code
+
+
+def _refuse_together(
+    candidates: tuple[str, ...],
+    baseline: str | None,
+    baseline_ref: str | None,
+    *,
+    rescore: bool,
+    new_suite: bool,
+    fresh: bool,
+) -> None:
+    """Raise UsageError for options of which one would do nothing."""
+    if candidates and fresh:
+        raise UsageError("--candidate with --fresh: nothing is replayed", do="give one of them")
+    if rescore and (candidates or fresh or baseline or new_suite):
+        raise UsageError(
+            "--rescore takes the accepted run, and nothing else",
+            do="leave --candidate, --fresh, --baseline and --new-suite out",
+        )
+    if baseline and baseline_ref:
+        raise UsageError(
+            "--baseline with --baseline-ref", do="the pointer of the revision names the baseline"
+        )
+
+
+def _judged(at: Desk, run: "Run", asked: "Asked", stack_file: Path | None) -> "Record":
+    """The record of a run; nothing more is drawn of one whose outputs are only scored again."""
+    from stopship.gating.escalating import Means, decided
+    from stopship.gating.gate import gate as judged
+
+    if asked.is_rescore:
+        return judged(at.opened, at.place, run, asked)
     bar = Progress()
     means = Means(
         answering=at.answering(stack_file) if stack_file else None,
         tell=bar.tell,
         provenance={"started": int(time.time())},
     )
-    record = (
-        judged(at.opened, at.place, run, asked)
-        if rescore
-        else decided(at.opened, at.place, run, asked, means)
-    )
+    record = decided(at.opened, at.place, run, asked, means)
     bar.end()
-    steps = next_steps(at.place, record, suite, baseline, stack=stack_file, allow_blind=allow_blind)
-    reports.give(record, steps)
-    return record.exit_code
+    return record
 
 
 def _make_way(path: Path, stack_file: Path | None, reports: Reports) -> "Suite":

@@ -6,6 +6,7 @@ Decides which two calls are the same and what a recording's key holds. Never run
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 from stopship.model.canonical import digest
 from stopship.model.case import Json
@@ -57,7 +58,7 @@ class Call:
     pins: tuple[str, ...] = ()  # axes of the stack that its answer depends on
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Asked:
     """A call in its place: of which case and sample, after how many writes, of which stack."""
 
@@ -68,13 +69,13 @@ class Asked:
     world: int = 0  # how many writes of this case came before: a read after a write is another read
     pins: Mapping[str, str] = field(default_factory=dict)  # axis -> digest, of the axes that the call names
 
-    @property
+    @cached_property
     def ask(self) -> str:
         """What is asked, whatever stack asks it: by this a frozen call finds its recording."""
         call = self.call
         return digest(["ask", ADAPTER, self.case, call.kind.value, call.name, call.request, self.world])
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Everything that can change the answer: by this an unchanged call is served again."""
         return digest(["key", self.ask, self.sample, self.epoch, call_pins(self)])
