@@ -5,8 +5,8 @@
 Writes suites of 100 and 10 000 cases whose target makes one marked call of about 1 KB and of about 4 KB,
 records them, and replays them: frozen (every target runs, every call is served) and warm (served from the
 sealed run). The CPU of the small suite is start-up. Beside each stands the ratio to reading and writing the
-same cases as JSON in the same sitting. `--check` exits with 1 where a warm replay costs more than 0.1 ms a case
-and 0.1 ms a kilobyte.
+same cases as JSON in the same sitting. `--check` exits with 1 where a warm replay costs more than 0.1 ms
+a case and 0.1 ms a kilobyte.
 """
 
 import json
