@@ -102,6 +102,10 @@ class Shelf:
     def cleaned(self, asked: Asked) -> Asked:
         return self._secrets.asked(asked)
 
+    def told(self, error: str) -> str:
+        """The text of an error without secrets: libraries put keys and addresses into theirs."""
+        return self._secrets.text(error)
+
     @cached_property
     def _secrets(self) -> Secrets:
         return Secrets(secrets(os.environ))

@@ -207,7 +207,7 @@ class Replay:
             total=self.total if is_filed and not self.head.selection else None,
             known=known,
             rate=self.place.folder / "rate",
-            finish=lambda one: _settled(world, one),
+            finish=lambda one: _settled(world, self.shelf, one),
             enter=world.entered,
         )
 
@@ -353,10 +353,11 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
     return made
 
 
-def _settled(world: World, one: Outcome) -> Outcome:
+def _settled(world: World, shelf: Shelf, one: Outcome) -> Outcome:
     """An outcome with where its calls were answered from; what it recorded is filed."""
     world.settle(one.key, one.sample, is_lost=one.status is Status.LOST)
-    return world.told(one)
+    told = world.told(one)
+    return replace(told, error=shelf.told(told.error)) if told.error else told
 
 
 def told_of(head: RunHead, outside: Outside) -> list[Json]:

@@ -1,4 +1,4 @@
-"""The accepted outputs, scored again by what the suite says today."""
+"""Outputs as they are kept: scored again by what the suite says today, and without secrets."""
 
 import json
 from pathlib import Path
@@ -65,3 +65,20 @@ def test_a_rescore_says_nothing_of_another_stack(desk: Path, stopship: Command) 
 def test_a_rescore_takes_the_accepted_run_alone(desk: Path, stopship: Command, words: list[str]) -> None:
     assert stopship("gate", str(desk), "--rescore", *words) == 2
     assert "--rescore takes the accepted run, and nothing else" in stopship.err
+
+
+def test_a_secret_in_the_text_of_an_error_is_neither_kept_nor_shown(
+    desk: Path, stopship: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", "canary-word-17")
+    (desk / "answer.py").write_text(
+        "import os\n"
+        "def answer(case, stack):\n"
+        "    raise ValueError('no login with ' + os.environ['PGPASSWORD'])\n"
+    )
+    assert stopship("pins", "lock", str(desk / "stack.toml")) == 0
+    assert stopship("replay", str(desk)) == 0
+    assert "no login with [secret PGPASSWORD]" in stopship.said
+    assert "canary" not in stopship.out + stopship.err
+    files = [path for path in desk.rglob("*") if path.is_file()]
+    assert [path for path in files if b"canary-word-17" in path.read_bytes()] == []
