@@ -37,6 +37,8 @@ def plan_of(world: World) -> Plan:
     """The cases of a world as a suite would plan them."""
     cohorts = tuple(f"c{one:02d}" for one in cohort_codes(world)) if world.cohorts else ()
     clusters = tuple(f"t{i % world.clusters:03d}" for i in range(world.n)) if world.clusters else ()
+    if world.pairs:
+        clusters = tuple(f"t{i // 2 if i < 2 * world.pairs else i:04d}" for i in range(world.n))
     return Plan(
         keys=tuple(f"k{i:05d}" for i in range(world.n)),
         cohorts=cohorts,

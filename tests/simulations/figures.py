@@ -17,6 +17,8 @@ from tests.simulations.worlds import Build, World, build_of
 from stopship.model.rule import ALPHA
 from stopship.model.suite import Escalate, Estimand
 from stopship.model.verdict import Verdict
+from stopship.steps.about import About
+from stopship.steps.way import with_ways
 
 _ASKED = os.environ.get("STOPSHIP_SIMULATE", "1")
 IS_FULL = _ASKED == "full"
@@ -30,6 +32,7 @@ class Setup:
 
     world: World
     repeats: int = 1
+    kept: int = 0  # outputs of the baseline where it has more than the candidate
     estimand: Estimand = Estimand.TRAFFIC
     escalate: Escalate = ONE_LOOK
     margin: float = 0.05
@@ -38,7 +41,9 @@ class Setup:
         world = self.world
         parts = [world.name, f"n={world.n}", f"R={self.repeats}"]
         parts += ["suite"] if self.estimand is Estimand.SUITE else []
+        parts += [f"{self.kept} kept"] if self.kept else []
         parts += [f"{world.clusters} clusters"] if world.clusters else []
+        parts += [f"{world.pairs} pairs"] if world.pairs else []
         parts += [f"{world.cohorts} cohorts"] if world.cohorts else []
         parts += [f"{world.drop:g} {world.shape}"] if world.drop else []
         parts += [path_of(self.escalate)] if self.escalate != ONE_LOOK else []
@@ -81,6 +86,12 @@ def runs_of(setup: Setup) -> int:
     return (20 if is_slow else 80) * TIMES
 
 
+def power_runs_of(setup: Setup) -> int:
+    """How many runs tell the power: twice as many where few are made, as its error is the larger."""
+    few = runs_of(setup)
+    return few if IS_FULL or few >= 80 * TIMES else 2 * few
+
+
 def error(share: float, runs: int) -> float:
     """Three standard errors of a share of so many runs."""
     return 3 * sqrt(share * (1 - share) / runs)
@@ -94,6 +105,7 @@ def gate_of(setup: Setup, build: Build) -> Gate:
         rule=rule_of(plan, setup.margin),
         escalate=setup.escalate,
         repeats=setup.repeats,
+        kept=setup.kept,
         estimand=setup.estimand,
     )
 
@@ -148,6 +160,23 @@ def power_at_mde(setup: Setup, runs: int) -> Power:
         p = gate_of(setup, dropped).decide().findings[0].p_adjusted
         found += p is not None and p <= ALPHA
     return Power(runs=runs, mde=printed / max(runs, 1), found=found / max(runs, 1))
+
+
+@lru_cache(maxsize=64)
+def further_outputs(setup: Setup, runs: int) -> Rates:
+    """Of open verdicts on unchanged builds: how often the outputs that a report asks for make one ship."""
+    rng = stream("further", setup)
+    told = list[Told]()
+    for _ in range(runs):
+        gate = gate_of(setup, build_of(setup.world, rng))
+        findings = gate.decide().findings
+        about = About(suite="simulated", can_repeat=True)
+        found = with_ways(findings, gate.paired(), [gate.rule], about)
+        outputs = [way.repeats for one in found for way in one.ways if way.kind == "outputs"]
+        if outputs:
+            again = replace(setup, repeats=outputs[0])
+            told.append(gate_of(again, build_of(setup.world, rng)).decide())
+    return rates_of(told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,40 @@ AT_MARGIN = (
     ),
 )
 
+_TOGETHER = (
+    *(
+        World(name=name, n=n, drop=0.05, shape=shape, pairs=1)
+        for name, shape, n in (
+            ("settled", "broken", 200),
+            ("settled", "broken", 80),
+            ("agent", "spread", 200),
+            ("reliable", "broken", 200),
+        )
+    ),
+    *(World(name=name, n=200, drop=0.05, shape="broken", pairs=100) for name in ("settled", "reliable")),
+    *(World(name=name, n=320, drop=0.05, shape="broken", clusters=80) for name in ("settled", "reliable")),
+)
+AT_MARGIN = (
+    *AT_MARGIN,
+    *(Setup(world=world, repeats=repeats) for world, repeats in product(_TOGETHER, (1, 3))),
+)
+UNEQUAL = tuple(  # arms: more outputs are kept of the baseline than are drawn of the candidate
+    Setup(world=World(name=name, n=n), kept=kept)
+    for name, n, kept in product(("agent", "reliable", "rare"), (25, 50, 200), (3, 5))
+)
+UNEQUAL_AT_MARGIN = tuple(
+    Setup(world=World(name=name, n=n, drop=0.05, shape=shape), kept=kept)
+    for (name, shape), n, kept in product(
+        (("agent", "spread"), ("reliable", "spread"), ("reliable", "broken"), ("rare", "broken")),
+        (25, 50, 200),
+        (3, 5),
+    )
+)
+FURTHER = tuple(
+    Setup(world=World(name=name, n=n), repeats=repeats)
+    for name, n, repeats in (("agent", 200, 1), ("agent", 200, 3), ("reliable", 200, 1), ("agent", 400, 1))
+)
+
 POWER = (
     *(Setup(world=World(name="agent", n=n), repeats=repeats) for n, repeats in product(SIZES, (1, 3, 5))),
     *(Setup(world=World(name="judge", n=n), repeats=repeats) for n, repeats in product(SIZES, (1, 3, 5))),

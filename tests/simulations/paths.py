@@ -43,6 +43,7 @@ class Gate:
     rule: Rule
     escalate: Escalate
     repeats: int = 1
+    kept: int = 0  # outputs of the baseline where it has more than the candidate
     estimand: Estimand = Estimand.TRAFFIC
     old: list[Block] = field(default_factory=list)  # given: a kept baseline
     new: list[Block] = field(default_factory=list)
@@ -84,8 +85,9 @@ class Gate:
 
     def look(self, look: Look) -> tuple[Verdict, Findings]:
         every, build = self.plan.every, self.build
-        for blocks, rates in ((self.old, build.before), (self.new, build.after)):
-            missing = look.outputs - sum(outputs.shape[1] for _, outputs in blocks)
+        arms = ((self.old, build.before, self.kept), (self.new, build.after, 0))
+        for blocks, rates, least in arms:
+            missing = max(look.outputs, least) - sum(outputs.shape[1] for _, outputs in blocks)
             if missing > 0:
                 blocks.append((every, build.draw(rates, every, missing)))
                 self.drawn += missing * len(every)
@@ -98,6 +100,10 @@ class Gate:
         judged = judge(pairing, about.at_this_look([self.rule]), about.terms_at(ALPHA))
         findings = about.against_alpha(judged)
         return compose(findings), findings
+
+    def paired(self) -> Pairing:
+        """All that was drawn so far."""
+        return self._paired(self.old, self.new)
 
     def _paired(self, old: list[Block], new: list[Block]) -> Pairing:
         arms = arm_of(self.plan, old, "baseline"), arm_of(self.plan, new, "candidate")

@@ -7,8 +7,20 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from tests.simulations import grids, histories, naive
-from tests.simulations.figures import Setup, chance_to_ship, path_of, power_at_mde, runs_of, simulate
+from tests.simulations import grids, histories, limits, naive
+from tests.simulations.figures import (
+    IS_FULL,
+    TIMES,
+    Setup,
+    chance_to_ship,
+    error,
+    further_outputs,
+    path_of,
+    power_at_mde,
+    power_runs_of,
+    runs_of,
+    simulate,
+)
 from tests.simulations.worlds import World
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulations.md"
@@ -31,9 +43,9 @@ STOPSHIP_SIMULATE=full python -m pytest -m slow tests/simulations
 Worlds: `agent` passes or fails, success .42, and two runs of one build differ in 29 % of its cases.
 `reliable` succeeds in .95 and differs in 8 %. `judge` gives scores from 0 to 1; two runs differ by .25
 (standard deviation). In `churn` half of the cases of the agent were answered by another system, the arms
-swapped at random: real changes, mean zero. `settled` never varies. alpha is 5 %, the margin 5 points where
-nothing else is said. `runs` counts builds; three standard errors of a share of .05 are .013 at 2 500 runs,
-.021 at 1 000, .046 at 200.
+swapped at random: real changes, mean zero. `settled` never varies; `rare` succeeds in .08. alpha is 5 %,
+the margin 5 points where nothing else is said. `runs` counts builds; three standard errors of a share of .05
+are .013 at 2 500 runs, .021 at 1 000, .046 at 200.
 """
 Row = Sequence[str]
 
@@ -45,7 +57,7 @@ def page(*, blank: bool = False, told: Callable[[str], object] = lambda _: None)
         return 0 if blank else runs_of(setup)
 
     parts = [OPENING]
-    for make in (_naive, _unchanged, _paths, _at_margin, _power, _shipping, _cohorts, _rows_of_gates):
+    for make in PARTS:
         parts.append(make(many))
         told(make.__name__)
     return "\n".join(parts)
@@ -144,16 +156,67 @@ def _at_margin(many: Many) -> str:
 
 
 def _power(many: Many) -> str:
-    found = [(one, power_at_mde(one, many(one))) for one in grids.POWER]
+    found = [(one, power_at_mde(one, power_runs_of(one) if many(one) else 0)) for one in grids.POWER]
     rows = [
-        [_where(one), str(one.repeats), f"{100 * r.mde:.1f} pt", _share(r.found), str(r.runs)]
+        [_where(one), str(one.repeats), f"{100 * r.mde:.1f} pt", _with_error(r.found, r.runs), str(r.runs)]
         for one, r in found
     ]
     return (
         "## The drop that a report says it would notice\n\n"
-        "It is noticed in .80 of the builds, give or take .05.\n\n"
+        "It is noticed in .80 of the builds, give or take .05. `±` is what chance adds to the "
+        "share of so few builds, three standard errors.\n\n"
         + _table(["world", "R", "printed, on average", "found", "runs"], rows)
     )
+
+
+def _unequal(many: Many) -> str:
+    rows = []
+    for one in grids.UNEQUAL:
+        r = simulate(one, many(one))
+        rows.append([_where(one), str(one.kept), _with_error(r.stops, r.runs), _share(r.ships), str(r.runs)])
+    dropped = []
+    for one in grids.UNEQUAL_AT_MARGIN:
+        r = simulate(one, many(one))
+        where = f"{_where(one)}, {one.world.shape}"
+        dropped.append([where, str(one.kept), _with_error(r.ships, r.runs), _share(r.stops), str(r.runs)])
+    return (
+        "## More outputs in the baseline than in the candidate\n\n"
+        "Equal numbers are what the error rates are promised for. With three or five outputs kept against "
+        "one, unchanged builds are stopped in at most .085: where few outputs pass and cases are few.\n\n"
+        + _table(["unchanged", "kept", "STOP", "SHIP", "runs"], rows)
+        + "\nA drop by exactly the margin ships in at most .075:\n\n"
+        + _table(["dropped", "kept", "SHIP", "STOP", "runs"], dropped)
+    )
+
+
+def _limits(many: Many) -> str:
+    runs = 0 if not many(grids.UNCHANGED[0]) else 2500 if IS_FULL else 40 * TIMES
+    rows = []
+    for one in limits.HELD:
+        r = limits.at_limit(one, runs)
+        rows.append([str(one), _with_error(r.passes, r.runs), _with_error(r.stops, r.runs), str(r.runs)])
+    return (
+        "## A candidate that sits exactly at its limit, where cases belong together\n\n"
+        "It is proven within it in at most .075 of the builds, and beyond it in at most .05.\n\n"
+        + _table(["scores and their true mean", "proven within", "proven beyond", "runs"], rows)
+    )
+
+
+def _further(many: Many) -> str:
+    runs = 0 if not many(grids.UNCHANGED[0]) else 1000 if IS_FULL else 40 * TIMES
+    rows = []
+    for one in grids.FURTHER:
+        r = further_outputs(one, runs)
+        rows.append([_where(one), str(one.repeats), _with_error(r.ships, r.runs), str(r.runs)])
+    return (
+        "## The outputs that a report asks for\n\n"
+        "Of unchanged builds whose report asks for more outputs a case, the share that ships with so many: "
+        ".80 is promised.\n\n" + _table(["world", "R", "SHIP with as many", "asked"], rows)
+    )
+
+
+def _with_error(share: float, runs: int) -> str:
+    return f"{_share(share)} ± {_share(error(share, runs) if runs else 0.0)}"
 
 
 def _shipping(many: Many) -> str:
@@ -248,6 +311,7 @@ def _where(setup: Setup) -> str:
     parts = [f"{world.name} n={world.n}"]
     parts += ["these cases"] if setup.estimand.value == "suite" else []
     parts += [f"{world.clusters} conversations"] if world.clusters else []
+    parts += ["one pair"] if world.pairs == 1 else [f"{world.pairs} pairs"] if world.pairs else []
     parts += [f"{world.cohorts} cohorts"] if world.cohorts else []
     parts += [f"margin {100 * setup.margin:g} pt"] if setup.margin != 0.05 else []
     return ", ".join(parts)
@@ -261,6 +325,11 @@ def _table(heads: Row, rows: Iterable[Row]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(one)} |" for one in lines) + "\n"
 
+
+PARTS = (
+    *(_naive, _unchanged, _paths, _at_margin, _unequal, _limits, _power, _further, _shipping, _cohorts),
+    _rows_of_gates,
+)
 
 if __name__ == "__main__":
     PAGE.write_text(page(told=lambda name: print(name, file=sys.stderr, flush=True)), encoding="utf-8")

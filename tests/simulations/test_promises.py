@@ -7,12 +7,16 @@ docs/simulations.md was written from. Every stream is seeded: each figure is the
 from dataclasses import replace
 
 import pytest
-from tests.simulations import grids, histories
+from tests.simulations import grids, histories, limits
 from tests.simulations.figures import (
+    IS_FULL,
+    TIMES,
     Setup,
     chance_to_ship,
     error,
+    further_outputs,
     power_at_mde,
+    power_runs_of,
     runs_of,
     simulate,
 )
@@ -24,6 +28,7 @@ from stopship.model.suite import Escalate
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 MOST_PASSES = 0.075  # P(SHIP | true drop = margin)
+UNEQUAL_STOPS = 0.085  # P(STOP | nothing changed) with three or five outputs in the baseline against one
 AGENT = World(name="agent", n=200)
 
 
@@ -45,9 +50,36 @@ def test_a_build_that_dropped_by_the_margin_seldom_ships_on_any_way(setup: Setup
     assert found.ships <= MOST_PASSES + error(MOST_PASSES, found.runs)
 
 
+@pytest.mark.parametrize("setup", grids.UNEQUAL, ids=str)
+def test_a_baseline_of_more_outputs_stops_unchanged_builds_little_oftener(setup: Setup) -> None:
+    """Not at most alpha: the differences are skewed where few outputs pass. docs/suites.md says so."""
+    found = simulate(setup, runs_of(setup))
+    assert found.stops <= UNEQUAL_STOPS + error(UNEQUAL_STOPS, found.runs)
+
+
+@pytest.mark.parametrize("setup", grids.UNEQUAL_AT_MARGIN, ids=str)
+def test_a_baseline_of_more_outputs_lets_no_more_builds_at_the_margin_ship(setup: Setup) -> None:
+    found = simulate(setup, runs_of(setup))
+    assert found.ships <= MOST_PASSES + error(MOST_PASSES, found.runs)
+
+
+@pytest.mark.parametrize("held", limits.HELD, ids=str)
+def test_a_candidate_at_its_limit_is_seldom_proven_within_it_or_beyond_it(held: limits.Held) -> None:
+    found = limits.at_limit(held, 2500 if IS_FULL else 40 * TIMES)
+    assert found.passes <= MOST_PASSES + error(MOST_PASSES, found.runs)
+    assert found.stops <= ALPHA + error(ALPHA, found.runs)
+
+
+@pytest.mark.parametrize("setup", grids.FURTHER, ids=str)
+def test_the_outputs_that_a_report_asks_for_decide_four_times_in_five(setup: Setup) -> None:
+    found = further_outputs(setup, 40 * TIMES if not IS_FULL else 1000)
+    assert found.runs > 0
+    assert found.ships >= 0.75 - error(0.75, found.runs)
+
+
 @pytest.mark.parametrize("setup", grids.POWER, ids=str)
 def test_a_drop_of_the_size_that_is_printed_is_found_eight_times_in_ten(setup: Setup) -> None:
-    found = power_at_mde(setup, runs_of(setup))
+    found = power_at_mde(setup, power_runs_of(setup))
     assert abs(found.found - 0.80) <= 0.05 + error(0.8, found.runs)
 
 

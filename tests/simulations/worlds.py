@@ -1,7 +1,7 @@
 """Made-up worlds whose truth is known: what every case scores on average, and outputs drawn from that.
 
 `agent`: pass or fail, rates beta-binomial, success .42, two runs of one build differ in 29 % of the cases.
-`reliable`: the same with success .95 and 8 %.
+`reliable`: the same with success .95 and 8 %; `rare`: with .08 and 7 %.
 `judge`: bounded scores that vary from run to run. `churn`: every second case really changed, for the better
 as often as for the worse. `coins`: a given share of the cases flips, the others never do. `settled`: nothing
 varies from run to run.
@@ -18,6 +18,7 @@ _BETA = {
     "agent": (0.42, 0.29),
     "churn": (0.42, 0.29),
     "reliable": (0.95, 0.08),
+    "rare": (0.08, 0.07),
 }  # success, flips: 2 E p (1 - p)
 _JUDGE_NOISE = 5.7  # concentration of one score around its case's mean: two runs differ by .25 (sd)
 _SHOCK = 1.5  # of a whole conversation in one run, in logits
@@ -37,6 +38,7 @@ class World:
     exact: bool = False  # the drop is that of these very cases
     flips: float = 0.0  # of `coins`
     clusters: int = 0  # conversations of equal size; 0: every case is its own
+    pairs: int = 0  # so many pairs of equal inputs, which belong together; the other cases are alone
     cohorts: int = 0
     hit: float = 0.0  # a further drop of the first cohort alone
 

@@ -128,3 +128,29 @@ def test_worse_cases_are_named_worst_first() -> None:
     found = judged(values, Limit(0.3, at_most=True), UNIT)
     assert found.worse_keys == ("000001", "000003")
     assert found == replace(found, worse=2, better=2)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 11)), min_size=8, max_size=60),
+    st.lists(st.integers(0, 59), min_size=1, max_size=6),
+    st.sampled_from([0.5, 0.8, 0.9, 0.95]),
+    st.booleans(),
+    st.booleans(),
+)
+@settings(max_examples=tries(150), deadline=None)
+def test_a_worse_case_never_helps_a_promise_of_cases_that_belong_together(
+    rows: list[tuple[int, int]], worse: list[int], limit: float, is_binary: bool, at_most: bool
+) -> None:
+    values = np.array([float(one >= 1) if is_binary else one / 4 for one, _ in rows])
+    clusters = np.unique([own for _, own in rows], return_inverse=True)[1]
+    values = 1 - values if at_most else values
+    after = values.copy()
+    for one in worse:
+        after[one % len(rows)] = 1.0 if at_most else 0.0
+    scale = BINARY if is_binary else UNIT
+    promise = Limit(1 - limit if at_most else limit, at_most=at_most)
+    first, second = (judged(one, promise, scale, clusters) for one in (values, after))
+    assert first.lower is not None
+    assert second.lower is not None
+    assert second.lower <= first.lower + 1e-9
+    assert not (second.decision is Decision.PASS and first.decision is not Decision.PASS)

@@ -49,7 +49,7 @@ def test_noise_in_enough_cases_can_be_met_by_cases_or_by_outputs() -> None:
     cases, outputs = whole(arm(before), arm(after), about=AGAIN).ways
     assert (cases.kind, outputs.kind) == ("cases", "outputs")
     assert cases.calls <= outputs.calls
-    assert outputs == Way(kind="outputs", cases=200, repeats=4, calls=2 * 200 * 3)
+    assert outputs == Way(kind="outputs", cases=200, repeats=6, calls=2 * 200 * 5)
     assert whole(arm(before), arm(after), about=ONCE).ways == (cases,)
 
 

@@ -16,12 +16,14 @@ from stopship.steps.about import About
 from stopship.steps.metric import measure, repeated, worst_end
 from stopship.steps.pair import SELECTION, Pairing, chosen
 from stopship.steps.stats.bounds import LEVEL, Z, smallest_n
+from stopship.steps.stats.further import chance_with
 from stopship.steps.stats.noise import between_variance, noise_of, repeats_needed
 from stopship.steps.stats.planning import Z_POWER
 from stopship.steps.stats.pvalues import MIN_CLUSTERS
 from stopship.steps.stats.repeated import RepeatedSample
 from stopship.steps.stats.suite_bounds import fewest_cases
 
+_POWER, _STEP = 0.8, 1.3
 _MOST_REPEATS = 50  # outputs a case that anyone would draw
 _OPEN = (Decision.BLIND, Decision.INCONCLUSIVE)
 
@@ -72,8 +74,12 @@ def _for_traffic(one: Finding, sample: RepeatedSample, pairing: Pairing) -> Iter
     lasting, wanted = _lasting(sample), one.n / cases
     if wanted > lasting:
         outputs = ceil(repeats * (1 - lasting) / (wanted - lasting) - 1e-9)
-        if repeats < outputs <= _MOST_REPEATS:
-            yield _outputs(one, outputs, repeats, pairing)
+        unit = abs(float(np.mean(sample.baseline.means))) if one.relative else sample.span
+        while repeats < outputs <= _MOST_REPEATS:
+            if chance_with(sample, outputs, margin=one.margin * unit) >= _POWER:
+                yield _outputs(one, outputs, repeats, pairing)
+                return
+            outputs = max(outputs + 1, ceil(outputs * _STEP))  # the guarded bound is wider than the formula
 
 
 def _for_suite(one: Finding, sample: RepeatedSample, pairing: Pairing) -> list[Way]:
