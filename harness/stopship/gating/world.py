@@ -51,6 +51,9 @@ class Shelf(Protocol):
         """The call without secrets, as it is written down and found again."""
 
     def of_ask(self, ask: str) -> tuple[Recording, ...]: ...
+    def made(self, key: str) -> Recording | None:
+        """What this very replay has recorded, though it was broken off since."""
+
     def of_key(self, key: str) -> Recording | None: ...
     def of_case(self, case: str) -> tuple[Recording, ...]: ...
     def add(self, recording: Recording) -> None: ...
@@ -249,8 +252,8 @@ class OutputDesk:
         with self._lock:
             self._note(asked, Source.LIVE, answer)
             before = self._made.get(asked.key)
-            if before is None and self._world.record in (Record.ONCE, Record.NEW):
-                before = self._world.shelf.of_key(asked.key)  # an error, which is evidence
+            if before is None and self._world.record is not Record.NONE:
+                before = self._before(asked)  # an error, which is evidence
             answers = (*before.answers, answer) if before is not None else (answer,)
             self._made[asked.key] = Recording(asked=asked, answers=answers)
 
@@ -296,15 +299,20 @@ class OutputDesk:
     def _kept(self, asked: Asked) -> Answer | None:
         """An answer that the very same call got before, where one may be used again."""
         world = self._world
-        if world.record is Record.ALL or asked.key in self._made:
+        if asked.key in self._made:
             return None
-        found = world.shelf.of_key(asked.key)
+        found = self._before(asked)
         if found is not None and found.answers[-1].is_reusable:
             self._note(asked, Source.RECORDING, found.answers[-1], len(found.answers) - 1)
             return found.answers[-1]
         if world.record is Record.ONCE and world.shelf.of_case(self.key):
             raise self._miss(asked, 0)
         return None
+
+    def _before(self, asked: Asked) -> Recording | None:
+        """What was recorded of the very same call; where all is made anew, by this replay."""
+        shelf = self._world.shelf
+        return shelf.made(asked.key) if self._world.record is Record.ALL else shelf.of_key(asked.key)
 
     def _best(self, asked: Asked, found: tuple[Recording, ...]) -> Recording | None:
         """Of several recordings of a call that of the same pins, then of the same sample, then the first."""
