@@ -171,6 +171,20 @@ def test_all_goes_on_from_what_it_has_recorded_itself(shop: Shop) -> None:
     assert len(recordings(shop)) == 120
 
 
+def test_what_was_made_and_what_is_served_are_written_alike(shop: Shop) -> None:
+    told = APP.replace('return "reserved"', 'return {"b": 2.0, "a": {"z": 0.5, "é": -0.0, "y": [1e20]}}')
+    shop.write("app/answer.py", told.replace("{reserve(item)}", "{json.dumps(reserve(item))}"))
+    text = (shop.folder / "app/answer.py").read_text()
+    shop.write("app/answer.py", "import json\n" + text)
+    shop.lock()
+    shop.record()
+    live = shop.stopship.out.split()[1]
+    assert shop("replay") == 0
+    frozen = shop.stopship.out.split()[1]
+    runs = shop.folder / ".stopship/runs"
+    assert len({next(runs.glob(f"{one}*/traces.jsonl")).read_bytes() for one in (live, frozen)}) == 1
+
+
 def test_a_plan_begins_no_draw(shop: Shop) -> None:
     shop.suite("")
     shop.write("suite.toml", SUITE.format(replay="").replace("deterministic = true\n", ""))
