@@ -36,7 +36,7 @@ from stopship.model.exchange import (
 from stopship.parts.answers import code_digest, raised_as, told_answer, told_request
 from stopship.parts.isolation import isolate
 from stopship.parts.user_code import Raised, caught, caught_async, copied
-from stopship.report.misses import miss_lines
+from stopship.report.misses import miss_text
 from stopship.steps.misses import explain_miss
 
 _CODE = (".py", ".pyc", ".so", ".pyd")
@@ -327,7 +327,7 @@ class OutputDesk:
     def _miss(self, asked: Asked, attempt: int) -> Missed:
         self._note(asked, Source.MISS, None, attempt)
         found = explain_miss(asked, self._world.shelf.of_case(self.key), attempt=attempt)
-        return Missed("; ".join(one.strip() for one in miss_lines(found)))
+        return Missed(miss_text(found))
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:
