@@ -185,7 +185,9 @@ def test_the_reason_of_a_miss_shows_where_two_long_texts_part(agent: Agent) -> N
     (agent.folder / "prompt.txt").write_text("You are at a desk. Be kind, brief and sure. Renew at once.")
     agent.lock("m-1")
     assert agent("replay", "--record", "new") == 0
-    (agent.folder / "prompt.txt").write_text("You are at a desk. Be kind, brief and sure. Ask first, then renew.")
+    (agent.folder / "prompt.txt").write_text(
+        "You are at a desk. Be kind, brief and sure. Ask first, then act."
+    )
     agent.lock("m-1")
     assert agent("gate") == 22
     assert 'value changed: recorded "…Renew at once.", asked "…Ask first, then' in agent.stopship.said
