@@ -219,7 +219,7 @@ def suite_of(name: str, folder: Path, frozen: Desk) -> tuple[Desk, int]:
     return Desk(folder, NEW, f"concurrency = {flights}").made(), flights
 
 
-@pytest.mark.parametrize(("name", "kills"), [("recording", 16), ("four at once", 10), ("frozen", 10)])
+@pytest.mark.parametrize(("name", "kills"), [("recording", 12), ("four at once", 9), ("frozen", 9)])
 def test_a_replay_survives_kills_at_any_moment(name: str, kills: int, tmp_path: Path, frozen: Desk) -> None:
     chance = random.Random(name)  # noqa: S311  # the same moments every time
     first, flights = suite_of(name, tmp_path / "first", frozen)
