@@ -204,6 +204,28 @@ def test_one_recording_is_one_draw_and_no_second_sample(agent: Agent) -> None:
     assert "another sample or stack" in agent.stopship.said
 
 
+def test_a_case_is_reproduced_from_the_one_draw_that_was_recorded(agent: Agent) -> None:
+    assert agent("replay", "--record", "new") == 0
+    assert agent("replay") == 0
+    run, stack = agent.stopship.out.split()[1], str(agent.folder / "stack.toml")
+    suite = ("--suite", str(agent.folder), "--times", "10")
+    agent.stopship("repro", "c03", "--good", run, "--bad", stack, *suite)
+    assert agent.stopship.said.count("asked 1 time") == 2
+    assert "Missed" not in agent.stopship.said
+
+
+def test_the_reason_of_a_miss_shows_where_two_long_texts_part(agent: Agent) -> None:
+    (agent.folder / "prompt.txt").write_text("You are at a desk. Be kind, brief and sure. Renew at once.")
+    agent.lock("m-1")
+    assert agent("replay", "--record", "new") == 0
+    (agent.folder / "prompt.txt").write_text(
+        "You are at a desk. Be kind, brief and sure. Ask first, then act."
+    )
+    agent.lock("m-1")
+    assert agent("gate") == 22
+    assert 'value changed: recorded "…Renew at once.", asked "…Ask first, then' in agent.stopship.said
+
+
 def test_a_frozen_suite_says_that_it_gives_the_same_every_time(agent: Agent) -> None:
     agent.suite('fidelity = "frozen"')
     assert agent("replay") == 2

@@ -105,6 +105,86 @@ def test_killed_between_sealing_and_the_store_a_replay_that_goes_on_loses_no_rec
     assert "120 of 120 served from recordings (frozen)" in shop.stopship.out
 
 
+def test_a_recording_that_was_killed_at_its_start_is_not_served_what_was_never_recorded(shop: Shop) -> None:
+    assert shop("replay", "--fidelity", "live", "--allow-effects", "reserve") == 0
+    assert shop.reserved == 40
+    shop.record("--record", "new", "--resume")  # as after a kill before anything was done
+    assert len(recordings(shop)) == 120
+    shop.record("--record", "new", "--resume")  # it has ended: nothing is asked again
+    assert shop.reserved == 80
+    assert shop("replay", "--fidelity", "live", "--allow-effects", "reserve") == 0
+    assert "served from the sealed run" in shop.stopship.out
+
+
+def test_a_recording_that_varies_begins_a_draw_of_its_own_where_it_was_killed_at_its_start(
+    shop: Shop,
+) -> None:
+    shop.write("suite.toml", SUITE.format(replay="").replace("deterministic = true\n", ""))
+    assert shop("replay", "--allow-effects", "reserve") == 0
+    before = shop.stopship.out.split()[1]
+    shop.record("--record", "new", "--resume")
+    assert shop.stopship.out.split()[1] != before  # one sample is drawn once: this is another
+    assert len(recordings(shop)) == 120
+
+
+def test_outputs_that_were_filed_without_recordings_are_not_gone_on_from(shop: Shop) -> None:
+    dies = APP.replace("def answer(case, stack):", "def answer(case, stack):\n    die(case)")
+    dies += """
+
+def die(case):
+    import os
+    if case.key == "c20" and (HERE / "dies").exists():
+        os.kill(os.getpid(), 9)
+"""
+    shop.write("app/answer.py", dies)
+    shop.lock()
+    shop.write("dies", "")
+    live = ["replay", "--fidelity", "live", "--allow-effects", "reserve"]
+    assert elsewhere(shop, *live).startswith(f"exit {-signal.SIGKILL} ")
+    (shop.folder / "dies").unlink()
+    assert shop.reserved == 20
+    shop.record("--record", "new", "--resume")
+    assert len(recordings(shop)) == 120
+
+
+DIES_BEFORE_IT_FILES = """
+import os, signal, sys
+from stopship.store.journal import Writer
+add = Writer.add
+def die(self, outcome):
+    if outcome.key == "c10":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return add(self, outcome)
+Writer.add = die
+from stopship.cli.main import entry
+sys.exit(entry())
+"""
+
+
+def test_all_goes_on_from_what_it_has_recorded_itself(shop: Shop) -> None:
+    shop.record()
+    words = ["replay", "--record", "all", "--allow-effects", "reserve"]
+    assert elsewhere(shop, *words, start=DIES_BEFORE_IT_FILES).startswith(f"exit {-signal.SIGKILL} ")
+    assert shop.reserved == 40 + 11
+    shop.record("--record", "all", "--resume")
+    assert shop.reserved == 40 + 40  # what was made is told the outcome, and what is told is what is kept
+    assert len(recordings(shop)) == 120
+
+
+def test_what_was_made_and_what_is_served_are_written_alike(shop: Shop) -> None:
+    told = APP.replace('return "reserved"', 'return {"b": 2.0, "a": {"z": 0.5, "é": -0.0, "y": [1e20]}}')
+    shop.write("app/answer.py", told.replace("{reserve(item)}", "{json.dumps(reserve(item))}"))
+    text = (shop.folder / "app/answer.py").read_text()
+    shop.write("app/answer.py", "import json\n" + text)
+    shop.lock()
+    shop.record()
+    live = shop.stopship.out.split()[1]
+    assert shop("replay") == 0
+    frozen = shop.stopship.out.split()[1]
+    runs = shop.folder / ".stopship/runs"
+    assert len({next(runs.glob(f"{one}*/traces.jsonl")).read_bytes() for one in (live, frozen)}) == 1
+
+
 def test_a_plan_begins_no_draw(shop: Shop) -> None:
     shop.suite("")
     shop.write("suite.toml", SUITE.format(replay="").replace("deterministic = true\n", ""))

@@ -3,6 +3,7 @@
 import sys
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,24 +103,28 @@ def replay(  # noqa: PLR0913  # one parameter an option
     chosen = Selection(keys=cases, where=conditions_of(where), shard=shard_of(shard) if shard else None)
     conditions(at.opened, chosen.where)
     outside = _outside(at.opened.suite, fidelity, record, effects)
-    fresh = fresh or (outside.record is not Record.NONE and not resume)
+    is_recording = outside.record is not Record.NONE
+    fresh = fresh or (is_recording and not resume)
     if outside.record is Record.ALL and at.place.store.local is None:
         raise UsageError(
             "--record all replaces recordings, and a store behind a URL only takes new ones",
             do="record into a folder (`store` in suite.toml, or STOPSHIP_STORE), or use --record new",
         )
-    answers, draw = at.answering(stack_file, pins), Draw(is_new=fresh and not only_plan)
     now = int(time.time())
-    plan = planned(
+    planning = partial(
+        planned,
         at.opened,
         at.place,
-        answers,
+        at.answering(stack_file, pins),
         selection=chosen,
         repeats=repeat,
-        draw=draw,
         outside=outside,
-        now=None if only_plan or outside.record is not Record.NONE else now,
+        now=None if only_plan or is_recording else now,
     )
+    plan = planning(draw=Draw(is_new=fresh and not only_plan))
+    if resume and is_recording and not only_plan and not plan.is_begun:  # it was killed at its very start
+        resume, fresh = False, True
+        plan = planning(draw=Draw(is_new=True))
     if plan.renewed:
         click.echo(plan.renewed, err=True)
     if only_plan:

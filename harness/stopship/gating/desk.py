@@ -37,7 +37,7 @@ from stopship.model.exchange import (
 from stopship.parts.answers import code_digest, raised_as, told_answer, told_request
 from stopship.parts.isolation import isolate
 from stopship.parts.user_code import Raised, caught, caught_async, copied
-from stopship.report.misses import miss_lines
+from stopship.report.misses import miss_text
 from stopship.steps.misses import explain_miss
 
 if TYPE_CHECKING:
@@ -176,8 +176,8 @@ class OutputDesk:
         with self._keeping(), self._lock:
             self._note(asked, Source.LIVE, answer)
             before = self._made.get(asked.key)
-            if before is None and self._world.record in (Record.ONCE, Record.NEW):
-                before = self._world.shelf.of_key(asked.key)  # an error, which is evidence
+            if before is None and self._world.record is not Record.NONE:
+                before = self._before(asked)  # an error, which is evidence
             answers = (*before.answers, answer) if before is not None else (answer,)
             self._made[asked.key] = Recording(asked=asked, answers=answers)
             if asked.call.kind is not CallKind.MODEL:
@@ -228,9 +228,9 @@ class OutputDesk:
     def _kept(self, asked: Asked) -> Answer | None:
         """An answer that the very same call got before, where one may be used again."""
         world = self._world
-        if world.record is Record.ALL or asked.key in self._made:
+        if asked.key in self._made:
             return None
-        found = world.shelf.of_key(asked.key)
+        found = self._before(asked)
         if found is not None and found.answers[-1].is_reusable:
             self._note(asked, Source.RECORDING, found.answers[-1], len(found.answers) - 1)
             if asked.call.kind is CallKind.MODEL:
@@ -239,6 +239,11 @@ class OutputDesk:
         if world.record is Record.ONCE and world.shelf.of_case(self.key):
             raise self._miss(asked, 0)
         return None
+
+    def _before(self, asked: Asked) -> Recording | None:
+        """What was recorded of the very same call; where all is made anew, by this replay."""
+        shelf = self._world.shelf
+        return shelf.made(asked.key) if self._world.record is Record.ALL else shelf.of_key(asked.key)
 
     def _best(self, asked: Asked, found: tuple[Recording, ...]) -> Recording | None:
         """Of several recordings of a call that of the same pins, then of the same sample, then the first."""
@@ -253,7 +258,7 @@ class OutputDesk:
     def _miss(self, asked: Asked, attempt: int) -> Missed:
         self._note(asked, Source.MISS, None, attempt)
         found = explain_miss(asked, self._world.shelf.of_case(self.key), attempt=attempt)
-        return Missed("; ".join(one.strip() for one in miss_lines(found)))
+        return Missed(miss_text(found))
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:

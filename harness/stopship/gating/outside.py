@@ -114,8 +114,10 @@ class Shelf:
         return self.kept.of_ask(ask)
 
     def of_key(self, key: str) -> Recording | None:
-        made = self._recorder.find(key) if self._record is not Record.NONE else None
-        return made or self.kept.of_key(key)
+        return self.made(key) or self.kept.of_key(key)
+
+    def made(self, key: str) -> Recording | None:
+        return self._recorder.find(key) if self._record is not Record.NONE else None
 
     def of_case(self, case: str) -> tuple[Recording, ...]:
         return self.kept.of_case(case)

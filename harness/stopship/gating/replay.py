@@ -41,7 +41,7 @@ from stopship.gating.workplace import Workplace
 from stopship.gating.world import World
 from stopship.model.canonical import digest
 from stopship.model.case import Case, Json
-from stopship.model.exchange import Fidelity
+from stopship.model.exchange import Fidelity, Record
 from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import RECORDED
 from stopship.parts.gateway.upstreams import Upstream
@@ -87,9 +87,18 @@ class Replay:
 
     @property
     def identity(self) -> str:
-        """A digest of all that is known to decide what comes out: plan, target's file, settings, versions."""
-        settings = settings_of(self.opened, self.target)
-        return digest([self.head.plan_digest, settings, *self.outside.told])
+        """A digest of all that is known to decide what comes out: plan, target's file, settings, versions.
+
+        And of what is recorded: outputs that were filed without recordings are none of a replay that records.
+        """
+        settings, record = settings_of(self.opened, self.target), self.outside.record
+        recorded = [record.value] if record is not Record.NONE else []
+        return digest([self.head.plan_digest, settings, *self.outside.told, *recorded])
+
+    @property
+    def _plain(self) -> "Replay":
+        """The same without recording: what it would draw, this one has drawn."""
+        return replace(self, outside=replace(self.outside, record=Record.NONE))
 
     @property
     def drawn(self) -> Drawn:
@@ -255,8 +264,9 @@ class Replay:
         said = {"stopship": __version__, "python": platform.python_version(), **told}
         run = seal_run(self.place.runs, self.head, rows, outcomes, provenance=said)
         end(self.journal_folder)
-        self.served_path.parent.mkdir(exist_ok=True)
-        write_atomically(self.served_path, run.id.encode("ascii"))
+        for one in {self.served_path, self._plain.served_path}:
+            one.parent.mkdir(exist_ok=True)
+            write_atomically(one, run.id.encode("ascii"))
         if self.target is not None and not self.head.deterministic:
             self.draws.add(run)
         return Replayed(run=run, folder=self.place.runs / run.id, is_served=False, ignored=self.ignored)
@@ -290,13 +300,20 @@ class Replay:
         lost = sum(1 for one in run.outcomes if one.status is Status.LOST)
         return lost > self.opened.suite.replay.lost_limit * len(run.outcomes)
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether a replay that records has something of its own to go on from, and nothing but that."""
+        is_own = self.served_id is not None or bool(begun_at(self.journal_folder))
+        return is_own and (self.served_id is not None or not self._lenders)
+
     def forget(self) -> None:
         """Serve nothing any more, and clear away a damaged run that stands where the new one may have to."""
-        try:
-            self.served()
-        except EvidenceError:
-            shutil.rmtree(self.place.runs / self.served_path.read_text("ascii").strip())
-        self.served_path.unlink(missing_ok=True)
+        for one in (self, self._plain):
+            try:
+                one.served()
+            except EvidenceError:
+                shutil.rmtree(self.place.runs / one.served_path.read_text("ascii").strip())
+            one.served_path.unlink(missing_ok=True)
 
 
 def planned(  # noqa: PLR0913  # one argument for each thing that decides what is drawn

@@ -21,6 +21,7 @@ from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Json
 from stopship.model.change import PinChange
+from stopship.model.exchange import Fidelity
 from stopship.model.rule import ALPHA, ANSWERED, Rule
 from stopship.model.run import Outcome, Status
 from stopship.model.score import Direction
@@ -97,7 +98,12 @@ class Repro:
 
 
 def repro(opened: OpenSuite, place: Workplace, key: str, *, good: str, bad: str, times: int) -> Repro:
-    """Each side is a stack file, a run, `baseline` or `anchor`; a run whose stack is here is asked anew."""
+    """Each side is a stack file, a run, `baseline` or `anchor`; a run whose stack is here is asked anew.
+
+    Where all is frozen once is enough: what was recorded is one draw, and no second sample.
+    """
+    if opened.suite.replay.fidelity is Fidelity.FROZEN:
+        times = 1
     Selection(keys=(key,)).of(opened)
     sides = [_side(opened, place, key, name, times) for name in (good, bad)]
     read = kept_texts(place)

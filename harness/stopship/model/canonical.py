@@ -48,6 +48,15 @@ def canonical_text(text: str) -> bytes:
     return encode_basestring(text).encode("utf-8", "surrogatepass")
 
 
+def read_back(value: Json) -> Json:
+    """The value as a reader of its canonical bytes has it: keys in their order, 1.0 as 1."""
+    if isinstance(value, list):
+        return [read_back(one) for one in value]
+    if isinstance(value, dict):
+        return {key: read_back(value[key]) for key in sorted(value, key=_place_of_key)}
+    return _with_whole_numbers(value)
+
+
 def check_canonical(value: Json) -> None:
     """Raise NotCanonical, or RecursionError, where `canonical_bytes` would."""
     if not _is_plain(value, 0):
@@ -131,9 +140,13 @@ def _written(value: Json) -> bytes:
     if isinstance(value, list):
         return b"[" + b",".join(_written(one) for one in value) + b"]"
     if isinstance(value, dict):
-        pairs = sorted(value.items(), key=lambda pair: pair[0].encode("utf-16-be", "surrogatepass"))
+        pairs = sorted(value.items(), key=lambda pair: _place_of_key(pair[0]))
         return b"{" + b",".join(_written(key) + b":" + _written(one) for key, one in pairs) + b"}"
     return rfc8785.dumps(value)  # type: ignore[arg-type]  # None, bool, int or float: checked before
+
+
+def _place_of_key(key: str) -> bytes:
+    return key.encode("utf-16-be", "surrogatepass")
 
 
 def _short(number: int) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 
 from stopship.errors import RecordedError, UsageError
+from stopship.model.canonical import read_back
 from stopship.model.case import Json
 from stopship.model.exchange import Answer
 from stopship.parts.targets.outcome import NotATrace, json_copy
@@ -87,7 +88,10 @@ def told_request(name: str, arguments: dict[str, object]) -> Json:
 
 
 def told_answer(name: str, found: object) -> Answer:
-    """What came back, as it is recorded. Raises UsageError for a result that is no JSON."""
+    """What came back, as it is recorded and will be read. Raises UsageError for a result that is no JSON.
+
+    A target that writes it into its next call has to write the same when it is served.
+    """
     if isinstance(found, Raised):
         status = caught(getattr, found.error, "status_code", None)
         text = caught(told, found.error, _NOWHERE)
@@ -97,7 +101,7 @@ def told_answer(name: str, found: object) -> Answer:
             is_reusable=False,
         )
     try:
-        return Answer(result=json_copy(found, "the result"))
+        return Answer(result=read_back(json_copy(found, "the result")))
     except NotATrace as err:
         raise UsageError(
             f"the boundary {name}: {err}", do="return plain JSON values: text, numbers, lists, dicts"

@@ -12,6 +12,7 @@ from stopship.report.neutral import plain
 from stopship.report.pins import short
 
 _NAME, _VALUE, _PATH = 60, 50, 60
+_PARTED = 30  # characters shown of each of two texts from where they part
 _SHOWN = 3  # differences
 _REAL = "record the case again, or it is a real change of behaviour"
 
@@ -23,6 +24,12 @@ def miss_lines(miss: Miss) -> list[str]:
         lines.append(f"  closest  {_place(miss.closest.asked)}")
     lines += difference_lines(miss.differences)
     return [*lines, f"  do       {_remedy(miss)}"]
+
+
+def miss_text(miss: Miss) -> str:
+    """The same as one line, what differs first: it may be cut short."""
+    first, *rest = (one.strip() for one in miss_lines(miss))
+    return "; ".join([first, *sorted(rest, key=lambda one: one.startswith("closest "))])
 
 
 def difference_lines(found: tuple[Difference, ...]) -> list[str]:
@@ -69,7 +76,17 @@ def _drift(one: Difference) -> str:
         return f"{one.drift.value}: recorded {value(one.expected)}"
     if one.drift is Drift.MISSING_THERE:
         return f"{one.drift.value}: asked {value(one.found)}"
-    return f"{one.drift.value}: recorded {value(one.expected)}, asked {value(one.found)}"
+    expected, found = _from_where_they_part(one.expected, one.found)
+    return f"{one.drift.value}: recorded {value(expected)}, asked {value(found)}"
+
+
+def _from_where_they_part(old: Json, new: Json) -> tuple[Json, Json]:
+    """Two long texts without most of what they begin with alike, which would be all that is shown of them."""
+    if not isinstance(old, str) or not isinstance(new, str) or min(len(old), len(new)) <= _VALUE:
+        return old, new
+    same = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), _VALUE)
+    begin = max(old.rfind(each, 0, same) for each in " \n") + 1  # of the word in which they part
+    return (f"…{old[begin:]}"[:_PARTED], f"…{new[begin:]}"[:_PARTED]) if begin else (old, new)
 
 
 def _remedy(miss: Miss) -> str:
