@@ -191,6 +191,16 @@ def test_more_outputs_a_case_let_a_smaller_drop_be_seen() -> None:
     assert found == sorted(found, reverse=True)
 
 
+def test_a_drop_spreads_over_several_outputs_of_few_cases() -> None:
+    """Of 50 cases with five outputs, the moment is far below the drop that would be noticed."""
+    rng = np.random.default_rng(3)
+    rates = rng.beta(0.6, 0.9, 50)
+    means = [(rng.random((50, 5)) < rates[:, None]).mean(axis=1) for _ in range(2)]
+    several = Sample(differences=means[1] - means[0], outputs=(5.0, 5.0))
+    found = minimum_detectable_effect(several, alpha=ALPHA, rate=0.4)
+    assert minimum_detectable_effect(several, alpha=ALPHA) < found < 0.11
+
+
 def test_a_worse_pair_never_raises_the_score_bound_of_a_binary_score() -> None:
     for n in (1, 2, 5, 20, 60):
         for worse in range(n):

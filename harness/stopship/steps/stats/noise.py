@@ -44,12 +44,16 @@ class Noise:
         return self.is_binary and not self.suite and self.rate is not None
 
     def under(self, drop: float, baseline_repeats: int, candidate_repeats: int) -> float:
-        """The second moment of a case's difference under a drop, for which as many cases must change."""
+        """The second moment of a case's difference under a drop.
+
+        Where each case has one output, as many cases must change; of several, the means do.
+        """
         moment = self.of_a_case(baseline_repeats, candidate_repeats)
         assert self.rate is not None  # noqa: S101  # `grows` says so
         noise = min(self.baseline, self.rate * (1 - self.rate)) if self.rate < 1 else self.baseline
         added = added_by_drop(drop, rate=self.rate, noise=noise, outputs=candidate_repeats)
-        return max(moment + max(0.0, added), drop)
+        power = 1 if baseline_repeats == candidate_repeats == 1 else 2
+        return max(moment + max(0.0, added), drop**power)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

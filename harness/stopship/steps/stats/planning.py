@@ -45,12 +45,17 @@ def minimum_detectable_effect(sample: Moments, *, alpha: float, rate: float | No
 
 
 def _added(sample: Moments, moment: float, rate: float) -> Callable[[float], float]:
-    """`added_by_drop`, with the noise of one output read off the differences; psi is never below the drop."""
+    """`added_by_drop`, with the noise of one output read off the differences.
+
+    The moment is never below that of the drop alone: the drop itself where each case has one output, whose
+    difference is -1, 0 or 1; its square where there are several, over which it spreads.
+    """
     before, after = sample.outputs
     noise = min(moment / (1 / before + 1 / after), rate * (1 - rate))
+    power = 1 if max(before, after) == 1 else 2
 
     def added(drop: float) -> float:
-        return max(added_by_drop(drop, rate=rate, noise=noise, outputs=after), drop - moment)
+        return max(added_by_drop(drop, rate=rate, noise=noise, outputs=after), drop**power - moment)
 
     return added
 
