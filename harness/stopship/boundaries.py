@@ -15,9 +15,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 from weakref import WeakSet
+
+if TYPE_CHECKING:
+    import socket
 
 _OWN = "__stopship_boundary__"  # where a marked function keeps what it says of itself
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -34,6 +37,15 @@ class Boundary:
     function: Callable[..., object]  # itself, unmarked
 
 
+class Door(Protocol):
+    """A gateway, for a program that has no other network."""
+
+    port: int
+
+    def take(self, listening: "socket.socket", /) -> Callable[[], object]:
+        """Answer what comes in at this socket, too, until what is given back is called."""
+
+
 class Desk(Protocol):
     """What stands between one output of a replay and the outside."""
 
@@ -41,6 +53,7 @@ class Desk(Protocol):
     rng: random.Random
     base_urls: dict[str, str]  # by upstream: where the gateway stands in for it
     api_key: str  # what the gateway takes for one
+    door: Door | None  # the gateway, where a program may reach nothing else
 
     def lose(self, why: str) -> None:
         """The output is lost, whatever its target makes of what it met."""

@@ -15,7 +15,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from stopship.boundaries import Boundary, made_here, making
+from stopship.boundaries import Boundary, Door, made_here, making
 from stopship.errors import Missed, StopshipError, UsageError
 from stopship.gating.forced import Forced, path_of, told_path
 from stopship.model.case import Json
@@ -56,6 +56,7 @@ class OutputDesk:
         self.refused: StopshipError | Missed | None = None  # what a call was refused with, for good
         self.base_urls: dict[str, str] = {}
         self.api_key = ""
+        self.door: Door | None = None
         self._world = world
         self._writes = 0
         self._attempts: Counter[str] = Counter()
@@ -165,6 +166,11 @@ class OutputDesk:
                 forced.begin(asked)
             answer = self._frozen(asked) if is_frozen else self._kept(asked)
             return asked, forced.end(asked, answer) if forced is not None and answer is not None else answer
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its target may reach whatever it likes."""
+        return self._world.fidelity is Fidelity.LIVE
 
     @property
     def is_forced(self) -> bool:

@@ -13,6 +13,7 @@ from stopship.gating.admissions import golden_notes
 from stopship.gating.ages import ACCEPT_AGAIN, AGAIN, stale_faults
 from stopship.gating.drawing import costs_of
 from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults, drawn_faults, world_faults
+from stopship.gating.isolating import isolation_notes
 from stopship.gating.opened import POINTER, OpenSuite, noise_of
 from stopship.gating.outside import call_notes
 from stopship.gating.stacking import answering
@@ -106,7 +107,8 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
     if faults:
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")
-    own_notes = (*asked.notes, *golden_notes(opened, place), *call_notes(candidate, baseline))
+    about_calls = (*call_notes(candidate, baseline), *isolation_notes(candidate.isolation))
+    own_notes = (*asked.notes, *golden_notes(opened, place), *about_calls)
     about = _about(opened, candidate, asked, own_notes)
     alpha, allow = opened.suite.decide.alpha, allows(opened, asked)
     if baseline is None:

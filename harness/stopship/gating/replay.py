@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stopship import __version__
 from stopship.errors import EvidenceError, UsageError
+from stopship.gating import isolating
 from stopship.gating.ages import age, is_stale, oldest
 from stopship.gating.asking import asking
 from stopship.gating.draws import Drawn, Draws, held_by
@@ -202,6 +203,7 @@ class Replay:
             self.target.prepare()
         if is_filed:
             begin(self.answering, self.journal_folder)
+            isolating.note(self.target, self.head.fidelity, self.journal_folder)
         plan, world = self.opened.suite.replay, self._world
         target: Target = self.target
         if self.head.fidelity is Fidelity.RETRIEVAL_ONLY:
@@ -260,10 +262,14 @@ class Replay:
         self.place.made()
         self.shelf.file()
         rows = {key: self.opened.cases[key] for key in self.head.planned}
-        told = self._began(provenance)
+        lent = [run.isolation for run in self._lenders]
+        isolation = isolating.told(self.target, self.head.fidelity, self.journal_folder, lent)
+        told = self._began({**provenance, **({"isolation": isolation} if isolation else {})})
         said = {"stopship": __version__, "python": platform.python_version(), **told}
         run = seal_run(self.place.runs, self.head, rows, outcomes, provenance=said)
+        run = replace(run, isolation=isolation)  # an equal run may have been sealed under other circumstances
         end(self.journal_folder)
+        isolating.forget(self.journal_folder)
         for one in {self.served_path, self._plain.served_path}:
             one.parent.mkdir(exist_ok=True)
             write_atomically(one, run.id.encode("ascii"))

@@ -73,6 +73,7 @@ class Waypoint:
         way = self._gateway.admit(place)
         self._desks[place], self._ways[place] = desk, way
         desk.base_urls, desk.api_key = dict(way.base_urls), way.key
+        desk.door = None if desk.is_live else self._gateway
 
     def dismiss(self, desk: OutputDesk) -> None:
         place = Place(desk.key, desk.sample)

@@ -3,7 +3,7 @@
 Decides what identifies a run: what was asked, what answered, and every outcome; never when or how fast.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -90,11 +90,23 @@ class Run:
     started: int | None = field(
         default=None, compare=False
     )  # seconds since 1970 of its oldest output, if told
+    isolation: str = field(default="", compare=False)  # of its program; "": none was to be isolated
 
     @property
     def short(self) -> str:
         """What people call it."""
         return self.id[:SHORT_ID]
+
+
+ISOLATED, NOT_ISOLATED = "isolated", "not isolated"  # the latter followed by why
+
+
+def isolation_of(parts: Sequence[str]) -> str:
+    """What a whole says whose parts say this: isolated where all of them were; "": none was to be."""
+    if not any(parts):
+        return ""
+    bad = next((one for one in parts if one.startswith(NOT_ISOLATED)), "")
+    return bad or (ISOLATED if all(parts) else f"{NOT_ISOLATED}: a part of it does not say")
 
 
 def case_digest(row: Mapping[str, Json]) -> str:

@@ -48,6 +48,8 @@ def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
         missed = f"; {found.missed} outputs lost by a miss" if found.missed else ""
         served = f"{found.served} of {found.calls} served from recordings"
         lines.append(f"  calls    {served}{missed} ({head.fidelity.value})")
+    if run.isolation:
+        lines.append(f"  network  {plain(run.isolation, _LINE)}")
     if head.selection:
         lines.append(f"  part     {plain(head.selection)}")
     if head.epoch:

@@ -12,7 +12,7 @@ from stopship.errors import EvidenceError
 from stopship.model.canonical import NotCanonical
 from stopship.model.case import Json
 from stopship.model.exchange import Fidelity
-from stopship.model.run import Outcome, Run, RunHead
+from stopship.model.run import ISOLATED, NOT_ISOLATED, Outcome, Run, RunHead
 from stopship.model.stack import Stack
 from stopship.store.besides import with_beside
 from stopship.store.evidencefiles import read_bytes, reason
@@ -79,6 +79,12 @@ def _started(provenance: Mapping[str, Any]) -> int | None:
     return told if type(told) is int and told >= 0 else None
 
 
+def _isolation(provenance: Mapping[str, Any]) -> str:
+    told = provenance.get("isolation", "")
+    is_told = told == ISOLATED or (isinstance(told, str) and told.startswith(NOT_ISOLATED))
+    return str(told) if is_told else ""
+
+
 class _Reading:
     """One reading of one folder, from the outside in."""
 
@@ -114,6 +120,7 @@ class _Reading:
             outcomes=outcomes,
             place=shown(self.folder),
             started=_started(document["beside"]["provenance"]),
+            isolation=_isolation(document["beside"]["provenance"]),
         )
 
     def _names(self) -> set[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.case import Json
-from stopship.model.run import SHORT_ID, Outcome, Run, RunHead
+from stopship.model.run import SHORT_ID, Outcome, Run, RunHead, isolation_of
 from stopship.store.evidencefiles import cannot_write, make_folder, reason, sync_folder, write_once
 from stopship.store.runcodec import MANIFEST, encoded, run_of
 from stopship.store.runplan import is_digest, listed
@@ -149,7 +149,8 @@ def merged(runs: Sequence[Run], planned: Mapping[str, str]) -> Run:
     coded = encoded(head, rows, outcomes)
     made = run_of(coded, head, rows, outcomes, " + ".join(run.place for run in runs))
     times = [run.started for run in runs if run.started is not None]
-    return replace(made, started=min(times) if len(times) == len(runs) else None)
+    started = min(times) if len(times) == len(runs) else None
+    return replace(made, started=started, isolation=isolation_of([run.isolation for run in runs]))
 
 
 def _selection(runs: Sequence[Run], count: int, total: int) -> str:

@@ -8,7 +8,7 @@ import logging
 import secrets
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -54,6 +54,7 @@ class Gateway:
         self._places: dict[str, Place] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._server: web.Server | None = None
         self.port = 0
         self.bug: BaseException | None = None  # the first one: for the engine to raise
 
@@ -81,6 +82,28 @@ class Gateway:
     def dismiss(self, admission: Admission) -> None:
         """Nothing that this sample asks from now on is answered; what it has asked goes on."""
         self._places.pop(admission.token, None)
+
+    def take(self, listening: socket.socket, /) -> Callable[[], object]:
+        """Answer what comes in at this socket, too, as at one's own, until what is given back is called."""
+        taking = self._taken(listening)
+        try:
+            if self._loop is not None:
+                return asyncio.run_coroutine_threadsafe(taking, self._loop).cancel
+        except RuntimeError:  # it was closed a moment ago
+            pass
+        taking.close()
+        listening.close()
+        return lambda: None
+
+    async def _taken(self, listening: socket.socket) -> None:
+        assert self._server is not None  # noqa: S101  # made before anything else runs on this loop
+        listening.setblocking(False)
+        with listening:
+            listener = await asyncio.get_running_loop().create_server(self._server, sock=listening)
+            try:
+                await asyncio.Future()  # until it is cancelled
+            finally:
+                listener.close()
 
     def close(self) -> None:
         """Cut off what is under way; may be called twice."""
@@ -152,6 +175,7 @@ class Gateway:
             max_line_size=_HEADER_BYTES,
             max_field_size=_HEADER_BYTES,
         )
+        self._server = server
         listener = await asyncio.get_running_loop().create_server(server, sock=listening)
         return session, desk, server, listener
 

@@ -1,7 +1,8 @@
 """The target `[replay.command]`: a program in any language that answers lines of JSON with lines of JSON.
 
 Decides which line answers which case. A process is kept for many cases, and a new one begins where it ended;
-none outlives the event loop that it was started on.
+none outlives the event loop that it was started on. Where a replay is not live, it has no network but the
+gateway, if the system allows that.
 """
 
 import asyncio
@@ -9,17 +10,18 @@ import json
 import os
 import signal
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stopship.boundaries import desk_here
+from stopship.boundaries import Door, desk_here
 from stopship.errors import EvidenceError
 from stopship.model.case import Case, Json
 from stopship.parts.targets.network import BadAnswer, Foreign, NoAnswer, PerLoop, Secrets
 from stopship.parts.targets.posted import request_of
+from stopship.parts.targets.secluded import NotSecluded, refusal, started
 from stopship.parts.user_code import show
 
 LONGEST_LINE = 64 * 1024 * 1024  # bytes of one answer
@@ -96,25 +98,40 @@ class Pool:
         self._all.discard(child)
 
     async def _started(self) -> "Child":
+        desk = desk_here()
+        door = desk.door if desk is not None and not refusal() else None
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._run,
-                cwd=self._folder,
-                env=self._environment,
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=PIPE,
-                limit=LONGEST_LINE,
-                start_new_session=True,  # an interrupt is ours to hand on, to it and its own children
-            )
+            process, leave = await self._process(door)
+        except NotSecluded as err:
+            raise EvidenceError(
+                f"the command {self._run[0]!r} cannot be isolated: {err}",
+                do="a trial went well: look at the limits of this system, or replay live",
+            ) from err
         except (OSError, ValueError) as err:
             raise EvidenceError(
                 f"the command {self._run[0]!r} cannot be started: {getattr(err, 'strerror', err)}",
                 do="install it, or mend [replay.command] run",
             ) from err
-        child = Child(process, self._secrets)
+        child = Child(process, self._secrets, leave)
         self._all.add(child)
         return child
+
+    async def _process(self, door: Door | None) -> tuple[Process, Callable[[], object]]:
+        """A process, and what is called when it has ended. `door`: all that it may reach, if any."""
+        pipes: dict[str, Any] = {
+            "stdin": PIPE,
+            "stdout": PIPE,
+            "stderr": PIPE,
+            "limit": LONGEST_LINE,
+            "start_new_session": True,  # an interrupt is ours to hand on, to it and its own children
+        }
+        if door is None:
+            plain = asyncio.create_subprocess_exec(
+                *self._run, cwd=self._folder, env=self._environment, **pipes
+            )
+            return await plain, lambda: None
+        process, listening = await started(self._run, self._folder, self._environment, door.port, **pipes)
+        return process, door.take(listening)
 
     async def close(self) -> None:
         for one in self._all:
@@ -130,8 +147,8 @@ class Pool:
 class Child:
     """One process."""
 
-    def __init__(self, process: Process, secrets: Secrets) -> None:
-        self._process, self._secrets = process, secrets
+    def __init__(self, process: Process, secrets: Secrets, leave: Callable[[], object]) -> None:
+        self._process, self._secrets, self._leave = process, secrets, leave
         self._telling = asyncio.ensure_future(self._tell())
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -177,6 +194,7 @@ class Child:
 
     async def ended(self) -> None:
         await self._process.wait()
+        self._leave()
         await self._telling
 
     def kill(self) -> None:

@@ -1,0 +1,66 @@
+"""What a run says of the network of its program: isolated, or `not isolated` and why.
+
+Decides nothing of a verdict. Never says `isolated` of a run of which one output was told without.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stopship.model.exchange import Fidelity
+from stopship.model.run import ISOLATED, NOT_ISOLATED, isolation_of
+from stopship.parts.targets.command import CommandTarget
+from stopship.parts.targets.secluded import refusal
+from stopship.store.atomic import write_atomically
+
+_NAMES = {NOT_ISOLATED: "not-isolated", ISOLATED: "isolated"}  # of files beside the journals
+_UNKNOWN = f"{NOT_ISOLATED}: some outputs were told before that was noted"
+
+
+def note(target: object, fidelity: Fidelity, journals: Path) -> None:
+    """Keep beside the journals how this process asks: others may ask for the rest of the run."""
+    if not _is_program(target, fidelity):
+        return
+    if not any(one.stat().st_size for one in journals.glob("journal*.jsonl")):
+        forget(journals)
+    elif not _read(journals):
+        _write(journals, _UNKNOWN)
+    why = refusal()
+    _write(journals, f"{NOT_ISOLATED}: {why}" if why else ISOLATED)
+
+
+def told(target: object, fidelity: Fidelity, journals: Path, earlier: Sequence[str]) -> str:
+    """What the run says; "": nothing was to be isolated. `earlier`: of the runs that lent it outputs."""
+    if not _is_program(target, fidelity):
+        return ""
+    return isolation_of([one or _UNKNOWN for one in (_read(journals), *earlier)])
+
+
+def forget(journals: Path) -> None:
+    """What was filed is sealed."""
+    for name in _NAMES.values():
+        (journals / name).unlink(missing_ok=True)
+
+
+def isolation_notes(candidate: str) -> tuple[str, ...]:
+    """For a report: where the candidate's program could have reached past the gateway."""
+    return (candidate,) if candidate.startswith(NOT_ISOLATED) else ()
+
+
+def _is_program(target: object, fidelity: Fidelity) -> bool:
+    return isinstance(target, CommandTarget) and fidelity is not Fidelity.LIVE
+
+
+def _write(journals: Path, said: str) -> None:
+    kind = ISOLATED if said == ISOLATED else NOT_ISOLATED
+    write_atomically(journals / _NAMES[kind], said.encode("utf-8", "replace"))
+
+
+def _read(journals: Path) -> str:
+    """The worst that was noted; "": nothing."""
+    for kind, name in _NAMES.items():
+        try:
+            said = (journals / name).read_text("utf-8", "replace")
+        except OSError:
+            continue
+        return said if said.startswith(kind) else f"{NOT_ISOLATED}: the note of it is damaged"
+    return ""
