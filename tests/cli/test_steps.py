@@ -218,3 +218,26 @@ def test_completeness_tells_what_each_fidelity_can_replay(booking: Booking) -> N
     assert found["step"] == "39 1 c20: no path is recorded"
     assert booking("replay", "--fidelity", "frozen") == 0
     assert "39 told, 0 failed, 1 lost" in booking.stopship.out  # it is not skipped
+
+
+def test_a_case_is_shown_with_where_its_calls_were_answered_from_and_where_they_part(
+    booking: Booking,
+) -> None:
+    booking.suite("frozen-tools", "contains(text='booked')")
+    booking.accept()
+    booking.write("prompt.txt", "be strict")
+    booking.lock(prompt="p2")
+    assert booking("replay") == 0
+    run = booking.stopship.out.split()[1]
+    assert booking.stopship("show", run, "--case", "c10", "--suite", str(booking.folder)) == 0
+    lines = [" ".join(line.split()) for line in booking.stopship.out.splitlines()]
+    head = "calls, 2 of 4 served from recordings; call 2 is the first that is another one "
+    head += "than in the accepted run"
+    assert head in lines
+    found = lines[lines.index(head) + 1 :][:4]
+    assert [one.rsplit(" ", 1)[0] for one in found] == [
+        "1 retrieval search recording",
+        "2 model model live",
+        "3 tool book recording",
+        "4 model model live",
+    ]

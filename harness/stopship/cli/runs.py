@@ -50,10 +50,22 @@ def show(run: str, key: str | None, suite_path: Path | None) -> int:
         raise UsageError(f"the run has no case {quoted(key)}", do=nearest(key, list(found.rows)))
     else:
         row = {**found.rows[key], **at.opened.labels.get(key, {})}
-        lines = case_lines(found, key, row, _scores(at, found, key))
+        lines = case_lines(found, key, row, _scores(at, found, key), _parted(at, found, key))
     for line in lines:
         click.echo(line)
     return 0
+
+
+def _parted(at: Desk, run: "Run", key: str) -> dict[int, int]:
+    """The first call of each output of a case that the accepted run does not make, by sample."""
+    from stopship.model.calls import parting
+
+    accepted = at.place.pointer().baseline
+    own = [one for one in run.outcomes if one.key == key]
+    if accepted is None or accepted.run == run.id or not any(one.calls for one in own):
+        return {}
+    found = parting(at.place.kept(accepted.run).outcomes, own)
+    return {sample: number for (_, sample), number in found.parted}
 
 
 def _scores(at: Desk, run: "Run", key: str) -> "list[list[Said]]":

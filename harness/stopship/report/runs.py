@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from stopship.model.calls import coverage
 from stopship.model.case import Json
@@ -112,19 +113,44 @@ class Said:
     reason: str
 
 
-def case_lines(run: Run, key: str, row: Mapping[str, Json], scores: Sequence[Sequence[Said]]) -> list[str]:
-    """One case of a run: what was asked, what was done, what came out, what each rule says."""
+def case_lines(
+    run: Run,
+    key: str,
+    row: Mapping[str, Json],
+    scores: Sequence[Sequence[Said]],
+    parted: Mapping[int, int] = MappingProxyType({}),
+) -> list[str]:
+    """One case of a run: what was asked, what was done, what came out, what each rule says.
+
+    `parted`: by sample, the call, from 1 on, at which an output first asks otherwise than in the accepted run.
+    """
     lines = [f"case {plain(key, _KEY)}  of run {run.short}"]
     lines += [f"  {plain(name)}: {_value(value)}" for name, value in row.items() if name != "key"]
     outcomes = [one for one in run.outcomes if one.key == key]
     for one, said in zip(outcomes, scores, strict=True):
         lines += ["", f"output {one.sample + 1}" if len(outcomes) > 1 else "output"]
         lines += [f"  {line}" for line in _outcome(one)]
+        lines += _call_lines(one, parted.get(one.sample))
         if said:
             lines += ["", "scores"]
             rows = [(plain(it.rule, _KEY), plain(it.value, 40), plain(it.reason, _LINE)) for it in said]
             lines += [f" {line.rstrip()}" for line in table(rows, left=frozenset((0, 1, 2)))]
     return lines
+
+
+def _call_lines(one: Outcome, parted: int | None) -> list[str]:
+    """Where each call of an output was answered from; none where it made none."""
+    if not one.calls:
+        return []
+    served = sum(call.is_served for call in one.calls)
+    head = f"calls, {served} of {len(one.calls)} served from recordings"
+    if parted is not None:
+        head += f"; call {parted} is the first that is another one than in the accepted run"
+    rows = [
+        (str(number), f"{call.kind} {plain(call.name, _KEY)}", call.source, short(call.ask))
+        for number, call in enumerate(one.calls, 1)
+    ]
+    return ["", head, *(f" {line.rstrip()}" for line in table(rows, left=frozenset((1, 2, 3))))]
 
 
 def _outcome(one: Outcome) -> list[str]:
