@@ -122,7 +122,7 @@ def case_lines(
 ) -> list[str]:
     """One case of a run: what was asked, what was done, what came out, what each rule says.
 
-    `parted`: by sample, the call, from 1 on, at which an output first asks otherwise than in the accepted run.
+    `parted`: by sample, the first call, from 1 on, that is another one than in the accepted run.
     """
     lines = [f"case {plain(key, _KEY)}  of run {run.short}"]
     lines += [f"  {plain(name)}: {_value(value)}" for name, value in row.items() if name != "key"]
