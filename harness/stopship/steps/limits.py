@@ -132,12 +132,13 @@ def mean_bounds(
 ) -> tuple[float, float, Test, bool, str]:
     """The guarded bounds of 'how far inside'; with clusters, of a rate too.
 
-    What a case lacks to the `best` score is what it lost: the guards against rare losses count those.
+    What a case lacks to the `best` score is what it lost: the guards against rare losses count those, and
+    take two clusters more for lost.
     """
     differences = np.round(sample.differences - best, 12) if best else sample.differences
     lost = Sample(differences=differences, span=sample.span, clusters=sample.clusters)
     mirrored = Sample(differences=-lost.differences, span=sample.span, clusters=sample.clusters)
-    bound = lower_bound(lost, level=level, is_shifted=not best)
+    bound = lower_bound(lost, level=level, is_shifted=not best, is_lost=bool(best))
     lower = bound.value + best
     if sample.clusters is not None and sample.n_clusters < MIN_CLUSTERS:
         return min(lower, -sample.span), sample.span, Test(1.0, "too-few-clusters"), True, bound.binding
