@@ -12,7 +12,7 @@ from stopship.model.rule import Mode, Rule
 from stopship.model.score import Kind
 from stopship.model.verdict import Decision, Finding
 from stopship.steps.metric import CandidateOnly
-from stopship.steps.stats.bounds import LEVEL, Z, lower_bound, normal_quantile
+from stopship.steps.stats.bounds import LEVEL, Bound, Z, lower_bound, normal_quantile
 from stopship.steps.stats.pvalues import MIN_CLUSTERS, Test
 from stopship.steps.stats.sample import Floats, Sample
 from stopship.steps.stats.tails import binomial_at_least, share_at_tail
@@ -132,30 +132,41 @@ def mean_bounds(
 ) -> tuple[float, float, Test, bool, str]:
     """The guarded bounds of 'how far inside'; with clusters, of a rate too.
 
-    What a case lacks to the `best` score is what it lost: the guards against rare losses count those.
+    What a case lacks to the `best` score is what it lost: the guards against rare losses count those, and
+    take two clusters more for lost. To be proven outside, what it has over the worst score is counted so.
     """
-    differences = np.round(sample.differences - best, 12) if best else sample.differences
-    lost = Sample(differences=differences, span=sample.span, clusters=sample.clusters)
-    mirrored = Sample(differences=-lost.differences, span=sample.span, clusters=sample.clusters)
-    bound = lower_bound(lost, level=level, is_shifted=not best)
+    worst = best - sample.span if best else 0.0
+    lost, gained = _apart(sample, best, 1.0), _apart(sample, worst, -1.0)
+    bound = _guarded(lost, level=level, has_end=bool(best))
     lower = bound.value + best
     if sample.clusters is not None and sample.n_clusters < MIN_CLUSTERS:
         return min(lower, -sample.span), sample.span, Test(1.0, "too-few-clusters"), True, bound.binding
     n, z = sample.n_effective, Z if level == LEVEL else normal_quantile(level)
     highest = float(sample.differences.max()) - sample.span * z * z / (n + z * z)
-    test = Test(_level_outside(mirrored, best), "guarded-bound")
-    upper = best - lower_bound(mirrored, level=level, is_shifted=not best).value
+    test = Test(_level_outside(gained, worst, has_end=bool(best)), "guarded-bound")
+    upper = worst - _guarded(gained, level=level, has_end=bool(best)).value
     return lower, upper, test, highest < 0, bound.binding
 
 
-def _level_outside(mirrored: Sample, best: float) -> float:
+def _apart(sample: Sample, end: float, sign: float) -> Sample:
+    """How far each case is from an end of the scores, never above it."""
+    differences = sign * (sample.differences - end)
+    exact = np.round(differences, 12) if end else differences
+    return Sample(differences=exact, span=sample.span, clusters=sample.clusters)
+
+
+def _guarded(apart: Sample, *, level: float, has_end: bool) -> Bound:
+    return lower_bound(apart, level=level, is_shifted=not has_end, is_lost=has_end)
+
+
+def _level_outside(gained: Sample, worst: float, *, has_end: bool) -> float:
     """The smallest level at which the guarded bound puts the mean outside the limit: p by inversion."""
     low, high = 0.0, 0.5
-    if lower_bound(mirrored, level=1 - high, is_shifted=not best).value <= best:
-        return 1.0 if mirrored.mean <= best else 0.5
+    if _guarded(gained, level=1 - high, has_end=has_end).value <= worst:
+        return 1.0 if gained.mean <= worst else 0.5
     for _ in range(40):
         middle = (low + high) / 2
-        if lower_bound(mirrored, level=1 - middle, is_shifted=not best).value > best:
+        if _guarded(gained, level=1 - middle, has_end=has_end).value > worst:
             high = middle
         else:
             low = middle

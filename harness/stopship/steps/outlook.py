@@ -258,7 +258,7 @@ def _can_be_kept(rule: Rule, n: int, clusters: Codes | None = None) -> bool:
     assert limit is not None  # noqa: S101  # the callers' condition
     inside, best = (limit.value - value) if limit.at_most else (value - limit.value), best_inside(rule)
     lost = Sample(differences=np.full(n, inside - best), span=span, clusters=clusters)
-    return lower_bound(lost, is_shifted=not best).value + best >= 0
+    return lower_bound(lost, is_shifted=not best, is_lost=bool(best)).value + best >= 0
 
 
 def _best(rule: Rule) -> tuple[float, float]:
