@@ -44,11 +44,9 @@ DOORS = {  # third-party library -> the modules that may import it
     "rapidfuzz": ("parts/scorers/closeness.py",),
     "jsonschema_rs": ("parts/scorers/json_checks.py",),
     "fsspec": ("store/remote.py",),
-    "aiohttp": ("parts/gateway/", "parts/targets/posted.py"),
+    "aiohttp": ("parts/gateway/", "parts/targets/posting.py"),
     "yarl": ("parts/gateway/live.py",),  # comes with aiohttp: addresses that go on as they came
     "jinja2": ("parts/targets/prompts.py",),
-    "openai": ("parts/targets/openai_chat.py",),
-    "anthropic": ("parts/targets/anthropic_messages.py",),
     "genai_prices": ("gating/pricing.py",),
 }
 MODULES = sorted(one for one in PACKAGE.rglob("*.py") if "template" not in one.relative_to(PACKAGE).parts)

@@ -8,8 +8,8 @@ from tests.endpoints.fixture import _running_endpoint, endpoint
 from tests.endpoints.running import Endpoint
 from tests.endpoints.suites import write_suite
 
-pytest.importorskip("openai")
 pytest.importorskip("aiohttp")
+pytest.importorskip("jinja2")
 
 KEY = "sk-canary-0123456789abcdef"
 CHILD = """\

@@ -20,9 +20,8 @@ from stopship.gating.replay import Replay
 from stopship.gating.spending import EndedEarly
 from stopship.model.run import Outcome, Status
 
-pytest.importorskip("openai")
-pytest.importorskip("anthropic")
 pytest.importorskip("aiohttp")
+pytest.importorskip("jinja2")
 
 COUNT = 60
 KINDS = ["openai", "openai stream", "anthropic", "anthropic stream", "http"]

@@ -14,9 +14,8 @@ from stopship.errors import UsageError
 from stopship.parts.targets.network import BLANK, secrets_of
 from stopship.store.suitefile import read_suite
 
-pytest.importorskip("openai")
-pytest.importorskip("anthropic")
 pytest.importorskip("aiohttp")
+pytest.importorskip("jinja2")
 
 CANARY = "sk-canary-0123456789abcdef/+é"  # what a URL or JSON would write otherwise
 OTHER = "other-canary-9876543210"

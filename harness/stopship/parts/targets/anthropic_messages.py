@@ -1,4 +1,7 @@
-"""The target `[replay.anthropic]`: a message of Anthropic's, by its own client, which does not retry."""
+"""The target `[replay.anthropic]`: a message of Anthropic's.
+
+Decides how its answer reads as a trace. Never retries: the engine does.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +10,10 @@ from typing import Any
 from stopship.model.case import Json
 from stopship.parts.targets.models import ModelTarget, Streamed, arguments_of, count, trace_of
 from stopship.parts.targets.network import NoAnswer, Pins
-from stopship.parts.targets.prompts import missing
 from stopship.parts.targets.protocol import no_answer
 
 BASE_URL = "https://api.anthropic.com"
+VERSION = "2023-06-01"  # of the protocol
 MOST_TOKENS = 4096  # the protocol needs a number; `params = { max_tokens = … }` gives another
 _FINISH = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_call"}
 _FINISH |= {"model_context_window_exceeded": "length", "refusal": "refusal"}
@@ -21,20 +24,11 @@ _INPUT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_token
 class AnthropicTarget(ModelTarget):
     """A message."""
 
-    own = ("model", "messages", "max_tokens", "stream")
+    kind = "anthropic"
+    endpoint = "/v1/messages"
 
-    def sdk(self) -> Any:
-        try:
-            import anthropic
-        except ImportError as err:
-            raise missing("anthropic", "anthropic") from err
-        return anthropic
-
-    def client(self, sdk: Any, settings: Mapping[str, Any]) -> Any:
-        return sdk.AsyncAnthropic(**settings)
-
-    def resource(self, client: Any) -> Any:
-        return client.messages
+    def headers(self, key: str) -> dict[str, str]:
+        return {"anthropic-version": VERSION, **({"x-api-key": key} if key else {})}
 
     def body(self, stack: Pins, messages: list[dict[str, Json]]) -> dict[str, Any]:
         """System messages stand apart in this protocol."""

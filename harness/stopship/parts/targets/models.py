@@ -8,13 +8,15 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from stopship.errors import UsageError
 from stopship.model.case import Case, Json
 from stopship.parts.targets.network import Foreign, NoAnswer, PerLoop, Pins
+from stopship.parts.targets.posting import clients, library, lines_of, posted, text_of
 from stopship.parts.targets.prompts import load_templates, messages_of
-from stopship.parts.targets.protocol import ANSWER_S, CONNECT_S, answer_of, asked, events_of
+from stopship.parts.targets.protocol import answer_of, events_of, status_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +31,12 @@ class ModelTarget(Foreign):
     params: Mapping[str, Json] = field(default_factory=dict)
     params_axis: str = ""  # axis whose value is laid over `params`
     stream: bool = False
-    own: ClassVar[tuple[str, ...]]  # what the client's function takes by name; the rest is more of the body
+    kind: ClassVar[str]  # as the suite calls it
+    endpoint: ClassVar[str]  # added to the address
     _clients: PerLoop[Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_clients", PerLoop(self._made, lambda client: client.close()))
+        object.__setattr__(self, "_clients", clients(self.base_url, self.kind))
 
     async def ask(self, case: Case, stack: Pins, sample: int, epoch: int) -> Any:  # noqa: ARG002  # a model has no draws
         body = self.body(stack, messages_of(stack.text(self.prompt), case, f"the pin {self.prompt}"))
@@ -65,53 +68,34 @@ class ModelTarget(Foreign):
         raise NotImplementedError
 
     def prepare(self) -> None:
-        self.sdk()
+        library(self.kind)
         load_templates()
         self.key()
 
-    def sdk(self) -> Any:
-        """The client's module; EvidenceError where it is not installed."""
+    def headers(self, key: str) -> dict[str, str]:
+        """What the protocol wants beside the body; "": there is no key."""
         raise NotImplementedError
 
-    def client(self, sdk: Any, settings: Mapping[str, Any]) -> Any:
-        """A client with these settings."""
-        raise NotImplementedError
-
-    def resource(self, client: Any) -> Any:
-        """What of a client creates answers."""
-        raise NotImplementedError
-
-    def _made(self) -> Any:
-        sdk = self.sdk()
-        settings = {
-            "api_key": self.key() or "none",
-            "base_url": self.base_url,
-            "max_retries": 0,
-            "timeout": sdk.Timeout(ANSWER_S, connect=CONNECT_S),
-            "http_client": sdk.DefaultAsyncHttpxClient(follow_redirects=False),  # a key goes to one address
-        }
-        return self.client(sdk, settings)
-
-    def _split(self, body: dict[str, Any]) -> dict[str, Any]:
-        own = {name: body[name] for name in self.own if name in body}
-        return {**own, "extra_body": {name: one for name, one in body.items() if name not in own}}
+    async def _asked(self, body: dict[str, Any]) -> Any:
+        """The response to a body, to be entered."""
+        client = await self._clients.get()
+        sent = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        return posted(client, f"{self.base_url.rstrip('/')}{self.endpoint}", sent, self.headers(self.key()))
 
     async def whole(self, body: dict[str, Any]) -> dict[str, Json]:
         """The trace of an answer that comes at once."""
-        resource = self.resource(await self._clients.get()).with_raw_response
-        found = await asked(resource.create(**self._split(body)), self.sdk())
-        return self.trace(answer_of(found.http_response.text, found.headers.get("content-type", "")))
+        async with await self._asked(body) as answer:
+            await check_status(answer)
+            text, kind = await text_of(answer), answer.headers.get("Content-Type", "")
+        return self.trace(answer_of(text, kind))
 
     async def events(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """The events of an answer that streams, read by hand: a client drops what it cannot read."""
-        resource = self.resource(await self._clients.get()).with_streaming_response
-        manager = resource.create(**self._split(body))
-        response = await asked(manager.__aenter__(), self.sdk())
-        try:
-            async for event in events_of(response.iter_lines(), response.headers.get("content-type", "")):
+        """The events of an answer that streams."""
+        async with await self._asked(body) as answer:
+            await check_status(answer)
+            lines = lines_of(answer.content.iter_any())
+            async for event in events_of(lines, answer.headers.get("Content-Type", "")):
                 yield event
-        finally:
-            await manager.__aexit__(None, None, None)
 
     def read(self, reading: "Streamed", event: dict[str, Any]) -> bool:
         """Take in one event; whether it brought a part of the answer."""
@@ -134,9 +118,21 @@ class ModelTarget(Foreign):
     def json_of(self, stack: Pins, axis: str) -> Any:
         """The value of a pinned JSON file."""
         try:
-            return json.loads(stack.text(axis))
+            return _parsed(stack.text(axis))
         except ValueError as err:
             raise UsageError(f"the file of the axis {axis!r} is not JSON: {err}") from err
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> Any:
+    """A pinned JSON file, for every case the same: it is written into bodies, and never changed."""
+    return json.loads(text)
+
+
+async def check_status(answer: Any) -> None:
+    """Raise what a status other than success says."""
+    if answer.status >= 300:
+        raise status_error(answer.status, await text_of(answer), answer.headers.get("Retry-After"))
 
 
 class Streamed:

@@ -1,8 +1,9 @@
 """The target `[replay.openai]`: a chat completion of OpenAI's, or of any endpoint that speaks like it.
 
-Decides how its answer reads as a trace. The client is OpenAI's own; it does not retry, as the engine does.
+Decides how its answer reads as a trace. Never retries: the engine does.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 from stopship.model.case import Json
 from stopship.parts.targets.models import ModelTarget, Streamed, arguments_of, count, trace_of
 from stopship.parts.targets.network import NoAnswer, Pins
-from stopship.parts.targets.prompts import missing
 from stopship.parts.targets.protocol import no_answer
 
+_OWN_HEADERS = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 BASE_URL = "https://api.openai.com/v1"
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "function_call": "tool_call"}
 _FINISH |= {"content_filter": "content_filter"}
@@ -22,20 +23,13 @@ _FINISH |= {"content_filter": "content_filter"}
 class OpenAITarget(ModelTarget):
     """A chat completion."""
 
-    own = ("model", "messages", "stream")
+    kind = "openai"
+    endpoint = "/chat/completions"
 
-    def sdk(self) -> Any:
-        try:
-            import openai
-        except ImportError as err:
-            raise missing("openai", "openai") from err
-        return openai
-
-    def client(self, sdk: Any, settings: Mapping[str, Any]) -> Any:
-        return sdk.AsyncOpenAI(**settings)
-
-    def resource(self, client: Any) -> Any:
-        return client.chat.completions
+    def headers(self, key: str) -> dict[str, str]:
+        named = {header: os.environ.get(name, "") for name, header in _OWN_HEADERS.items()}
+        own = {name: one for name, one in named.items() if one and self.base_url == BASE_URL}
+        return own | ({"Authorization": f"Bearer {key}"} if key else {})
 
     def body(self, stack: Pins, messages: list[dict[str, Json]]) -> dict[str, Any]:
         made: dict[str, Any] = {"model": self.pinned_model(stack), "messages": messages}

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from math import isfinite
+from typing import Any
 
 from stopship.errors import StopshipError, Unavailable
 from stopship.model.canonical import MAX_INTEGER
@@ -50,9 +51,8 @@ def told_trace(returned: object) -> Mapping[str, Json]:
             returned.close()  # else Python warns that it was never awaited
             raise NotATrace(f"returned a coroutine, expected {TRACE}: write the target as `async def`")
         raise NotATrace(f"returned {_kind(returned)}, expected {TRACE}")
-    reading = _Reading()
     try:
-        trace = reading.of_dict(returned, "", 0)
+        trace = _plainly(returned) or _Reading().of_dict(returned, "", 0)
     except (RuntimeError, RecursionError) as err:  # changed by a thread of the target while it is read
         raise NotATrace("returned a trace that changes while it is read") from err
     if "output" not in trace:
@@ -72,6 +72,38 @@ def json_copy(value: object, path: str) -> Json:
         return _Reading().of(value, path, 0)
     except (RuntimeError, RecursionError) as err:  # changed by a thread of the user's while it is read
         raise NotATrace(f"{path}: changes while it is read") from err
+
+
+class _Odd(Exception):  # noqa: N818  # says what the value is
+    """A value that is to be read with care."""
+
+
+def _plainly(returned: dict[Any, Any]) -> dict[str, Json] | None:
+    """A copy of a dict of JSON's own types within all limits, as most are; None: it needs care."""
+    left = MOST_VALUES
+
+    def copy(value: Any, depth: int) -> Any:
+        nonlocal left
+        kind = type(value)
+        if kind is str or value is None or kind is bool:
+            return value
+        if kind is int and -MAX_INTEGER <= value <= MAX_INTEGER:
+            return value
+        if kind is float and isfinite(value):
+            return value
+        if (kind is not dict and kind is not list) or depth >= MOST_DEPTH or (left := left - len(value)) < 0:
+            raise _Odd
+        if kind is list:
+            return [copy(one, depth + 1) for one in value]
+        if not all(type(key) is str for key in value):
+            raise _Odd
+        return {key: copy(one, depth + 1) for key, one in value.items()}
+
+    try:
+        found: dict[str, Json] = copy(returned, 0)
+    except (_Odd, RuntimeError, RecursionError):
+        return None
+    return found
 
 
 class _Reading:

@@ -8,13 +8,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from stopship.model.case import Case, Json
 from stopship.parts.targets.network import BadAnswer, Foreign, PerLoop, of_status, short
-from stopship.parts.targets.prompts import missing
-from stopship.parts.targets.protocol import ANSWER_S, CONNECT_S
+from stopship.parts.targets.posting import clients, library, posted, text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,36 +22,22 @@ class PostedTarget(Foreign):
     _clients: PerLoop[Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_clients", PerLoop(self._made, lambda client: client.close()))
+        object.__setattr__(self, "_clients", clients(self.url, "http"))
 
     def prepare(self) -> None:
-        _library()
+        library("http")
         self.key()
 
-    def _made(self) -> Any:
-        aiohttp = _library()
-        key = self.key()
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # how many are in flight is the engine's to say
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S),
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            cookie_jar=aiohttp.DummyCookieJar(),  # no case sees what another left behind
-            proxy=_proxy(self.url),
-            trust_env=False,  # else it reads .netrc for every request, and sends what it finds there
-        )
-
     async def ask(self, case: Case, stack: Any, sample: int, epoch: int) -> Any:
-        client = await self._clients.get()
+        client, key = await self._clients.get(), self.key()
         asked = json.dumps(request_of(case, stack, sample, epoch), ensure_ascii=False)
-        sent = {"data": asked.encode("utf-8", "replace"), "allow_redirects": False}
-        async with client.post(self.url, headers={"Content-Type": "application/json"}, **sent) as answer:
-            data = await answer.read()
-            headers, status = answer.headers, answer.status
-        text = data.decode("utf-8", "replace")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        async with posted(client, self.url, asked.encode("utf-8", "replace"), headers) as answer:
+            text, told, status = await text_of(answer), answer.headers, answer.status
         if status != 200:
-            after = headers.get("Retry-After")
+            after = told.get("Retry-After")
             raise of_status(status, short(text), after, time.time(), is_model=False)
-        kind = headers.get("Content-Type", "")
+        kind = told.get("Content-Type", "")
         if "json" not in kind:
             raise BadAnswer(f"answered {kind or 'without a content type'}, expected application/json")
         try:
@@ -74,17 +57,3 @@ def request_of(case: Case, stack: Any, sample: int, epoch: int) -> dict[str, Jso
         "epoch": epoch,
         "stack": dict(pins),
     }
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for an address."""
-    parts = urlsplit(url)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
-
-
-def _library() -> Any:
-    try:
-        import aiohttp
-    except ImportError as err:
-        raise missing("aiohttp", "http") from err
-    return aiohttp

@@ -5,13 +5,10 @@ Decides what is no answer of the protocol: it says nothing of the model, so the 
 
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from stopship.parts.targets.network import BadAnswer, NoAnswer, of_status
-
-CONNECT_S = 10.0
-ANSWER_S = 600.0  # where the suite has no timeout
 
 
 def answer_of(text: str, kind: str) -> dict[str, Any]:
@@ -45,32 +42,15 @@ async def events_of(lines: AsyncIterator[str], kind: str) -> AsyncIterator[dict[
             yield answer_of(text, "json")
 
 
-async def asked(request: Awaitable[Any], errors: Any) -> Any:
-    """What a client's request gives; its errors as ours. `errors`: the client's module."""
+def status_error(status: int, text: str, after: str | None) -> Exception:
+    """What an HTTP status from 300 on says, with the message of the protocol's error."""
     try:
-        return await request
-    except errors.APIStatusError as err:
-        raise status_error(err) from err
-    except errors.APITimeoutError as err:
-        raise timeout_error(err) from err
-    except errors.APIError as err:
-        raise NoAnswer(f"{type(err.__cause__ or err).__name__}: {err}") from err
-
-
-def status_error(err: Any) -> Exception:
-    body = err.body if isinstance(err.body, dict) else {}
-    inner = body.get("error") if isinstance(body.get("error"), dict) else body
-    said = inner.get("message") if isinstance(inner, dict) else None
-    after = err.response.headers.get("retry-after")
-    return of_status(err.status_code, said or "", after, time.time(), is_model=True)
-
-
-def timeout_error(err: BaseException) -> Exception:
-    """Out of time is the target's own failure; a connection that was never made is not."""
-    names = {type(one).__name__ for one in (err, err.__cause__, err.__context__) if one is not None}
-    if any("Connect" in name or "Pool" in name for name in names):
-        return NoAnswer("no connection in time")
-    return TimeoutError(f"no answer within {ANSWER_S:g} s")
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    error = body.get("error") if isinstance(body, dict) else None
+    said = next((one["message"] for one in (error, body) if isinstance(one, dict) and "message" in one), "")
+    return of_status(status, said if isinstance(said, str) else "", after, time.time(), is_model=True)
 
 
 def no_answer(error: Mapping[str, Any]) -> Exception:

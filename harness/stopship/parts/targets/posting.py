@@ -1,0 +1,73 @@
+"""A request that is posted to an address: what all targets behind HTTP share, one client for each event loop.
+
+Decides how an endpoint is reached. Never follows a redirect, keeps a cookie or a retry, or reads `.netrc`.
+"""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from stopship import __version__
+from stopship.parts.targets.network import PerLoop
+from stopship.parts.targets.prompts import missing
+
+CONNECT_S = 10.0
+ANSWER_S = 600.0  # between two pieces of an answer, where the suite has no timeout
+_JSON = {"Content-Type": "application/json"}
+_LINE_END = re.compile(rb"\r\n|\n|\r(?=.)", re.DOTALL)
+
+
+def library(extra: str) -> Any:
+    """The client; EvidenceError where it is not installed. `extra`: of the package, which installs it."""
+    try:
+        import aiohttp
+    except ImportError as err:
+        raise missing("aiohttp", extra) from err
+    return aiohttp
+
+
+def clients(url: str, extra: str) -> PerLoop[Any]:
+    """Clients for an address."""
+
+    def made() -> Any:
+        aiohttp = library(extra)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),  # how many are in flight is the engine's to say
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S),
+            headers={"User-Agent": f"stopship/{__version__}"},
+            cookie_jar=aiohttp.DummyCookieJar(),  # no case sees what another left behind
+            proxy=proxy_of(url),
+            trust_env=False,  # else it reads .netrc for every request, and sends what it finds there
+        )
+
+    return PerLoop(made, lambda client: client.close())
+
+
+def posted(client: Any, url: str, body: bytes, headers: Mapping[str, str]) -> Any:
+    """The response of an address to JSON, to be entered. A key among the headers goes there alone."""
+    return client.post(url, data=body, headers={**_JSON, **headers}, allow_redirects=False)
+
+
+async def text_of(answer: Any) -> str:
+    """The body of a response."""
+    data: bytes = await answer.read()
+    return data.decode("utf-8", "replace")
+
+
+async def lines_of(chunks: AsyncIterable[bytes]) -> AsyncGenerator[str, None]:
+    """The lines of a stream of events, whatever ends them and wherever its pieces are cut."""
+    held = b""
+    async for chunk in chunks:
+        *lines, held = _LINE_END.split(held + chunk)
+        for one in lines:
+            yield one.decode("utf-8", "replace")
+    if held:
+        yield held.rstrip(b"\r").decode("utf-8", "replace")
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy that the environment names for an address."""
+    parts, found = urlsplit(url), getproxies()
+    return None if proxy_bypass(parts.hostname or "") else found.get(parts.scheme, found.get("all"))
