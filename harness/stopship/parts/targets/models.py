@@ -5,6 +5,7 @@ Decides how the words of two protocols are told in one. Never chooses a model, a
 
 import json
 import time
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -63,18 +64,18 @@ class ModelTarget(Foreign):
         rest = {axis: one for axis, one in observed.items() if axis != "model" or one != self.model}
         return {**trace, "model": served, "observed": rest}
 
+    @abstractmethod
     def body(self, stack: Pins, messages: list[dict[str, Json]]) -> dict[str, Any]:
         """The body of the request."""
-        raise NotImplementedError
 
     def prepare(self) -> None:
         library(self.kind)
         load_templates()
         self.key()
 
+    @abstractmethod
     def headers(self, key: str) -> dict[str, str]:
         """What the protocol wants beside the body; "": there is no key."""
-        raise NotImplementedError
 
     async def _asked(self, body: dict[str, Any]) -> Any:
         """The response to a body, to be entered."""
@@ -97,13 +98,13 @@ class ModelTarget(Foreign):
             async for event in events_of(lines, answer.headers.get("Content-Type", "")):
                 yield event
 
+    @abstractmethod
     def read(self, reading: "Streamed", event: dict[str, Any]) -> bool:
         """Take in one event; whether it brought a part of the answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def trace(self, answer: Mapping[str, Any]) -> dict[str, Json]:
         """What an answer says, in the words of a trace."""
-        raise NotImplementedError
 
     def settings(self, stack: Pins) -> dict[str, Json]:
         """The parameters: the suite's, and over them those that the stack pins."""

@@ -7,6 +7,7 @@ answer or an error, passes `Foreign.call`, where secrets are blanked: nothing le
 import asyncio
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +80,7 @@ def secrets_of(environment: Mapping[str, str], *names: str) -> Secrets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foreign:
+class Foreign(ABC):
     """A target that is asked over a connection. `ask` does it; `call` is what the engine knows."""
 
     spec: str  # as runs name it
@@ -111,9 +112,9 @@ class Foreign:
         """Load what it needs before the first case waits for it. EvidenceError where something is missing."""
         self.key()
 
+    @abstractmethod
     def ask(self, case: Case, stack: Pins, sample: int, epoch: int) -> Awaitable[Any]:
         """Text or a trace. May raise anything."""
-        raise NotImplementedError
 
     def secrets(self) -> Secrets:
         """What must not get out."""
