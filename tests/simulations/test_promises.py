@@ -93,13 +93,14 @@ def test_an_unchanged_build_ships_as_often_as_is_printed(setup: Setup) -> None:
 def test_asking_a_broken_cohort_again_finds_it_where_one_look_could_not(setup: Setup) -> None:
     """Ten cases a cohort are not tested at one look; forty are."""
     one_look = replace(setup, escalate=Escalate())
-    once, found = simulate(one_look, runs_of(one_look)), simulate(setup, runs_of(setup))
+    is_taken_back = setup.world.name == "judge" and bool(setup.escalate.rounds)
+    runs = runs_of(one_look) if is_taken_back else runs_of(setup)
+    once, found = simulate(one_look, runs_of(one_look)), simulate(setup, runs)
     if setup.world.n == 800:
         assert min(once.stops, found.stops) >= 0.85
         assert found.ships <= 0.05
-    else:  # rounds that prove the whole, and a confirmation, take back a part of what asking finds
-        more = 0.05 if setup.escalate.rounds else 0.2
-        assert found.stops >= once.stops + more - error(found.stops, found.runs)
+    else:  # of scores, rounds prove the whole at once: .1 more is all that is left (docs/simulations.md)
+        assert found.stops >= once.stops + (0.05 if is_taken_back else 0.2)
 
 
 def test_escalation_takes_nothing_from_what_one_look_finds() -> None:
