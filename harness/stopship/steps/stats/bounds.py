@@ -194,12 +194,10 @@ def _with_pseudo_clusters(sample: Moments, *, is_lost: bool) -> Summed:
         far = size * sample.span * sqrt(pseudo) / 2
         gains, cases = np.array([far, -far]), pseudo / 2 * size  # what is always there is no loss
         sums = gains - min(size * sample.span, lost / (4 * _ONE_MORE))
-    units = Units(
-        ids=np.arange(sample.n_clusters + len(sums)),
-        sizes=np.append(sample.cluster_sizes, [cases] * len(sums)),
-        sums=np.append(sample.cluster_sums, sums),
-        gains=np.append(sample.cluster_gains, gains),
-    )
+    all_sums, all_gains = np.append(sample.cluster_sums, sums), np.append(sample.cluster_gains, gains)
+    sizes = np.append(sample.cluster_sizes, [cases] * len(sums))
+    order = np.lexsort((all_gains, sizes, all_sums))  # what clusters are called changes no bit
+    units = Units(ids=np.arange(len(order)), sizes=sizes[order], sums=all_sums[order], gains=all_gains[order])
     return Summed(
         n=sample.n + round(cases * len(sums)),
         total=sample.total + float(sums.sum()),
