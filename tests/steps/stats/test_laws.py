@@ -295,6 +295,15 @@ def test_renaming_clusters_changes_no_bit_of_a_bound(edit: Edit, names: list[int
     assert one.n_effective == two.n_effective
 
 
+def test_a_hundred_other_names_of_clusters_change_no_bit_of_a_bound() -> None:
+    rng = np.random.default_rng(5)
+    differences, codes = np.round(rng.normal(-0.2, 0.3, 240), 2), np.arange(240) // 3
+    found = {
+        lower_bound(Sample(differences=differences, clusters=rng.permutation(80)[codes])) for _ in range(100)
+    }
+    assert len(found) == 1
+
+
 @given(edits(), st.sampled_from(["alone", "clustered", "binary"]))
 @settings(deadline=None)
 def test_the_mean_lies_between_its_bounds(edit: Edit, kind: str) -> None:
