@@ -115,6 +115,16 @@ def test_a_promise_is_seldom_proven_at_the_limit_where_conversations_fail_as_a_w
     assert found <= 0.075
 
 
+@pytest.mark.parametrize(("limit", "fewest"), [(0.9, 25), (0.95, 52), (0.98, 133)])
+@pytest.mark.parametrize("scale", [BINARY, UNIT], ids=str)
+def test_conversations_without_a_loss_prove_a_promise_as_soon_as_as_many_cases_prove_a_mean(
+    scale: Scale, limit: float, fewest: int
+) -> None:
+    for groups in (fewest - 1, fewest):
+        found = judged(np.ones(5 * groups), Limit(limit, at_most=False), scale, np.arange(5 * groups) // 5)
+        assert (found.decision is Decision.PASS) is (groups == fewest)
+
+
 @pytest.mark.parametrize("scale", [BINARY, UNIT], ids=str)
 def test_four_tenths_of_what_is_allowed_are_proven_where_conversations_fail_as_a_whole(scale: Scale) -> None:
     clusters = np.arange(1000) // 5

@@ -18,7 +18,7 @@ from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.planning import cases_to_decide, chance_of_pass, minimum_detectable_effect
 from stopship.steps.stats.pvalues import mcnemar_mid_p, p_worse, sign_flip_p
 from stopship.steps.stats.sample import Codes, Floats, Sample
-from stopship.steps.stats.tails import binomial_probability
+from stopship.steps.stats.tails import binomial_at_most, binomial_probability
 from stopship.steps.stats.tango import tango_lower
 
 STEPS = st.integers(-20, 20).map(lambda x: x / 20)
@@ -73,6 +73,24 @@ def test_a_case_made_worse_never_raises_the_lower_bound(edit: Edit) -> None:
 def test_a_case_made_worse_never_raises_the_lower_bound_of_clusters(edit: Edit) -> None:
     before, after, clusters = edit
     assert lower(after, coded(clusters)) <= lower(before, coded(clusters)) + 1e-12
+
+
+@pytest.mark.parametrize("margin", [0.05, 0.1])
+@pytest.mark.parametrize("together", [2, 5])
+@pytest.mark.parametrize("cases", [200, 400, 1000, 2000])
+def test_clusters_that_break_as_a_whole_by_the_margin_seldom_pass(
+    cases: int, together: int, margin: float
+) -> None:
+    """Exactly, of builds with two outputs a case whose other cases did not change."""
+    groups, clusters = cases // together, np.arange(cases) // together
+
+    def passes(broken: int) -> bool:
+        differences = np.where(clusters < broken, -1.0, 0.0)
+        sample = Sample(differences=differences, clusters=clusters, outputs=(2.0, 2.0))
+        return lower_bound(sample).value > -margin
+
+    most = max((one for one in range(int(groups * margin) + 1) if passes(one)), default=-1)
+    assert most < 0 or binomial_at_most(most, groups, margin) <= 0.075
 
 
 def test_ten_thousand_random_edits_never_raise_the_lower_bound() -> None:
@@ -275,6 +293,15 @@ def test_renaming_clusters_changes_no_bit_of_a_bound(edit: Edit, names: list[int
     assert lower_bound(one) == lower_bound(two)
     assert one.standard_error == two.standard_error
     assert one.n_effective == two.n_effective
+
+
+def test_a_hundred_other_names_of_clusters_change_no_bit_of_a_bound() -> None:
+    rng = np.random.default_rng(5)
+    differences, codes = np.round(rng.normal(-0.2, 0.3, 240), 2), np.arange(240) // 3
+    found = {
+        lower_bound(Sample(differences=differences, clusters=rng.permutation(80)[codes])) for _ in range(100)
+    }
+    assert len(found) == 1
 
 
 @given(edits(), st.sampled_from(["alone", "clustered", "binary"]))

@@ -20,6 +20,7 @@ LEVEL = 0.95  # of every one-sided bound that is printed
 _T_IS_MONOTONE_FROM = 8  # cases: from here on the other bounds are lower wherever the t bound could rise
 _MOST_ROUNDS = 500  # of the greedy search for the lowest t bound; real data needs a few
 _NOTHING = np.zeros(0)
+_ONE_MORE = 5.0  # clusters lost of a promise, for which one more is taken for lost
 LARGEST = 19  # how many of the largest differences the scaled score bound counts
 
 
@@ -54,10 +55,10 @@ def lower_bound(
     the Agresti-Min bound with two pseudo-cases (2005); the floor mean - span z^2 / (n + z^2), which an
     unchanged candidate cannot beat; and, where it is negative, the largest |d| times the score bound of
     the signs among the 19 largest. With clusters: the t bound on CR1 with G - 1 degrees of freedom, without
-    and (unless binary) with two pseudo-clusters; the floor and the score bounds on the effective number of
-    clusters, with counts in proportion; but no score bound where a margin `is_shifted` into the differences,
-    as their signs say nothing of losses then. `is_lost`: no case can gain, and more is taken for lost. Never
-    below the lowest mean there can be.
+    and (unless binary) with pseudo-clusters; the floor and the score bounds on the effective number of
+    clusters, with counts in proportion; but no score bound and no pseudo-clusters where a margin `is_shifted`
+    into the differences, as neither their signs nor zero say anything of losses then. `is_lost`: no case can
+    gain, and more is taken for lost. Never below the lowest mean there can be.
     """
     z = Z if level == LEVEL else normal_quantile(level)
     if sample.is_binary and not sample.is_clustered:
@@ -69,7 +70,7 @@ def lower_bound(
     ]
     if not sample.is_clustered:
         candidates.append(Bound(_agresti_min(sample, z), "agresti-min"))
-    elif not sample.is_binary:
+    elif not sample.is_binary and not is_shifted:
         padded = _with_pseudo_clusters(sample, is_lost=is_lost)
         candidates.append(Bound(_monotone_t_bound(padded, level), "agresti-min"))
     worth = n / sample.n  # of a case; below 1 only with clusters
@@ -178,22 +179,28 @@ def _with_pseudo_clusters(sample: Moments, *, is_lost: bool) -> Summed:
     """The clusters and, as in Agresti & Min, pseudo-clusters of the size of an effective one.
 
     Where clusters break as a whole the t bound alone lets 12 of 100 pass at the margin (200 clusters of five,
-    5 points), and the score bound counts 19 cases, which are four such clusters. Where there are only losses
-    (`is_lost`) two of four are lost, as in Agresti & Coull.
+    5 points), and the score bound counts 19 cases, which are four such clusters. So two more are lost, as in
+    Agresti & Coull, by as much as twenty clusters are lost on balance: nothing where nothing is. Where there
+    are only losses (`is_lost`) one is lost as the worst case is, and one by as much as five clusters are.
     """
     size = max(1, round(sample.n / sample.n_effective))
-    pseudo = 4 if is_lost else _pseudo_units(sample)
-    far = size * sample.span * sqrt(pseudo) / 2
-    added = np.array([-far, -far, 0.0, 0.0] if is_lost else [far, -far])
-    units = Units(
-        ids=np.arange(sample.n_clusters + len(added)),
-        sizes=np.append(sample.cluster_sizes, [pseudo / len(added) * size] * len(added)),
-        sums=np.append(sample.cluster_sums, added),
-        gains=np.append(sample.cluster_gains, added),  # none of these is ever taken for unchanged
-    )
+    lost = max(0.0, -sample.total)
+    if is_lost:
+        first = size * min(sample.span, max(0.0, -sample.lowest))
+        sums = np.array([-first, -min(first, lost / _ONE_MORE), 0.0, 0.0])
+        gains, cases = np.zeros(4), float(size)
+    else:
+        pseudo = _pseudo_units(sample)
+        far = size * sample.span * sqrt(pseudo) / 2
+        gains, cases = np.array([far, -far]), pseudo / 2 * size  # what is always there is no loss
+        sums = gains - min(size * sample.span, lost / (4 * _ONE_MORE))
+    all_sums, all_gains = np.append(sample.cluster_sums, sums), np.append(sample.cluster_gains, gains)
+    sizes = np.append(sample.cluster_sizes, [cases] * len(sums))
+    order = np.lexsort((all_gains, sizes, all_sums))  # what clusters are called changes no bit
+    units = Units(ids=np.arange(len(order)), sizes=sizes[order], sums=all_sums[order], gains=all_gains[order])
     return Summed(
-        n=sample.n + pseudo * size,
-        total=sample.total + float(added.sum()),
+        n=sample.n + round(cases * len(sums)),
+        total=sample.total + float(sums.sum()),
         sum_of_squares=sample.sum_of_squares,  # of this and what follows the t bound takes nothing
         worse=sample.worse,
         better=sample.better,
