@@ -174,8 +174,8 @@ def further_outputs(setup: Setup, runs: int) -> Rates:
         found = with_ways(findings, gate.paired(), [gate.rule], about)
         outputs = [way.repeats for one in found for way in one.ways if way.kind == "outputs"]
         if outputs:
-            again = replace(setup, repeats=outputs[0])
-            told.append(gate_of(again, build_of(setup.world, rng)).decide())
+            gate.repeats = outputs[0]  # those that were drawn stay: they are why it was left open
+            told.append(gate.decide())
     return rates_of(told)
 
 

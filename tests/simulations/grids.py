@@ -129,9 +129,12 @@ UNEQUAL_AT_MARGIN = tuple(
         (3, 5),
     )
 )
-FURTHER = tuple(
-    Setup(world=World(name=name, n=n), repeats=repeats)
-    for name, n, repeats in (("agent", 200, 1), ("agent", 200, 3), ("reliable", 200, 1), ("agent", 400, 1))
+FURTHER = (
+    *(Setup(world=World(name="agent", n=200), repeats=repeats) for repeats in (1, 3)),
+    *(Setup(world=World(name=name, n=n)) for name, n in (("reliable", 200), ("agent", 400))),
+    *(Setup(world=World(name="agent", n=60), repeats=repeats, margin=0.1) for repeats in (1, 3)),
+    Setup(world=World(name="judge", n=60), repeats=3),
+    Setup(world=World(name="agent", n=320, clusters=80)),
 )
 
 POWER = (

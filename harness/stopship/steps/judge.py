@@ -19,7 +19,7 @@ from stopship.steps.decide_suite import SuiteNumbers, suite_numbers
 from stopship.steps.limits import limit_finding
 from stopship.steps.metric import CandidateOnly, Measured, measure, measure_candidate, repeated
 from stopship.steps.must_pass import must_pass_finding
-from stopship.steps.pair import SELECTION, Pairing, Scope, chosen
+from stopship.steps.pair import SELECTION, Pairing, Scope, chosen, kept_clusters
 from stopship.steps.scored import Arm
 from stopship.steps.stats.multiplicity import weighted_holm
 from stopship.steps.stats.sample import Codes, Floats, Sample
@@ -188,7 +188,7 @@ def _tail(pairing: Pairing, rule: Rule, measured: Measured, weight: float, alpha
         before=measured.before[kept],
         after=measured.after[kept],
         keys=keys,
-        clusters=_clusters(pairing, kept),
+        clusters=kept_clusters(pairing, kept),
         seed=seed_of(rule, pairing.scopes[0], keys),
     )
     return replace(
@@ -209,7 +209,7 @@ def _numbers(
     pairing: Pairing, rule: Rule, scope: Scope, kept: Codes, measured: Measured, alpha: float, terms: Terms
 ) -> Numbers | SuiteNumbers | None:
     margin = margin_of(rule, scope)
-    clusters = _clusters(pairing, kept)
+    clusters = kept_clusters(pairing, kept)
     seed = seed_of(rule, scope, [pairing.keys[i] for i in kept])
     before, after = measured.before[kept], measured.after[kept]
     if terms.estimand is Estimand.SUITE:
@@ -253,13 +253,6 @@ def margin_of(rule: Rule, scope: Scope) -> Margin:
     margin = rule.margin if scope.name == "all" else rule.cohort_margin or rule.margin
     assert margin is not None  # noqa: S101  # only rules that compare come here
     return margin
-
-
-def _clusters(pairing: Pairing, kept: Codes) -> Codes | None:
-    if pairing.clusters is None:
-        return None
-    names, codes = np.unique(pairing.clusters[kept], return_inverse=True)
-    return None if len(names) == len(codes) else codes.astype(np.int64)
 
 
 def seed_of(rule: Rule, scope: Scope, keys: Sequence[str]) -> bytes:

@@ -102,6 +102,14 @@ def chosen(pairing: Pairing, group: str) -> Pairing:
     )
 
 
+def kept_clusters(pairing: Pairing, kept: Codes) -> Codes | None:
+    """The cluster of each kept pair, numbered from 0; None where every case is its own."""
+    if pairing.clusters is None:
+        return None
+    names, codes = np.unique(pairing.clusters[kept], return_inverse=True)
+    return None if len(names) == len(codes) else codes.astype(np.int64)
+
+
 def lost_faults(arm: Arm, noun: str, limit: float) -> list[str]:
     """Why an arm of which infrastructure lost too much says nothing; `limit` is a share of its outputs."""
     if not arm.lost or len(arm.lost) / arm.outputs <= limit:

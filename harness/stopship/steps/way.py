@@ -14,13 +14,14 @@ from stopship.model.suite import Estimand
 from stopship.model.verdict import Decision, Finding, Way
 from stopship.steps.about import About
 from stopship.steps.metric import measure, repeated, worst_end
-from stopship.steps.pair import SELECTION, Pairing, chosen
+from stopship.steps.pair import SELECTION, Pairing, chosen, kept_clusters
 from stopship.steps.stats.bounds import LEVEL, Z, smallest_n
 from stopship.steps.stats.further import chance_with
 from stopship.steps.stats.noise import between_variance, noise_of, repeats_needed
 from stopship.steps.stats.planning import Z_POWER
 from stopship.steps.stats.pvalues import MIN_CLUSTERS
 from stopship.steps.stats.repeated import RepeatedSample
+from stopship.steps.stats.sample import Codes
 from stopship.steps.stats.suite_bounds import fewest_cases
 
 _POWER, _STEP = 0.8, 1.3
@@ -56,15 +57,17 @@ def _is_open(one: Finding, rule: Rule, pairing: Pairing) -> bool:
 
 
 def _cheapest_first(one: Finding, rule: Rule, pairing: Pairing, about: About) -> tuple[Way, ...]:
-    sample = _sample(one, rule, pairing)
+    sample, clusters = _sample(one, rule, pairing)
     is_suite = about.terms.estimand is Estimand.SUITE
-    found = _for_suite(one, sample, pairing) if is_suite else [*_for_traffic(one, sample, pairing)]
+    found = _for_suite(one, sample, pairing) if is_suite else [*_for_traffic(one, sample, clusters, pairing)]
     able = [way for way in found if about.can_repeat or way.kind == "cases"]
     told = [way if about.usd is None else replace(way, usd=way.calls * about.usd) for way in able]
     return tuple(sorted(told, key=lambda way: (way.calls, way.kind != "cases")))
 
 
-def _for_traffic(one: Finding, sample: RepeatedSample, pairing: Pairing) -> Iterator[Way]:
+def _for_traffic(
+    one: Finding, sample: RepeatedSample, clusters: Codes | None, pairing: Pairing
+) -> Iterator[Way]:
     repeats = max(pairing.baseline.repeats, pairing.candidate.repeats)
     cases = _cases(one)
     yield Way(kind="cases", cases=cases, repeats=repeats, calls=2 * repeats * (cases - one.n))
@@ -76,7 +79,7 @@ def _for_traffic(one: Finding, sample: RepeatedSample, pairing: Pairing) -> Iter
         outputs = ceil(repeats * (1 - lasting) / (wanted - lasting) - 1e-9)
         unit = abs(float(np.mean(sample.baseline.means))) if one.relative else sample.span
         while repeats < outputs <= _MOST_REPEATS:
-            if chance_with(sample, outputs, margin=one.margin * unit) >= _POWER:
+            if chance_with(sample, outputs, margin=one.margin * unit, clusters=clusters) >= _POWER:
                 yield _outputs(one, outputs, repeats, pairing)
                 return
             outputs = max(outputs + 1, ceil(outputs * _STEP))  # the guarded bound is wider than the formula
@@ -128,10 +131,10 @@ def _lasting(sample: RepeatedSample) -> float:
     return min(1.0, between_variance(sample) / whole) if whole else 0.0
 
 
-def _sample(one: Finding, rule: Rule, pairing: Pairing) -> RepeatedSample:
-    """The single outputs of the finding's scope."""
+def _sample(one: Finding, rule: Rule, pairing: Pairing) -> tuple[RepeatedSample, Codes | None]:
+    """The single outputs of the finding's scope, and the clusters of its cases."""
     own = chosen(pairing, f"{SELECTION}{rule.id}") if rule.where else pairing
     measured = measure(own, rule.scorer, rule.better)
     scope = next(it for it in own.scopes if it.name == one.scope)
     kept = scope.members[measured.kept[scope.members]]
-    return repeated(own, rule, measured, kept, seed=b"")
+    return repeated(own, rule, measured, kept, seed=b""), kept_clusters(own, kept)

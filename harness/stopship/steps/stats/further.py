@@ -8,17 +8,20 @@ import numpy as np
 
 from stopship.steps.stats.bounds import lower_bound
 from stopship.steps.stats.repeated import RepeatedSample, Repeats
-from stopship.steps.stats.sample import Floats, Sample
+from stopship.steps.stats.sample import Codes, Floats, Sample
 
 RUNS = 60  # simulated builds for a number of outputs
 
 
-def chance_with(sample: RepeatedSample, outputs: int, *, margin: float) -> float:
-    """P(the bound of the mean difference clears -margin), both arms having so many outputs of these cases.
+def chance_with(
+    sample: RepeatedSample, outputs: int, *, margin: float, clusters: Codes | None = None
+) -> float:
+    """P(the bound of the mean difference clears -margin), once both arms have so many outputs of these cases.
 
-    Each case is drawn with its pooled outputs, in which no change can be told from chance; two outputs show
-    half of a case's variance, four three quarters, so what varies is scaled up by that. `margin`: in the unit
-    of the scores.
+    Those that were seen are kept, as they are why more are asked for. Further ones are drawn from the pooled
+    outputs of a case, in which no change can be told from chance; two outputs show half of a case's variance,
+    four three quarters, so what varies is scaled up by that.
+    `margin`: in the unit of the scores. `clusters`: as of `Sample`.
     """
     rng = np.random.default_rng([outputs, sample.n])
     lists = _pooled(sample)
@@ -28,16 +31,33 @@ def chance_with(sample: RepeatedSample, outputs: int, *, margin: float) -> float
     hidden = np.sqrt(counts / np.maximum(counts - 1, 1))
     passed = 0
     for _ in range(RUNS):
-        rows = rng.integers(0, sample.n, sample.n)
-        values, own, scale = table[rows], counts[rows], hidden[rows]
+        values, scale = table, hidden
         if sample.is_binary:
-            values, scale = _with_hidden_coins(values, own, rng), np.ones(sample.n)
-        arms = [_means(values, own, scale, outputs, rng) for _ in range(2)]
+            values, scale = _with_hidden_coins(values, counts, rng), np.ones(sample.n)
+        arms = [
+            _with_further(one, values, counts, scale, outputs, rng)
+            for one in (sample.candidate, sample.baseline)
+        ]
         bound = lower_bound(
-            Sample(differences=arms[0] - arms[1], span=sample.span, outputs=(outputs, outputs))
+            Sample(
+                differences=arms[0] - arms[1],
+                span=sample.span,
+                outputs=(outputs, outputs),
+                clusters=clusters,
+            )
         )
         passed += bound.value >= -margin
     return passed / RUNS
+
+
+def _with_further(
+    seen: Repeats, values: Floats, counts: Floats, scale: Floats, outputs: int, rng: np.random.Generator
+) -> Floats:
+    """The mean of so many outputs of each case: those seen, and as many more as are missing."""
+    missing = np.maximum(outputs - seen.counts, 0)
+    drawn = _means(values, counts, scale, int(missing.max()), rng)
+    means: Floats = (seen.sums + missing * drawn) / (seen.counts + missing)
+    return means
 
 
 def _pooled(sample: RepeatedSample) -> list[Floats]:
