@@ -54,10 +54,13 @@ def test_every_design_detects_the_drop_and_one_case_fewer_does_not(flips: float,
 @given(st.floats(0, 0.4), st.floats(0.01, 0.3), st.integers(30, 2000))
 def test_nothing_is_cheaper_than_the_cheapest(flips: float, drop: float, n: int) -> None:
     designs = dict(row(flips, drop, n).designs)
-    assume("cheapest" in designs)
-    best = designs["cheapest"]
-    assert isinstance(best, Design)
-    assert all(best.build <= one.build for one in designs.values() if isinstance(one, Design))
+    able = [one for one in designs.values() if isinstance(one, Design)]
+    best = designs.get("cheapest")
+    if best is None:  # one way, or none
+        assert len(able) <= 1
+    else:
+        assert isinstance(best, Design)
+        assert all(best.build <= one.build for one in able)
 
 
 def test_a_suite_that_detects_it_already_needs_nothing() -> None:
