@@ -61,8 +61,8 @@ class Desk(Protocol):
     def reads(self, within: Boundary, axis: str) -> None:
         """Raises where a call that is being made reads a pin which it does not name."""
 
-    def opens(self, within: Boundary, path: str) -> None:
-        """The same for a file."""
+    def opens(self, within: Boundary | None, path: str) -> None:
+        """The same for a file that is opened to be read; and where a target opens one that no pin holds."""
 
     def refuse(self, reached: str) -> str:
         """Why this output may not reach for a network now, noted against it; "": it may."""
@@ -84,6 +84,7 @@ class _Process:
     sealed: int = field(default=0)  # of these, in which nothing may be made at all
     loading: int = field(default=0)  # files of targets that are being executed
     refused: list[str] = field(default_factory=list)  # what such files called
+    opened: list[str] = field(default_factory=list)  # and opened
     desks: dict[int, Desk] = field(default_factory=dict)  # of outputs under way
     marked: "WeakSet[Callable[..., Any]]" = field(default_factory=WeakSet)
     ports: set[int] = field(default_factory=set)  # of gateways, which may be reached
@@ -224,19 +225,31 @@ def at_desk(desk: Desk, *, has_thread: bool) -> Iterator[None]:
         _process.desks.pop(id(desk), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file of a target did while it was executed."""
+
+    called: list[str] = field(default_factory=list)  # marked functions
+    opened: list[str] = field(default_factory=list)  # files, to read them
+
+
 @contextmanager
-def loading() -> Iterator[list[str]]:
+def loading() -> Iterator[Loaded]:
     """Meanwhile a file of a target is executed: a marked function belongs to no output, and is refused. Gives
-    the names of those that were called. For the replay engine."""
-    before = len(_process.refused)
-    refused: list[str] = []
+    what it did, once it is done. For the replay engine."""
+    found = Loaded()
+    before = len(_process.refused), len(_process.opened)
     _process.loading += 1
     try:
-        yield refused
+        yield found
     finally:
         _process.loading -= 1
-        refused += _process.refused[before:]
-        del _process.refused[before:]
+        for own, told, first in (
+            (found.called, _process.refused, before[0]),
+            (found.opened, _process.opened, before[1]),
+        ):
+            own.extend(told[first:])
+            del told[first:]
 
 
 def watch(*, is_sealed: bool) -> Callable[[], None]:
@@ -282,6 +295,15 @@ def reads(axis: str) -> None:
     desk = desk_here()
     if desk is not None and (within := made_here()) is not None:
         desk.reads(within, axis)
+
+
+def opens(path: str) -> None:
+    """A file is opened to be read. For the replay engine: raises what the desk says where that is unseen."""
+    desk = desk_here()
+    if desk is not None:
+        desk.opens(made_here(), path)
+    elif _process.loading:
+        _process.opened.append(path)
 
 
 def desk_here() -> Desk | None:

@@ -27,7 +27,7 @@ def answer(case, stack):
     import json
     from pathlib import Path
     told = json.loads(stack.text("prompt"))
-    path = Path(__file__).parents[1] / "draws"
+    path = Path(__file__).parents[1] / ".draws"
     number = len(path.read_bytes()) if path.exists() else 0
     path.write_bytes(b"." * (number + 1))
     is_later = number >= 120  # the first outputs and those of the acceptance are good
@@ -54,7 +54,7 @@ def admitted(made: Made, **how: Any) -> Admitting:
 
 
 def asked(made: Made) -> int:
-    return len((made.folder / "draws").read_bytes())
+    return len((made.folder / ".draws").read_bytes())
 
 
 def notes(made: Made) -> str:

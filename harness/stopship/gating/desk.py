@@ -124,12 +124,16 @@ class OutputDesk:
             self._keep(err)
             raise err
 
-    def opens(self, within: Boundary, path: str) -> None:
-        """The same for a file of a pin; code is read whenever something is imported."""
+    def opens(self, within: Boundary | None, path: str) -> None:
+        """The same for a file of a pin; and for one that is no pin's, though the target reads it. What was
+        imported is told elsewhere."""
         if path.endswith(_CODE):
             return
-        if (axis := self._world.files.get(os.path.realpath(path))) is not None:
+        if within is not None and (axis := self._world.files.get(os.path.realpath(path))) is not None:
             self.reads(within, axis)
+        elif (err := self._world.unseen(path, within)) is not None:
+            self._keep(err)
+            raise err
 
     def ask(self, call: Call, code: str = "") -> tuple[Asked, Answer | None]:
         """The call in its place, and what answers it; None: it is to be made. `code`: of a marked function.

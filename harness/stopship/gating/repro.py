@@ -150,7 +150,7 @@ def _asked(opened: OpenSuite, place: Workplace, key: str, name: str, stack: Answ
     with plan.engine(is_filed=False) as engine:
         outcomes = tuple(sorted(engine.outcomes(plan.jobs()), key=lambda one: one.sample))
     assert plan.target is not None  # noqa: S101  # nothing is recorded
-    check_code(plan.target, stack)
+    check_code(plan.target, stack, plan.opened)
     check_still(stack)
     return Side(name=name, stack=plan.head.stack, outcomes=outcomes, is_recorded=False)
 

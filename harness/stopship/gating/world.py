@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from stopship.boundaries import Boundary, watch
-from stopship.errors import UsageError
+from stopship.errors import StopshipError, UsageError
 from stopship.gating.desk import OutputDesk
 from stopship.model.exchange import (
     Asked,
@@ -22,6 +22,8 @@ from stopship.model.run import Outcome, Status
 from stopship.parts.isolation import isolate
 
 Place = tuple[str, int]  # key of the case, and sample
+Unseen = Callable[[str, Boundary | None], StopshipError | None]
+"""Why a file may not be read, within a call that is being made or outside of any; None: it may."""
 NO_CLOCK = datetime(2000, 1, 1, tzinfo=UTC)  # of a case that does not say when it was captured
 
 
@@ -60,6 +62,9 @@ class World:
     allowed: frozenset[str] = frozenset()  # names of calls that write and may be made
     pins: Mapping[str, str] = field(default_factory=dict)  # axis -> digest
     files: Mapping[str, str] = field(default_factory=dict)  # real path of a pinned file -> axis
+    unseen: Callable[[str, Boundary | None], StopshipError | None] = lambda _path, _within: (
+        None
+    )  # why not read
     epoch: int = 0
     gateway: "Opening | None" = None  # opened when the replay begins
     _told: dict[Place, "OutputDesk"] = field(default_factory=dict)
