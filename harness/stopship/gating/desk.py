@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stopship.boundaries import Boundary, Door, made_here, making
@@ -112,6 +113,9 @@ class OutputDesk:
     def lose(self, why: str) -> None:
         """Nothing is known of what this output would be."""
         self._keep(Missed(why))
+
+    def pinned(self, axis: str) -> Path:
+        return self._world.pinned(axis)
 
     def reads(self, within: Boundary, axis: str) -> None:
         """Raises UsageError where a call that is being made reads a pin which it does not name."""

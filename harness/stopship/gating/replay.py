@@ -238,6 +238,7 @@ class Replay:
             allowed=outside.effects,
             pins={pin.axis: pin.digest for pin in self.head.stack.pins},
             files={path: pin.axis for path, (pin, _) in self.answering.stack.held().items()},
+            pinned=self.answering.stack.path,
             unseen=unseen_of(self.opened, self.answering, self.target, self.place.store.local),
             epoch=self.head.epoch,
             gateway=self._waypoint(),
