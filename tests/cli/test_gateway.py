@@ -21,6 +21,8 @@ import os
 import stopship
 from openai import AsyncOpenAI
 
+pytestmark = pytest.mark.slow
+
 TOOLS = [{"type": "function", "function": {"name": "stock", "parameters": {
     "type": "object", "properties": {"item": {"type": "string"}}}}}]
 
