@@ -114,6 +114,10 @@ class OutputDesk:
         """Nothing is known of what this output would be."""
         self._keep(Missed(why))
 
+    def starts(self, program: str) -> None:
+        if not self.is_live:
+            self._world.started(program)
+
     def pinned(self, axis: str) -> Path:
         return self._world.pinned(axis)
 

@@ -239,6 +239,7 @@ class Replay:
             pins={pin.axis: pin.digest for pin in self.head.stack.pins},
             files={path: pin.axis for path, (pin, _) in self.answering.stack.held().items()},
             pinned=self.answering.stack.path,
+            started=lambda program: isolating.loose(self.journal_folder, program),
             unseen=unseen_of(self.opened, self.answering, self.target, self.place.store.local),
             epoch=self.head.epoch,
             gateway=self._waypoint(),

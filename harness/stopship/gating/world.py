@@ -32,6 +32,10 @@ def seen_all(_path: str, _within: Boundary | None) -> None:
     """Anything may be read."""
 
 
+def ignored(_program: str) -> None:
+    """Nobody wants to know."""
+
+
 class Shelf(Protocol):
     """Where recordings are kept."""
 
@@ -68,6 +72,7 @@ class World:
     pins: Mapping[str, str] = field(default_factory=dict)  # axis -> digest
     files: Mapping[str, str] = field(default_factory=dict)  # real path of a pinned file -> axis
     unseen: Unseen = seen_all
+    started: Callable[[str], None] = ignored  # a process that is not watched
     pinned: Callable[[str], Path] = Path  # where an axis lies
     epoch: int = 0
     gateway: "Opening | None" = None  # opened when the replay begins
