@@ -6,6 +6,7 @@ Decides which events of the interpreter reach out. Never looks at code that belo
 import os
 import sys
 import threading
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from stopship.boundaries import desk_here, is_sealed, is_watched, lose_all, made_here, opens, ports
@@ -74,10 +75,8 @@ def _started(arguments: tuple[object, ...]) -> None:
     if desk is None or made_here() is not None:
         return
     words = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list | tuple) else arguments[:1]
-    told = next(
-        (os.fsdecode(one) for one in words if isinstance(one, str | bytes | os.PathLike)), "a program"
-    )
-    desk.starts(os.path.basename(told.split()[0] if told.split() else told))
+    named = [os.fsdecode(one) for one in words if isinstance(one, str | bytes | os.PathLike)]
+    desk.starts(Path(named[0].split()[0]).name if named and named[0].strip() else "a program")
 
 
 def _is_gateway(arguments: tuple[object, ...]) -> bool:
