@@ -295,8 +295,18 @@ def accepted_lines(
     return [
         said,
         f"  {judged}; the pointer is {plain(path)}: review it with the change",
+        *_failed_lines(run),
         *(f"  {plain(rule)} may stay broken until {until}" for rule, until in waivers),
     ]
+
+
+def _failed_lines(run: Run) -> list[str]:
+    """How much of a baseline is no answer: a candidate that fails there, too, is no worse than it."""
+    bad = [one for one in run.outcomes if one.status is Status.FAILED]
+    if not bad:
+        return []
+    first = f"{plain(bad[0].key, _KEY)} first: {plain(bad[0].error, _LINE)}"
+    return [f"  {len(bad)} of {len(run.outcomes)} outputs failed, {first}"]
 
 
 def outlook_line(
