@@ -159,6 +159,26 @@ def test_a_gate_without_the_key_is_void_where_the_model_is_asked_and_judges_wher
     assert endpoint.requests > asked
 
 
+def test_an_admission_without_the_key_keeps_nothing_and_is_made_once_the_key_is_set(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.suite("")
+    rule = 'id = "kind"\nscore = "contains(text=answer)"\nmust_pass = { where = ["key=c0[0-2]"] }\n'
+    with (agent.folder / "suite.toml").open("a") as file:
+        file.write(f"[[rule]]\n{rule}")
+    assert agent("replay") == 0
+    run = agent.stopship.out.split()[1]
+    assert agent.stopship("accept", run, "--suite", str(agent.folder), "--because", "first") == 0
+    monkeypatch.delenv("SHOP_MODEL_KEY")
+    admit = ("golden", "admit", str(agent.folder), "--times", "3")
+    assert agent.stopship(*admit) == 22
+    assert "needs a key, and the environment has no SHOP_MODEL_KEY" in agent.stopship.err
+    assert not (agent.folder / "golden.json").exists()
+    monkeypatch.setenv("SHOP_MODEL_KEY", KEY)
+    assert agent.stopship(*admit) == 0
+    assert "3 of 3 must-pass cases admitted" in agent.stopship.said
+
+
 def test_a_proxy_of_the_environment_is_not_asked_for_the_gateway(
     agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
