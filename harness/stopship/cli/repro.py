@@ -71,6 +71,8 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
         tallies,
         reproduced=found.is_reproduced,
         perhaps=found.chance if found.is_perhaps else None,
+        faults=found.faults,
+        lost=found.lost,
     )
     for word, side in (("bad", found.bad), ("good", found.good)):
         if side.why and at.opened.suite.replay.target != RECORDED:

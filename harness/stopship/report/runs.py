@@ -26,8 +26,11 @@ _NO_BREAK = "\u00a0"
 _TOLD = ("citations", "refusal", "usage", "observed", "cost_usd", "latency_ms")  # of a trace, for people
 
 
-def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
-    """What the run is a replay of, and how it went. Pins wrap at `columns`, between pins."""
+def run_lines(run: Run, *, columns: int = WIDTH, faults: Sequence[str] = ()) -> list[str]:
+    """What the run is a replay of, and how it went. Pins wrap at `columns`, between pins.
+
+    `faults`: why a gate would be VOID, whatever came out.
+    """
     head = run.head
     counted = Counter(one.status for one in run.outcomes)
     each = f", {head.repeats} outputs each" if head.repeats > 1 else ""
@@ -55,6 +58,10 @@ def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
         lines.append(f"  part     {plain(head.selection)}")
     if head.epoch:
         lines.append(f"  epoch    {head.epoch}")
+    for one in faults:
+        lines += wrapped(
+            plain(one, _LINE), first="  void     ", then="           ", columns=columns
+        ).splitlines()
     bad = [one for one in run.outcomes if one.status is not Status.OK]
     shown = bad[:_LISTED]
     lines += [f"  {one.status.value:<8} {plain(one.key, _KEY)}  {plain(one.error, _LINE)}" for one in shown]
@@ -234,9 +241,16 @@ def repro_lines(
     *,
     reproduced: bool,
     perhaps: float | None = None,
+    faults: Sequence[str] = (),
+    lost: Sequence[str] = (),
 ) -> list[str]:
-    """Who fails what, how often, and whether that can be chance; `perhaps`: how likely, where it may be."""
+    """Who fails what, how often, and whether that can be chance; `perhaps`: how likely, where it may be.
+
+    `faults` and `lost`: why nothing was tested, of what was told and of what was not.
+    """
     head = "reproduced" if reproduced else "not reproduced"
+    if faults or lost:
+        head = "not tested: the gate says VOID of what was asked" if faults else "not tested"
     if perhaps is not None:
         can_ask = not all(one.is_recorded for one in sides)
         more = "ask more often with --times" if can_ask else "recorded outputs cannot be asked more often"
@@ -247,6 +261,8 @@ def repro_lines(
         how = "as recorded, not asked anew" if side.is_recorded else how
         other = f", {side.distinct} different outputs" if side.distinct > 1 else ""
         lines.append(f"  {word:<5} {plain(side.name, _KEY)} (stack {short(side.stack)}), {how}{other}")
+    for one in (*faults, *lost):
+        lines += wrapped(plain(one, _LINE), first="  ", then="    ").splitlines()
     rows = [("rule", "good fails", "bad fails", "by chance", "")]
     rows += [
         (plain(one.rule, _KEY), one.good, one.bad, _chance(one), plain(one.why, _VALUE)) for one in tallies
