@@ -62,6 +62,7 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
             chance=one.chance,
             is_failed=bool(one.good or one.bad),
             why=one.why,
+            is_alike=one.is_alike,
         )
         for one in found.tallies
     ]

@@ -66,6 +66,11 @@ class Tally:
     chance: float | None  # that the bad side fails this much more often by chance; None: chance plays no part
     why: str  # what the scorer said of a failure
 
+    @property
+    def is_alike(self) -> bool:
+        """Whether both sides fail it every time: there is no difference that chance could make."""
+        return self.good == self.good_tries > 0 and self.bad == self.bad_tries > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repro:

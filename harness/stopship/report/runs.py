@@ -232,6 +232,7 @@ class ShownTally:
     chance: float | None  # None: it plays no part
     is_failed: bool  # by either side, once at least
     why: str
+    is_alike: bool = False  # by both sides, every time
 
 
 def repro_lines(
@@ -265,13 +266,19 @@ def repro_lines(
         lines += wrapped(plain(one, _LINE), first="  ", then="    ").splitlines()
     rows = [("rule", "good fails", "bad fails", "by chance", "")]
     rows += [
-        (plain(one.rule, _KEY), one.good, one.bad, _chance(one), plain(one.why, _VALUE)) for one in tallies
+        (plain(one.rule, _KEY), one.good, one.bad, _chance(one), plain(_said(one), _VALUE)) for one in tallies
     ]
     return [*lines, "", *(f" {line.rstrip()}" for line in table(rows, left=frozenset((0, 4))))]
 
 
+def _said(one: ShownTally) -> str:
+    if not one.is_alike:
+        return one.why
+    return f"fails on both sides: {one.why}" if one.why else "fails on both sides"
+
+
 def _chance(one: ShownTally) -> str:
-    if not one.is_failed:
+    if not one.is_failed or one.is_alike:
         return "-"
     return "no" if one.chance is None else f"p {words.probability(one.chance)}"
 
