@@ -89,6 +89,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     A replay of the same cases by the same stack is served from the sealed run.
     """
     from stopship.gating.epochs import Draw
+    from stopship.gating.evidence import drawn_faults
     from stopship.gating.foreseen import foreseen
     from stopship.gating.performing import replay as replayed
     from stopship.gating.replay import planned
@@ -134,7 +135,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     bar = Progress()
     done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": now})
     bar.end()
-    for line in run_lines(done.run, columns=columns()):
+    for line in run_lines(done.run, columns=columns(), faults=drawn_faults(done.run, "this run")):
         click.echo(line)
     if done.is_served:
         click.echo("  served from the sealed run of this very replay; --fresh draws anew")

@@ -121,6 +121,10 @@ class OutputDesk:
     def pinned(self, axis: str) -> Path:
         return self._world.pinned(axis)
 
+    def end(self, err: StopshipError) -> None:
+        """No output can be told: what this one met, every other meets as well."""
+        self._keep(err)
+
     def reads(self, within: Boundary, axis: str) -> None:
         """Raises UsageError where a call that is being made reads a pin which it does not name."""
         if axis not in within.pins and axis in self._world.pins:
