@@ -10,6 +10,8 @@ from tests.cli.running import Command
 from tests.endpoints.fixture import _running_endpoint, endpoint
 from tests.endpoints.running import Endpoint
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("openai")
 pytest.importorskip("aiohttp")
 
@@ -20,8 +22,6 @@ import os
 
 import stopship
 from openai import AsyncOpenAI
-
-pytestmark = pytest.mark.slow
 
 TOOLS = [{"type": "function", "function": {"name": "stock", "parameters": {
     "type": "object", "properties": {"item": {"type": "string"}}}}}]
