@@ -107,5 +107,15 @@ def check(shown: Shown, folder: Path, out: Path) -> None:
     assert re.fullmatch(pattern, real.strip("\n")), f"--- shown\n{shown.output}\n--- real\n{real}"
 
 
+def test_a_page_says_what_its_commands_need_before_it_shows_them() -> None:
+    """A reader types what is shown: an unset `$OUT` would write to the root of the machine."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        before = text[: text.find("$OUT/")] if "$OUT/" in text else text[: text.find('"$OUT"') + 1]
+        assert "$OUT" not in text or "OUT=$(mktemp -d)" in before, f"{page.name} never says what $OUT is"
+    install, *_ = (ROOT / "README.md").read_text(encoding="utf-8").partition("```console")
+    assert ". .venv/bin/activate" in install, "the commands that follow are those of the environment"
+
+
 def test_the_documentation_shows_commands() -> None:
     assert len([one for one in EVERY if one.page.name == "README.md"]) >= 3
