@@ -144,7 +144,7 @@ def test_recorded_once_a_frozen_replay_runs_nothing_and_ships(shop: Shop) -> Non
 def test_what_is_not_recorded_is_never_green_and_says_what_to_do(shop: Shop) -> None:
     assert shop("replay") == 0
     assert "40 lost" in shop.stopship.out
-    assert "no recordings of this case; do record the case" in shop.stopship.said
+    assert "no recordings of this case; record it" in shop.stopship.said
     assert shop("gate") == 22
     assert shop.reserved == 0
 
@@ -225,6 +225,24 @@ def test_a_write_is_not_executed_in_a_live_replay_that_does_not_allow_it(shop: S
     assert shop("replay") == 0
     assert "40 lost" in shop.stopship.out
     assert shop.reserved == 0
+
+
+def test_a_write_that_nothing_allows_says_how_it_is_allowed(shop: Shop) -> None:
+    """And not to record a case that is being recorded."""
+    shop("replay", "--record", "new")
+    said = shop.stopship.said
+    assert "tool reserve: it writes, and nothing allows it; allow it: --allow-effects reserve" in said
+    assert "record the case" not in said
+
+
+def test_an_allowed_name_that_nothing_calls_is_told_with_the_nearest(shop: Shop) -> None:
+    shop("replay", "--record", "new", "--allow-effects", "resrve")
+    assert (
+        "--allow-effects resrve: nothing of that name was called; did you mean 'reserve'?"
+        in shop.stopship.said
+    )
+    shop.record()
+    assert "nothing of that name" not in shop.stopship.out
 
 
 def test_in_ci_nothing_is_recorded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

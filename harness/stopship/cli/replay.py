@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,14 @@ import click
 from stopship.cli.options import conditions_of
 from stopship.cli.reporting import columns, in_ci
 from stopship.cli.suites import blind_option, desk, stack_option, tell_outlook
-from stopship.errors import UsageError
+from stopship.errors import UsageError, nearest
 from stopship.model.exchange import Fidelity, Record
 from stopship.model.suite import Suite
+from stopship.report.neutral import plain
 
 if TYPE_CHECKING:
     from stopship.gating.outside import Outside
+    from stopship.model.run import Run
 
 
 @click.command(
@@ -138,9 +141,18 @@ def replay(  # noqa: PLR0913  # one parameter an option
         click.echo(line)
     if done.is_served:
         click.echo("  served from the sealed run of this very replay; --fresh draws anew")
+    for line in _never_called(effects, done.run):
+        click.echo(line)
     if done.ignored:
         click.echo(f"  {done.ignored} recorded outputs of cases that the suite does not have were ignored")
     return 0
+
+
+def _never_called(effects: Sequence[str], run: "Run") -> list[str]:
+    """Names that were allowed and that nothing called: slips, more often than not."""
+    called = {call.name for one in run.outcomes for call in one.calls}
+    unused, why = sorted(set(effects) - called), "nothing of that name was called"
+    return [f"  --allow-effects {plain(one)}: {why}; {plain(nearest(one, list(called)))}" for one in unused]
 
 
 def _outside(suite: "Suite", fidelity: str | None, record: str, effects: tuple[str, ...]) -> "Outside":

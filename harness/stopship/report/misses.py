@@ -4,6 +4,7 @@ Decides wording only; whatever a call or a recording says is neutralised here.
 """
 
 import json
+import shlex
 
 from stopship.model.case import Json
 from stopship.model.exchange import Asked
@@ -14,6 +15,7 @@ from stopship.report.pins import short
 _NAME, _VALUE, _PATH = 60, 50, 60
 _PARTED = 30  # characters shown of each of two texts from where they part
 _SHOWN = 3  # differences
+_DO = "do       "  # what a line begins with that says what helps
 _REAL = "record the case again, or it is a real change of behaviour"
 
 
@@ -23,12 +25,12 @@ def miss_lines(miss: Miss) -> list[str]:
     if miss.closest is not None:
         lines.append(f"  closest  {_place(miss.closest.asked)}")
     lines += difference_lines(miss.differences)
-    return [*lines, f"  do       {_remedy(miss)}"]
+    return [*lines, f"  {_DO}{_remedy(miss)}"]
 
 
 def miss_text(miss: Miss) -> str:
     """The same as one line, what differs first: it may be cut short."""
-    first, *rest = (one.strip() for one in miss_lines(miss))
+    first, *rest = (one.strip().removeprefix(_DO) for one in miss_lines(miss))
     return "; ".join([first, *sorted(rest, key=lambda one: one.startswith("closest "))])
 
 
@@ -90,8 +92,10 @@ def _from_where_they_part(old: Json, new: Json) -> tuple[Json, Json]:
 
 
 def _remedy(miss: Miss) -> str:
+    if miss.phase is Phase.EFFECT:
+        return f"allow it: --allow-effects {plain(shlex.quote(miss.asked.call.name), _NAME)}"
     if miss.phase is Phase.NO_CASE:
-        return "record the case"
+        return "record it"
     if miss.phase is Phase.NO_NAME:
         listed = ", ".join(plain(one, _NAME) for one in miss.known[:5])
         more = f" and {len(miss.known) - 5} more" if len(miss.known) > 5 else ""
