@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,8 +156,22 @@ def test_a_call_that_was_never_made_before_loses_its_case_and_says_what_the_case
     shop.write("flags.txt", "extra")
     shop.lock()
     assert shop("gate") == 22
-    assert "20 of 40 outputs of the candidate were lost to infrastructure" in shop.stopship.said
-    assert "no equal request" in shop.stopship.said
+    said = shop.stopship.said
+    assert "20 of 40 outputs of the candidate were lost, as a call was not served (50 %, allowed 2 %)" in said
+    assert "infrastructure" not in said
+    assert "no equal request" in said
+
+
+def test_a_gate_that_lacks_recordings_prints_the_command_that_makes_them(shop: Shop) -> None:
+    shop.record()
+    accepted(shop)
+    shop.write("flags.txt", "extra")
+    shop.lock()
+    assert shop("gate") == 22
+    (step,) = [line for line in shop.stopship.out.splitlines() if line.startswith("Next:")]
+    assert step.endswith("--allow-blind --record new --allow-effects reserve")
+    assert shop.stopship(*shlex.split(step)[2:]) == 0
+    assert shop("gate") == 0
 
 
 def test_a_few_calls_otherwise_are_counted_from_where_they_part(shop: Shop) -> None:

@@ -64,7 +64,7 @@ def test_a_failed_target_and_a_failed_scorer_fail_their_items_and_a_lost_case_is
     for key in ("c01", "c03", "c04", "c06"):
         assert ended(done, key) == "FAILED"
     assert ended(done, "c02") == "SKIPPED"
-    assert "lost to infrastructure, no evidence" in text
+    assert "lost, no evidence" in text
     assert "the target failed: ValueError" in text
     assert "the scorer scorers.py:right failed" in text
     assert done.ret != 0

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from stopship.gating.hygiene import selection_faults
 from stopship.gating.opened import OpenSuite
-from stopship.model.calls import answered_otherwise, other_paths
+from stopship.model.calls import answered_otherwise, is_missed, other_paths
 from stopship.model.case import Json, Lost, Trace
 from stopship.model.exchange import Fidelity, Source
 from stopship.model.rule import Rule
@@ -65,7 +65,7 @@ def concerns(rule: Rule, row: Mapping[str, Json]) -> bool:
 def trace_of(outcome: Outcome) -> Trace | Lost:
     """An outcome as scorers see it. Where the target tells no latency, what the engine measured stands in."""
     if outcome.status is Status.LOST:
-        return Lost(outcome.error)
+        return Lost(outcome.error, is_missed=is_missed(outcome))
     latency = outcome.trace.get("latency_ms")
     return Trace(
         output=outcome.trace.get("output"),

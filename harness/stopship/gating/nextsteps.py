@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 from stopship.errors import StopshipError
+from stopship.gating.recording import lacks_recordings, record_words
 from stopship.gating.workplace import BASELINE, Workplace
 from stopship.model.run import SHORT_ID
 from stopship.model.verdict import Record, Verdict
@@ -29,10 +30,12 @@ def next_steps(
         return _not_fetched(place, record, named)
     is_elsewhere = place.pointer_folder is not None  # the pointer here may name another run
     given = ["--stack", _near(stack)] if stack is not None else []
+    blind = ["--allow-blind"] if allow_blind else []
+    if record.verdict is Verdict.VOID and _lacks_recordings(place, run):
+        return _printable(record_words(place, _near(suite), [*given, *blind]))
     if record.verdict is Verdict.VOID and record.baseline is None:
         if is_elsewhere or place.pointer().baseline is not None:
             return []  # accepting would write over a pointer that only this judgement does not see
-        blind = ["--allow-blind"] if allow_blind else []
         return _printable(
             ["stopship", "replay", _near(suite), *given, *blind],
             ["stopship", "accept", run, *named, *given, "--because", "first baseline"],
@@ -50,6 +53,14 @@ def next_steps(
     case = ["--", key] if key.startswith("-") else []
     words = [*named, "--good", good, "--bad", run, "--times", "10", *case]
     return _printable(["stopship", "repro", *([] if case else [key]), *words])
+
+
+def _lacks_recordings(place: Workplace, run: str) -> bool:
+    """Whether what the run lost is there once it is recorded."""
+    try:
+        return lacks_recordings(place.suite, place.run(run).outcomes)
+    except StopshipError:
+        return False
 
 
 def _not_fetched(place: Workplace, record: Record, named: list[str]) -> list[str]:

@@ -93,7 +93,9 @@ def _from_where_they_part(old: Json, new: Json) -> tuple[Json, Json]:
 
 def _remedy(miss: Miss) -> str:
     if miss.phase is Phase.EFFECT:
-        return f"allow it: --allow-effects {plain(shlex.quote(miss.asked.call.name), _NAME)}"
+        name = miss.asked.call.name
+        always = f"effects = [{value(name, _NAME)}] in the suite"
+        return f"allow it: --allow-effects {plain(shlex.quote(name), _NAME)}, or {always}"
     if miss.phase is Phase.NO_CASE:
         return "record it"
     if miss.phase is Phase.NO_NAME:

@@ -29,7 +29,7 @@ _TOLD = ("citations", "refusal", "usage", "observed", "cost_usd", "latency_ms") 
 def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
     """What the run is a replay of, and how it went. Pins wrap at `columns`, between pins."""
     head = run.head
-    counted = Counter(one.status for one in run.outcomes)
+    counted, found = Counter(one.status for one in run.outcomes), coverage(run.outcomes)
     each = f", {head.repeats} outputs each" if head.repeats > 1 else ""
     lines = [
         (
@@ -41,10 +41,9 @@ def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
         *_pin_lines([plain(one.title) for one in head.stack.pins], columns),
         (
             f"  outputs  {counted[Status.OK]} told, {counted[Status.FAILED]} failed, "
-            f"{counted[Status.LOST]} lost to infrastructure"
+            f"{counted[Status.LOST]} lost{'' if found.missed else ' to infrastructure'}"
         ),
     ]
-    found = coverage(run.outcomes)
     if found.calls or head.fidelity is not Fidelity.LIVE:
         missed = f"; {found.missed} outputs lost by a miss" if found.missed else ""
         served = f"{found.served} of {found.calls} served from recordings"
@@ -155,8 +154,7 @@ def _call_lines(one: Outcome, parted: int | None) -> list[str]:
 
 def _outcome(one: Outcome) -> list[str]:
     if one.status is not Status.OK:
-        what = "lost to infrastructure" if one.status is Status.LOST else "failed"
-        return [f"{what}: {plain(one.error, _LINE)}"]
+        return [f"{one.status.value}: {plain(one.error, _LINE)}"]
     lines = [_value(one.trace.get("output"), _LINE)]
     steps = one.trace.get("steps")
     for number, step in enumerate(steps if isinstance(steps, list) else [], 1):
