@@ -174,6 +174,18 @@ def test_a_gate_that_lacks_recordings_prints_the_command_that_makes_them(shop: S
     assert shop("gate") == 0
 
 
+def test_the_first_gate_of_a_suite_without_recordings_prints_how_to_make_them(shop: Shop) -> None:
+    """And no acceptance, which would be refused."""
+    assert shop("gate") == 22
+    (step,) = [line for line in shop.stopship.out.splitlines() if line.startswith("Next:")]
+    assert step.endswith("--allow-blind --record new --allow-effects reserve")
+    assert shop.stopship(*shlex.split(step)[2:]) == 0
+    assert shop("gate") == 22
+    (step,) = [line for line in shop.stopship.out.splitlines() if line.startswith("Next:")]
+    assert shop.stopship(*shlex.split(step)[2:]) == 0
+    assert shop("gate") == 0
+
+
 def test_a_few_calls_otherwise_are_counted_from_where_they_part(shop: Shop) -> None:
     shop.suite('fidelity = "frozen-retrieval"\neffects = ["reserve"]')
     shop.record()

@@ -10,7 +10,7 @@ from pathlib import Path
 from stopship.errors import StopshipError
 from stopship.gating.recording import lacks_recordings, record_words
 from stopship.gating.workplace import BASELINE, Workplace
-from stopship.model.run import SHORT_ID
+from stopship.model.run import SHORT_ID, Status
 from stopship.model.verdict import Record, Verdict
 
 
@@ -36,10 +36,9 @@ def next_steps(
     if record.verdict is Verdict.VOID and record.baseline is None:
         if is_elsewhere or place.pointer().baseline is not None:
             return []  # accepting would write over a pointer that only this judgement does not see
-        return _printable(
-            ["stopship", "replay", _near(suite), *given, *blind],
-            ["stopship", "accept", run, *named, *given, "--because", "first baseline"],
-        )
+        if not _is_whole(place, run):
+            return []  # it would be refused
+        return _printable(["stopship", "accept", run, *named, *given, "--because", "first baseline"])
     if record.verdict not in (Verdict.STOP, Verdict.UNDECIDED):
         return []
     worst = [one.key for one in record.examples]
@@ -61,6 +60,16 @@ def _lacks_recordings(place: Workplace, run: str) -> bool:
         return lacks_recordings(place.suite, place.run(run).outcomes)
     except StopshipError:
         return False
+
+
+def _is_whole(place: Workplace, run: str) -> bool:
+    """Whether the run holds enough to be a baseline."""
+    try:
+        outcomes = place.run(run).outcomes
+    except StopshipError:
+        return False
+    lost = sum(one.status is Status.LOST for one in outcomes)
+    return lost <= place.suite.replay.lost_limit * len(outcomes)
 
 
 def _not_fetched(place: Workplace, record: Record, named: list[str]) -> list[str]:
