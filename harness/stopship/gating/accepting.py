@@ -139,7 +139,7 @@ def _broken(record: Record, *, is_first: bool) -> list[str]:
     if record.verdict is Verdict.VOID and not (is_first and _is_silent(record)):
         raise EvidenceError(
             "a VOID run cannot be accepted: " + "; ".join(record.reasons[:3]),
-            do="mend the evidence and replay",
+            do="mend what it says, replay, and accept that run",
         )
     return sorted({one.rule for one in record.findings if one.is_broken})
 

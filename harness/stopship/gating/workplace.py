@@ -117,7 +117,10 @@ class Workplace:
             raise EvidenceError(
                 f"the run {run_id[:12]} that {POINTER} names is not in the store",
                 where=shown(self.store.name),
-                do="fetch the store, or push the run into it: stopship push RUN",
+                do=f"fetch the store, or get the run from who accepted it: `stopship push {run_id[:12]}` "
+                f"there, or `runs/` committed with {POINTER}. A replay of the accepted stack makes it again "
+                f"where the target is deterministic. Where nobody has it, begin anew: remove {POINTER}, "
+                "replay, accept",
             )
         return self.store.fetch_run(run_id, self.cache)
 
