@@ -272,6 +272,18 @@ def test_an_allowed_name_that_nothing_calls_is_told_with_the_nearest(shop: Shop)
     assert "nothing of that name" not in shop.stopship.out
 
 
+def test_a_recording_that_ended_early_prints_the_command_that_goes_on_with_it(shop: Shop) -> None:
+    """Without `--record` it would be a frozen replay, which has nothing to be served."""
+    shop.suite('fidelity = "frozen"\nlimits = { calls = 30 }')
+    assert shop("replay", "--record", "new", "--allow-effects", "reserve") == 22
+    line = " ".join(shop.stopship.err.split()).rpartition("run again: ")[2]
+    assert line.endswith("--record new --allow-effects reserve --allow-blind --resume")
+    shop.suite('fidelity = "frozen"')
+    assert shop.stopship(*shlex.split(line)[1:]) == 0
+    assert "40 told" in shop.stopship.out
+    assert shop.reserved == 40
+
+
 def test_in_ci_nothing_is_recorded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     assert shop("replay", "--record", "all", "--allow-effects", "reserve") == 0

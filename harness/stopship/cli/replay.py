@@ -12,6 +12,7 @@ import click
 
 from stopship.cli.options import conditions_of
 from stopship.cli.reporting import columns, in_ci
+from stopship.cli.resuming import says_how_to_go_on
 from stopship.cli.suites import blind_option, desk, stack_option, tell_outlook
 from stopship.errors import UsageError, nearest
 from stopship.model.exchange import Fidelity, Record
@@ -135,7 +136,8 @@ def replay(  # noqa: PLR0913  # one parameter an option
             click.echo(line)
         return 0
     bar = Progress()
-    done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": now})
+    with says_how_to_go_on():
+        done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": now})
     bar.end()
     for line in run_lines(done.run, columns=columns()):
         click.echo(line)
