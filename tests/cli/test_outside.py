@@ -143,9 +143,13 @@ def test_recorded_once_a_frozen_replay_runs_nothing_and_ships(shop: Shop) -> Non
 
 
 def test_what_is_not_recorded_is_never_green_and_says_what_to_do(shop: Shop) -> None:
-    assert shop("replay") == 0
-    assert "40 lost" in shop.stopship.out
-    assert "no recordings of this case; record it" in shop.stopship.said
+    assert shop("replay") == 22
+    said = shop.stopship.said
+    assert "0 told, 0 failed, 40 lost calls" in said  # not to infrastructure
+    assert "lost 40 outputs, first c00 Missed: not served: c00, retrieval search: no recordings" in said
+    assert said.count("not served") == 1
+    assert "no output was told: there is nothing to judge" in said
+    assert said.endswith("--allow-blind --record new --allow-effects reserve")
     assert shop("gate") == 22
     assert shop.reserved == 0
 
@@ -249,9 +253,19 @@ def test_a_plan_says_beforehand_what_would_be_drawn_and_made(shop: Shop) -> None
 
 def test_a_write_is_not_executed_in_a_live_replay_that_does_not_allow_it(shop: Shop) -> None:
     shop.suite("")
-    assert shop("replay") == 0
+    assert shop("replay") == 22
     assert "40 lost" in shop.stopship.out
     assert shop.reserved == 0
+
+
+def test_a_replay_that_lost_a_part_says_so_and_ends_well(shop: Shop) -> None:
+    shop.record()
+    shop.write("flags.txt", "extra")
+    shop.lock()
+    assert shop("replay") == 0
+    said = shop.stopship.said
+    assert "lost 20 outputs, first c00 Missed" in said
+    assert "20 of 40 outputs were lost, and 2 % may be: a gate over this run is VOID" in said
 
 
 def test_a_write_that_nothing_allows_says_how_it_is_allowed(shop: Shop) -> None:
@@ -286,7 +300,7 @@ def test_a_recording_that_ended_early_prints_the_command_that_goes_on_with_it(sh
 
 def test_in_ci_nothing_is_recorded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
-    assert shop("replay", "--record", "all", "--allow-effects", "reserve") == 0
+    assert shop("replay", "--record", "all", "--allow-effects", "reserve") == 22
     assert "CI=true: nothing is recorded" in shop.stopship.err
     assert not (shop.folder / "recordings").exists()
 

@@ -1,5 +1,7 @@
 """`stopship replay`: put a suite's cases to a stack and seal the run."""
 
+import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -13,10 +15,12 @@ import click
 from stopship.cli.options import conditions_of
 from stopship.cli.reporting import columns, in_ci
 from stopship.cli.resuming import says_how_to_go_on
-from stopship.cli.suites import blind_option, desk, stack_option, tell_outlook
-from stopship.errors import UsageError, nearest
+from stopship.cli.suites import Desk, blind_option, desk, stack_option, tell_outlook
+from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.model.exchange import Fidelity, Record
+from stopship.model.run import Status
 from stopship.model.suite import Suite
+from stopship.report.layout import wrapped
 from stopship.report.neutral import plain
 
 if TYPE_CHECKING:
@@ -90,7 +94,8 @@ def replay(  # noqa: PLR0913  # one parameter an option
 ) -> int:
     """Put the cases of SUITE to its stack, and seal what came out as a run under `.stopship/runs`.
 
-    A replay of the same cases by the same stack is served from the sealed run.
+    A replay of the same cases by the same stack is served from the sealed run. Exits 0 where outputs were
+    told, though some were lost, and 22 where none was; `gate` judges.
     """
     from stopship.gating.epochs import Draw
     from stopship.gating.foreseen import foreseen
@@ -147,7 +152,27 @@ def replay(  # noqa: PLR0913  # one parameter an option
         click.echo(line)
     if done.ignored:
         click.echo(f"  {done.ignored} recorded outputs of cases that the suite does not have were ignored")
-    return 0
+    given = ["--stack", str(stack_file)] if stack_file else []
+    given += [
+        word for name, each in (("--case", cases), ("--where", where)) for one in each for word in (name, one)
+    ]
+    return _ended(at, done.run, [*given, *(["--allow-blind"] if allow_blind else [])])
+
+
+def _ended(at: Desk, run: "Run", given: list[str]) -> int:
+    """Say what was not told, and what makes it told. The exit code: 22 where nothing was."""
+    from stopship.gating.recording import lacks_recordings, record_words
+    from stopship.report.shortfall import short_line
+
+    limit = at.opened.suite.replay.lost_limit
+    if line := short_line(run, limit):
+        click.echo(wrapped(line, first="", then="  ", columns=columns()))
+    if lacks_recordings(at.opened.suite, run.outcomes):
+        words = shlex.join(record_words(at.place, os.path.relpath(at.opened.folder), given))
+        if plain(words, len(words)) == words:
+            click.echo(f"Next:  {words}")
+    is_told = any(one.status is Status.OK for one in run.outcomes)
+    return 0 if is_told else EvidenceError.exit_code
 
 
 def _never_called(effects: Sequence[str], run: "Run") -> list[str]:

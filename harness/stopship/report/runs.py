@@ -19,6 +19,7 @@ from stopship.report import words
 from stopship.report.layout import WIDTH, table, wrapped
 from stopship.report.neutral import plain
 from stopship.report.pins import change_lines, short
+from stopship.report.shortfall import bad_lines
 
 _KEY, _VALUE, _LINE = 60, 160, 400
 _LISTED = 20
@@ -54,12 +55,7 @@ def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
         lines.append(f"  part     {plain(head.selection)}")
     if head.epoch:
         lines.append(f"  epoch    {head.epoch}")
-    bad = [one for one in run.outcomes if one.status is not Status.OK]
-    shown = bad[:_LISTED]
-    lines += [f"  {one.status.value:<8} {plain(one.key, _KEY)}  {plain(one.error, _LINE)}" for one in shown]
-    if len(bad) > _LISTED:
-        lines.append(f"  … and {len(bad) - _LISTED} more")
-    return lines
+    return [*lines, *bad_lines(run.outcomes)]
 
 
 def plan_lines(  # noqa: PLR0913  # one argument for each thing that is told
