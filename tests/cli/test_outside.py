@@ -342,7 +342,20 @@ def test_a_run_of_another_fidelity_is_no_candidate(shop: Shop) -> None:
     assert shop("replay", "--fidelity", "live", "--allow-effects", "reserve") == 0
     run = shop.stopship.out.split()[1]
     assert shop("gate", "--candidate", run) == 22
-    assert "is a live replay: replay again" in shop.stopship.said
+    assert "is a live replay, as one that records is: take a replay without --record" in shop.stopship.said
+
+
+def test_a_run_that_recorded_says_that_it_is_no_baseline_and_what_is(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.record()
+    said = shop.stopship.said
+    assert "recorded; the suite replays frozen, so a gate takes a replay of it, and not this run" in said
+    monkeypatch.chdir(shop.folder.parent)
+    run = shop.stopship.out.split()[1]
+    assert shop.stopship("accept", run, "--because", "first", "--suite", str(shop.folder)) == 22
+    assert f"then: stopship replay {shop.folder.name}, and accept that run" in shop.stopship.err
+    assert "replay again" not in shop.stopship.err
 
 
 def test_a_secret_of_the_environment_is_never_recorded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """A command that is told to end: by Ctrl-C, or by SIGTERM, as a job that is stopped is.
 
-Decides that both end alike: what is open is closed, what was answered is filed. Never catches a second SIGTERM.
+Decides that both end alike: what is open is closed, what was answered is filed. A second one ends at once.
 """
 
 import signal

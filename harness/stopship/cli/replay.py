@@ -156,10 +156,11 @@ def replay(  # noqa: PLR0913  # one parameter an option
     given += [
         word for name, each in (("--case", cases), ("--where", where)) for one in each for word in (name, one)
     ]
-    return _ended(at, done.run, [*given, *(["--allow-blind"] if allow_blind else [])])
+    given += ["--allow-blind"] if allow_blind else []
+    return _ended(at, done.run, given, is_recording=is_recording)
 
 
-def _ended(at: Desk, run: "Run", given: list[str]) -> int:
+def _ended(at: Desk, run: "Run", given: list[str], *, is_recording: bool) -> int:
     """Say what was not told, and what makes it told. The exit code: 22 where nothing was."""
     from stopship.gating.recording import lacks_recordings, record_words
     from stopship.report.shortfall import short_line
@@ -171,6 +172,10 @@ def _ended(at: Desk, run: "Run", given: list[str]) -> int:
         words = shlex.join(record_words(at.place, os.path.relpath(at.opened.folder), given))
         if plain(words, len(words)) == words:
             click.echo(f"Next:  {words}")
+    elif is_recording and (said := at.opened.suite.replay.fidelity) is not Fidelity.LIVE:
+        click.echo(
+            f"  recorded; the suite replays {said.value}, so a gate takes a replay of it, and not this run"
+        )
     is_told = any(one.status is Status.OK for one in run.outcomes)
     return 0 if is_told else EvidenceError.exit_code
 

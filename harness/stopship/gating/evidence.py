@@ -18,6 +18,7 @@ from stopship.steps.arm import Arm, Scoring, merged
 from stopship.store.shown import quoted
 
 FINGERPRINT = "fingerprint"
+_RECORDS = ", as one that records is"
 
 
 def arm_of(opened: OpenSuite, run: Run, name: str, *, is_part: bool = False) -> Arm:
@@ -95,8 +96,9 @@ def candidate_faults(opened: OpenSuite, run: Run) -> list[str]:
         )
     if head.fidelity is not plan.fidelity:
         faults.append(
-            f"the suite replays {plan.fidelity.value}, and {run.place} is a {head.fidelity.value} replay: "
-            "replay again"
+            f"the suite replays {plan.fidelity.value}, and {run.place} is a {head.fidelity.value} replay"
+            f"{_RECORDS if head.fidelity is Fidelity.LIVE else ''}: "
+            "take a replay without --record and --fidelity"
         )
     if head.repeats < plan.repeats:
         faults.append(
