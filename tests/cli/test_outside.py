@@ -47,6 +47,8 @@ def answer(case, stack):
             socket.create_connection(("127.0.0.1", 9), timeout=1)
         except OSError:
             pass
+    if "silent" in flags:
+        return f"{search(item)} {left(item)}".replace(":", "")
     return f"{search(item)} {left(item)} {reserve(item)} {stopship.now():%Y} {stopship.rng().random():.3f}"
 """
 SUITE = """format = 1
@@ -188,6 +190,18 @@ def test_the_first_gate_of_a_suite_without_recordings_prints_how_to_make_them(sh
     (step,) = [line for line in shop.stopship.out.splitlines() if line.startswith("Next:")]
     assert shop.stopship(*shlex.split(step)[2:]) == 0
     assert shop("gate") == 0
+
+
+def test_a_frozen_case_is_reproduced_once_and_says_why(shop: Shop) -> None:
+    shop.record()
+    accepted(shop)
+    shop.write("flags.txt", "silent")
+    shop.lock()
+    assert shop("gate") == 20
+    (step,) = [line for line in shop.stopship.out.splitlines() if line.startswith("Next:")]
+    assert "--times" not in step
+    assert shop.stopship(*shlex.split(step)[2:]) == 0
+    assert "asked once, whatever --times says: the suite replays frozen" in shop.stopship.said
 
 
 def test_a_few_calls_otherwise_are_counted_from_where_they_part(shop: Shop) -> None:

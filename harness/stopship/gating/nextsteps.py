@@ -10,6 +10,7 @@ from pathlib import Path
 from stopship.errors import StopshipError
 from stopship.gating.recording import lacks_recordings, record_words
 from stopship.gating.workplace import BASELINE, Workplace
+from stopship.model.exchange import Fidelity
 from stopship.model.run import SHORT_ID, Status
 from stopship.model.verdict import Record, Verdict
 
@@ -50,7 +51,8 @@ def next_steps(
     key = worst[0]
     good = baseline or (record.baseline.run[:SHORT_ID] if is_elsewhere else BASELINE)
     case = ["--", key] if key.startswith("-") else []
-    words = [*named, "--good", good, "--bad", run, "--times", "10", *case]
+    is_frozen = place.suite.replay.fidelity is Fidelity.FROZEN  # one recording is one draw
+    words = [*named, "--good", good, "--bad", run, *([] if is_frozen else ["--times", "10"]), *case]
     return _printable(["stopship", "repro", *([] if case else [key]), *words])
 
 
