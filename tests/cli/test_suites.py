@@ -219,6 +219,7 @@ def test_suites_are_told_apart_by_what_they_hold(stopship: Command, made: Made, 
     assert "suite small" in stopship.out
     assert stopship("show", "baseline") == 2
     assert "2 of the 3 suites here" in stopship.err
+    assert "name one with --suite: suites/other, suites/small" in stopship.err
     assert "could not be looked into: " in stopship.err
     assert stopship("show", "baseline", "--suite", "suites/small") == 0
 

@@ -4,7 +4,6 @@ Decides what may become a baseline: never a VOID run, and a regression only with
 """
 
 import fcntl
-import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.gating.gate import Asked, gate
 from stopship.gating.hygiene import picked_among, refuse_selecting, refuse_the_winner
 from stopship.gating.opened import OpenSuite
-from stopship.gating.workplace import Workplace
+from stopship.gating.workplace import Workplace, typed
 from stopship.model.run import Accepted, Pointer, Run, Waiver
 from stopship.model.verdict import Record, Verdict
 from stopship.store.pointer import write_pointer
@@ -140,14 +139,9 @@ def _broken(record: Record, place: Workplace, *, is_first: bool) -> list[str]:
     if record.verdict is Verdict.VOID and not (is_first and _is_silent(record)):
         raise EvidenceError(
             "a VOID run cannot be accepted: " + "; ".join(record.reasons[:3]),
-            do=f"mend what it says, then: stopship replay {_typed(place.suite.folder)}, and accept that run",
+            do=f"mend what it says, then: stopship replay {typed(place.suite.folder)}, and accept that run",
         )
     return sorted({one.rule for one in record.findings if one.is_broken})
-
-
-def _typed(folder: Path) -> str:
-    """The folder as a person standing here would type it."""
-    return shown(shlex.quote(os.path.relpath(folder)))
 
 
 def _check_waiver(decision: Decision, opened: OpenSuite, broken: Sequence[str]) -> None:

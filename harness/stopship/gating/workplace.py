@@ -3,6 +3,8 @@
 Decides which run a name means. Never judges one.
 """
 
+import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,6 +142,11 @@ def workplace(suite: Suite, *, store: str | None = None) -> Workplace:
 def find_suite_file(path: Path) -> Path:
     """The suite file that a path means: itself, or `suite.toml` in the folder."""
     return path / SUITE_FILE if path.is_dir() else path
+
+
+def typed(folder: Path) -> str:
+    """A folder as a person standing here would type it."""
+    return shown(shlex.quote(os.path.relpath(folder)))
 
 
 def suites_below(folder: Path) -> list[Path]:
