@@ -209,6 +209,16 @@ def test_a_run_in_a_folder_of_its_own_can_be_accepted(stopship: Command, made: M
     assert stopship("gate", "suites/small", "--stack", "suites/small/next.toml") == 0
 
 
+@pytest.mark.parametrize("name", ["next", "suites/small/next.toml"])
+def test_a_stack_that_is_named_for_a_run_is_told_from_one(stopship: Command, made: Made, name: str) -> None:
+    made.stack("next", wrong=["c30"])
+    assert stopship("gate", "suites/small", "--baseline", name) == 2
+    assert "suites/small/next.toml is a stack file" in stopship.err
+    assert "stopship replay suites/small --stack suites/small/next.toml" in stopship.err
+    assert stopship("show", name, "--suite", "suites/small") == 2
+    assert "is a stack file" in stopship.err
+
+
 def test_suites_are_told_apart_by_what_they_hold(stopship: Command, made: Made, tmp_path: Path) -> None:
     other = make(tmp_path / "suites" / "other", replay="", draws=10_000)
     other.edit("suite.toml", '"small"', '"second"')

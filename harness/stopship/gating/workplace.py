@@ -99,7 +99,14 @@ class Workplace:
             return self._kept(accepted.run)
         try:
             return resolve(name, self._local())
-        except UsageError:
+        except UsageError as err:
+            if stack := self._stack_file(name):
+                command = f"stopship replay {typed(self.suite.folder)} --stack {typed(stack)}"
+                raise UsageError(
+                    err.what,
+                    do=f"{typed(stack)} is a stack file. `repro` takes its path; where a run is wanted, "
+                    f"replay it first: {command}",
+                ) from err
             if self.store.local is not None or len(name) < LEAST_PREFIX:
                 raise
             meant = [one for one in self.store.list_runs() if one.startswith(name.lower())]
@@ -107,6 +114,16 @@ class Workplace:
             if len(meant) != 1 or any(one.startswith(name.lower()) for one in known):
                 raise
         return self.store.fetch_run(meant[0], self.cache)
+
+    def _stack_file(self, name: str) -> Path | None:
+        """The stack file that a person may have meant."""
+        named, own = f"{name.removesuffix('.toml')}.toml", self.suite.folder
+        near = [Path(), own, own / "stacks", (own / self.suite.stack).parent]
+        try:
+            found = [folder / named for folder in near if (folder / named).is_file()]
+        except (OSError, ValueError):  # no name of a file
+            return None
+        return next((one for one in found if one.name != SUITE_FILE), None)
 
     def kept(self, run_id: str) -> Run:
         """A run of the store by its whole id: what a pointer names."""
