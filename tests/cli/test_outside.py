@@ -312,6 +312,21 @@ def test_a_recording_that_ended_early_prints_the_command_that_goes_on_with_it(sh
     assert shop.reserved == 40
 
 
+def test_an_explanation_names_the_versions_of_the_present_stack(shop: Shop) -> None:
+    shop.record()
+    explain = ("cache", "explain", "c00", "--suite", str(shop.folder))
+    assert shop.stopship(*explain) == 0
+    assert "stock s1 " in shop.stopship.said
+    shop.lock("d2")
+    assert shop.stopship(*explain) == 0
+    assert "(not the present one)" in shop.stopship.said
+
+
+def test_a_suite_that_records_nothing_says_so(shop: Shop) -> None:
+    assert shop.stopship("cache", "explain", "c00", "--suite", str(shop.folder)) == 2
+    assert "nothing is recorded in this suite" in shop.stopship.err
+
+
 def test_in_ci_nothing_is_recorded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     assert shop("replay", "--record", "all", "--allow-effects", "reserve") == 22

@@ -25,6 +25,7 @@ from stopship.report.neutral import plain
 
 if TYPE_CHECKING:
     from stopship.gating.outside import Outside
+    from stopship.gating.replay import Replayed
     from stopship.model.run import Run
 
 
@@ -146,18 +147,13 @@ def replay(  # noqa: PLR0913  # one parameter an option
     bar.end()
     for line in run_lines(done.run, columns=columns()):
         click.echo(line)
-    if done.is_served:
-        click.echo("  served from the sealed run of this very replay; --fresh draws anew")
-    for line in _never_called(effects, done.run):
+    for line in _aside(done, effects):
         click.echo(line)
-    if done.ignored:
-        click.echo(f"  {done.ignored} recorded outputs of cases that the suite does not have were ignored")
-    given = ["--stack", str(stack_file)] if stack_file else []
-    given += [
-        word for name, each in (("--case", cases), ("--where", where)) for one in each for word in (name, one)
-    ]
-    given += ["--allow-blind"] if allow_blind else []
-    return _ended(at, done.run, given, is_recording=is_recording)
+    stacks = [str(stack_file)] if stack_file else []
+    given = (("--stack", stacks), ("--pin", pins), ("--case", cases), ("--where", where))
+    words = [word for name, each in given for one in each for word in (name, one)]
+    words += ["--allow-blind"] if allow_blind else []
+    return _ended(at, done.run, words, is_recording=is_recording)
 
 
 def _ended(at: Desk, run: "Run", given: list[str], *, is_recording: bool) -> int:
@@ -180,11 +176,15 @@ def _ended(at: Desk, run: "Run", given: list[str], *, is_recording: bool) -> int
     return 0 if is_told else EvidenceError.exit_code
 
 
-def _never_called(effects: Sequence[str], run: "Run") -> list[str]:
-    """Names that were allowed and that nothing called: slips, more often than not."""
-    called = {call.name for one in run.outcomes for call in one.calls}
+def _aside(done: "Replayed", effects: Sequence[str]) -> list[str]:
+    """Where the run came from, and what was named for nothing: slips, more often than not."""
+    said = ["served from the sealed run of this very replay; --fresh draws anew"] if done.is_served else []
+    called = {call.name for one in done.run.outcomes for call in one.calls}
     unused, why = sorted(set(effects) - called), "nothing of that name was called"
-    return [f"  --allow-effects {plain(one)}: {why}; {plain(nearest(one, list(called)))}" for one in unused]
+    said += [f"--allow-effects {plain(one)}: {why}; {plain(nearest(one, list(called)))}" for one in unused]
+    if done.ignored:
+        said.append(f"{done.ignored} recorded outputs of cases that the suite does not have were ignored")
+    return [f"  {one}" for one in said]
 
 
 def _outside(suite: "Suite", fidelity: str | None, record: str, effects: tuple[str, ...]) -> "Outside":

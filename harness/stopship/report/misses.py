@@ -78,13 +78,13 @@ def _drift(one: Difference) -> str:
         return f"{one.drift.value}: recorded {value(one.expected)}"
     if one.drift is Drift.MISSING_THERE:
         return f"{one.drift.value}: asked {value(one.found)}"
-    expected, found = _from_where_they_part(one.expected, one.found)
+    expected, found = from_where_they_part(one.expected, one.found)
     return f"{one.drift.value}: recorded {value(expected)}, asked {value(found)}"
 
 
-def _from_where_they_part(old: Json, new: Json) -> tuple[Json, Json]:
+def from_where_they_part(old: Json, new: Json, limit: int = _VALUE) -> tuple[Json, Json]:
     """Two long texts without most of what they begin with alike, which would be all that is shown of them."""
-    if not isinstance(old, str) or not isinstance(new, str) or min(len(old), len(new)) <= _VALUE:
+    if not isinstance(old, str) or not isinstance(new, str) or max(len(old), len(new)) <= limit:
         return old, new
     same = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), _VALUE)
     begin = max(old.rfind(each, 0, same) for each in " \n") + 1  # of the word in which they part
