@@ -40,7 +40,7 @@ def reserve(item):
 
 def answer(case, stack):
     item, flags = case.row["item"], stack.text("flags")
-    if "extra" in flags and item == "mug":
+    if "extra" in flags and (item == "mug" or "everywhere" in flags):
         left("spoon")
     if "reaches" in flags and item == "mug":
         try:
@@ -213,6 +213,19 @@ def test_a_few_calls_otherwise_are_counted_from_where_they_part(shop: Shop) -> N
     assert shop("gate") == 0
     said = shop.stopship.said
     assert "20 of 40 outputs call otherwise than in the baseline, 20 of them from their first call on" in said
+
+
+def test_calls_that_are_all_other_ones_are_told_without_alarm(shop: Shop) -> None:
+    """As after every change of a prompt."""
+    shop.suite('fidelity = "frozen-retrieval"\neffects = ["reserve"]')
+    shop.record()
+    accepted(shop)
+    shop.write("flags.txt", "extra everywhere")
+    shop.lock()
+    assert shop("gate") == 0
+    said = shop.stopship.said
+    assert "all 40 outputs ask otherwise from their first call on, as after a change of what is asked" in said
+    assert "call otherwise than in the baseline" not in said
 
 
 def test_a_socket_in_a_frozen_replay_loses_the_case_though_the_target_swallows_the_error(shop: Shop) -> None:
