@@ -198,7 +198,9 @@ def test_accept_finds_the_suite_and_says_what_it_did(stopship: Command, made: Ma
     run = run_of(stopship, "--stack", "suites/small/next.toml")
     assert stopship("accept", run[:6], "--because", "shorter answers") == 0
     assert f"run {run[:12]} is the baseline" in stopship.out
-    assert "judged SHIP before" in stopship.out
+    assert "judged SHIP against the baseline before it; the pointer is" in stopship.out
+    assert stopship("accept", "baseline", "--because", "x") == 0
+    assert "it was the baseline already, and is again; the pointer is" in stopship.out
 
 
 def test_a_run_in_a_folder_of_its_own_can_be_accepted(stopship: Command, made: Made, tmp_path: Path) -> None:

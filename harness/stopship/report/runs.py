@@ -285,7 +285,11 @@ def accepted_lines(
     said = f"{plain(record.suite)}: run {run.short} is the baseline"
     if is_redrawn:
         said += " (fresh outputs of the accepted stack)"
-    judged = "first baseline" if record.baseline is None else f"judged {record.verdict.value} before"
+    judged = f"judged {record.verdict.value} against the baseline before it"
+    if record.baseline is None:
+        judged = "first baseline"
+    elif record.baseline.run == run.id:
+        judged = "it was the baseline already, and is again"
     return [
         said,
         f"  {judged}; the pointer is {plain(path)}: review it with the change",
