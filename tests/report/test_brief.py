@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from stopship.model.verdict import Record
-from stopship.report import junit, markdown, text
+from stopship.model.verdict import Decision, Record, Verdict
+from stopship.report import junit, markdown, text, words
 
 
 def test_a_build_that_ships_takes_one_line(records: Mapping[str, Record]) -> None:
@@ -46,3 +46,17 @@ def test_two_arms_of_the_same_run_are_named_as_such(records: Mapping[str, Record
     record = records["suite-ship"]
     assert "the same run" in text.render(replace(record, baseline=record.candidate))
     assert "the same run" not in text.render(record)
+
+
+def test_what_could_not_be_judged_comes_after_what_is_broken_unless_it_is_the_verdict(
+    records: Mapping[str, Record],
+) -> None:
+    stop = records["suite-stop"]
+    unjudged = replace(stop.findings[-1], rule="a-length", scope="all", decision=Decision.ERROR)
+    mixed = replace(stop, findings=(unjudged, *stop.findings))
+    ordered = words.by_urgency(mixed)
+    broken = sum(one.is_broken for one in ordered)
+    assert [one.is_broken for one in ordered[:broken]] == [True] * broken
+    assert ordered[broken].rule == "a-length"
+    void = replace(mixed, verdict=Verdict.VOID)
+    assert words.by_urgency(void)[0].rule == "a-length"

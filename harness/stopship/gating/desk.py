@@ -174,14 +174,16 @@ class OutputDesk:
             asked = self._world.shelf.cleaned(told)
             if made_here() is None:  # else it is a part of the call that is being made
                 self._writes += call.effect.changes
-            is_frozen = self._world.fidelity.freezes(call.kind) or (
-                call.effect.changes and call.name not in self._world.allowed
-            )
+            is_frozen = self._world.fidelity.freezes(call.kind) or self._is_refused(call)
             forced = self._forced if call.kind is CallKind.MODEL else None
             if forced is not None:
                 forced.begin(asked)
             answer = self._frozen(asked) if is_frozen else self._kept(asked)
             return asked, forced.end(asked, answer) if forced is not None and answer is not None else answer
+
+    def _is_refused(self, call: Call) -> bool:
+        """Whether it writes and is not allowed by name."""
+        return call.effect.changes and call.name not in self._world.allowed
 
     @property
     def is_live(self) -> bool:
@@ -279,7 +281,12 @@ class OutputDesk:
 
     def _miss(self, asked: Asked, attempt: int) -> Missed:
         self._note(asked, Source.MISS, None, attempt)
-        found = explain_miss(asked, self._world.shelf.of_case(self.key), attempt=attempt)
+        found = explain_miss(
+            asked,
+            self._world.shelf.of_case(self.key),
+            attempt=attempt,
+            is_refused=self.is_live and self._is_refused(asked.call),
+        )
         return Missed(miss_text(found))
 
     @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from stopship.gating.hygiene import selection_faults
 from stopship.gating.opened import OpenSuite
-from stopship.model.calls import answered_otherwise, other_paths
+from stopship.model.calls import answered_otherwise, is_missed, other_paths
 from stopship.model.case import Json, Lost, Trace
 from stopship.model.exchange import Fidelity, Source
 from stopship.model.rule import Rule
@@ -18,6 +18,7 @@ from stopship.steps.arm import Arm, Scoring, merged
 from stopship.store.shown import quoted
 
 FINGERPRINT = "fingerprint"
+_RECORDS = ", as one that records is"
 
 
 def arm_of(opened: OpenSuite, run: Run, name: str, *, is_part: bool = False) -> Arm:
@@ -65,7 +66,7 @@ def concerns(rule: Rule, row: Mapping[str, Json]) -> bool:
 def trace_of(outcome: Outcome) -> Trace | Lost:
     """An outcome as scorers see it. Where the target tells no latency, what the engine measured stands in."""
     if outcome.status is Status.LOST:
-        return Lost(outcome.error)
+        return Lost(outcome.error, is_missed=is_missed(outcome))
     latency = outcome.trace.get("latency_ms")
     return Trace(
         output=outcome.trace.get("output"),
@@ -95,8 +96,9 @@ def candidate_faults(opened: OpenSuite, run: Run) -> list[str]:
         )
     if head.fidelity is not plan.fidelity:
         faults.append(
-            f"the suite replays {plan.fidelity.value}, and {run.place} is a {head.fidelity.value} replay: "
-            "replay again"
+            f"the suite replays {plan.fidelity.value}, and {run.place} is a {head.fidelity.value} replay"
+            f"{_RECORDS if head.fidelity is Fidelity.LIVE else ''}: "
+            "take a replay without --record and --fidelity"
         )
     if head.repeats < plan.repeats:
         faults.append(

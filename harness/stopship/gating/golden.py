@@ -18,7 +18,7 @@ from stopship.gating.performing import replay
 from stopship.gating.rebuilding import answering_of
 from stopship.gating.replay import Told, planned
 from stopship.gating.selection import Selection
-from stopship.gating.workplace import Workplace
+from stopship.gating.workplace import Workplace, typed
 from stopship.model.case import Json
 from stopship.model.columns import Condition
 from stopship.model.golden import Admission
@@ -92,7 +92,7 @@ def admit(opened: OpenSuite, place: Workplace, wanted: Wanted) -> Admitting:
         raise EvidenceError(
             "no baseline: there is no accepted stack to draw from",
             where=shown(place.pointer_path),
-            do="stopship replay SUITE; stopship accept RUN",
+            do=f"stopship replay {typed(opened.folder)}, and accept that run",
         )
     plan = planned(
         opened,

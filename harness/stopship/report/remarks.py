@@ -189,12 +189,12 @@ def _on_the_arms(record: Record) -> list[str]:
 
 
 def _lost(record: Record) -> list[str]:
-    """What infrastructure kept from everybody; within what is allowed, or the verdict would be VOID."""
+    """What was kept from everybody; within what is allowed, or the verdict would be VOID."""
     lost = [record.counts.get(f"lost_{arm}", 0) for arm in ("candidate", "baseline")]
     if not any(lost):
         return []
     sides = f"{lost[0]} of the candidate" + (f", {lost[1]} of the baseline" if record.baseline else "")
-    return [f"outputs lost to infrastructure: {sides}; no rule counts them, whatever they would have been"]
+    return [f"outputs lost: {sides}; no rule counts them, whatever they would have been"]
 
 
 def _forecast(record: Record) -> str:

@@ -19,6 +19,7 @@ from stopship.report import words
 from stopship.report.layout import WIDTH, table, wrapped
 from stopship.report.neutral import plain
 from stopship.report.pins import change_lines, short
+from stopship.report.shortfall import bad_lines
 
 _KEY, _VALUE, _LINE = 60, 160, 400
 _LISTED = 20
@@ -32,7 +33,7 @@ def run_lines(run: Run, *, columns: int = WIDTH, faults: Sequence[str] = ()) -> 
     `faults`: why a gate would be VOID, whatever came out.
     """
     head = run.head
-    counted = Counter(one.status for one in run.outcomes)
+    counted, found = Counter(one.status for one in run.outcomes), coverage(run.outcomes)
     each = f", {head.repeats} outputs each" if head.repeats > 1 else ""
     lines = [
         (
@@ -44,10 +45,9 @@ def run_lines(run: Run, *, columns: int = WIDTH, faults: Sequence[str] = ()) -> 
         *_pin_lines([plain(one.title) for one in head.stack.pins], columns),
         (
             f"  outputs  {counted[Status.OK]} told, {counted[Status.FAILED]} failed, "
-            f"{counted[Status.LOST]} lost to infrastructure"
+            f"{counted[Status.LOST]} lost{'' if found.missed else ' to infrastructure'}"
         ),
     ]
-    found = coverage(run.outcomes)
     if found.calls or head.fidelity is not Fidelity.LIVE:
         missed = f"; {found.missed} outputs lost by a miss" if found.missed else ""
         served = f"{found.served} of {found.calls} served from recordings"
@@ -62,12 +62,7 @@ def run_lines(run: Run, *, columns: int = WIDTH, faults: Sequence[str] = ()) -> 
         lines += wrapped(
             plain(one, _LINE), first="  void     ", then="           ", columns=columns
         ).splitlines()
-    bad = [one for one in run.outcomes if one.status is not Status.OK]
-    shown = bad[:_LISTED]
-    lines += [f"  {one.status.value:<8} {plain(one.key, _KEY)}  {plain(one.error, _LINE)}" for one in shown]
-    if len(bad) > _LISTED:
-        lines.append(f"  … and {len(bad) - _LISTED} more")
-    return lines
+    return [*lines, *bad_lines(run.outcomes)]
 
 
 def plan_lines(  # noqa: PLR0913  # one argument for each thing that is told
@@ -162,8 +157,7 @@ def _call_lines(one: Outcome, parted: int | None) -> list[str]:
 
 def _outcome(one: Outcome) -> list[str]:
     if one.status is not Status.OK:
-        what = "lost to infrastructure" if one.status is Status.LOST else "failed"
-        return [f"{what}: {plain(one.error, _LINE)}"]
+        return [f"{one.status.value}: {plain(one.error, _LINE)}"]
     lines = [_value(one.trace.get("output"), _LINE)]
     steps = one.trace.get("steps")
     for number, step in enumerate(steps if isinstance(steps, list) else [], 1):
@@ -314,7 +308,11 @@ def accepted_lines(
     said = f"{plain(record.suite)}: run {run.short} is the baseline"
     if is_redrawn:
         said += " (fresh outputs of the accepted stack)"
-    judged = "first baseline" if record.baseline is None else f"judged {record.verdict.value} before"
+    judged = f"judged {record.verdict.value} against the baseline before it"
+    if record.baseline is None:
+        judged = "first baseline"
+    elif record.baseline.run == run.id:
+        judged = "it was the baseline already, and is again"
     return [
         said,
         f"  {judged}; the pointer is {plain(path)}: review it with the change",

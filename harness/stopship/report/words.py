@@ -84,19 +84,22 @@ def reason_lines(record: Record) -> list[list[str]]:
 
 
 def by_urgency(record: Record) -> list[Finding]:
-    """Broken first (cohorts before `all`), then what holds, then `all` of each rule, guards, watched ones."""
+    """Broken first (cohorts before `all`), then what holds, then `all` of each rule, guards, watched ones.
+
+    What could not be judged comes first where that is the verdict, else after what is broken.
+    """
 
     def rank(one: Finding) -> tuple[int, bool, float, str, str]:
         if one.decision is Decision.ERROR:
-            group = 0
+            group = 0 if record.verdict is Verdict.VOID else 2
         elif one.is_broken:
             group = 1
         elif one.holds or (not one.stops and one.decision in (Decision.REGRESSION, Decision.SUSPECT)):
-            group = 2
-        elif one.scope == "all":
             group = 3
+        elif one.scope == "all":
+            group = 4
         else:
-            group = 5 if one.mode is Mode.WATCH else 4
+            group = 6 if one.mode is Mode.WATCH else 5
         return (group, one.scope == "all", one.harm, one.rule, one.scope)
 
     return sorted(record.findings, key=rank)
