@@ -23,8 +23,9 @@ def answer(case, stack):
         ("subprocess.run(['true']) and 'refund'", "frozen-tools", True),
         ("subprocess.run(['true']) and 'refund'", "live", False),
         ("tool()", "frozen-retrieval", False),
+        ("subprocess.run(['uname', '-p'], capture_output=True) and 'refund'", "frozen-tools", False),
     ],
-    ids=["started", "live", "within a marked function"],
+    ids=["started", "live", "within a marked function", "of the machine"],
 )
 def test_a_run_says_that_its_target_started_a_process(
     answer: str, fidelity: str, is_told: bool, tmp_path: Path

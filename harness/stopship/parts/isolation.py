@@ -18,6 +18,7 @@ _EVENTS = frozenset(  # of CPython's table of audit events
     ]
 )
 _STARTS = ("subprocess.Popen", "os.posix_spawn", "os.system", "os.exec")
+_OF_THE_MACHINE = ("uname", "lsb_release")  # which SDKs ask what they run on
 _HERE = ("127.0.0.1", "localhost", b"127.0.0.1", b"localhost")
 _OWN_THREADS = "stopship-"  # what the names of our own threads begin with
 _installed = threading.Lock()
@@ -76,7 +77,9 @@ def _started(arguments: tuple[object, ...]) -> None:
         return
     words = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list | tuple) else arguments[:1]
     named = [os.fsdecode(one) for one in words if isinstance(one, str | bytes | os.PathLike)]
-    desk.starts(Path(named[0].split()[0]).name if named and named[0].strip() else "a program")
+    name = Path(named[0].split()[0]).name if named and named[0].strip() else "a program"
+    if name not in _OF_THE_MACHINE:
+        desk.starts(name)
 
 
 def _is_gateway(arguments: tuple[object, ...]) -> bool:
