@@ -262,6 +262,8 @@ def test_a_waived_must_pass_case_may_fail_until_the_day_and_no_other_case_may(tm
     held = made.gate("bad", today=date(2026, 3, 7))
     assert held.verdict is Verdict.SHIP
     assert "waiver until 2026-03-07 for incidents: ticket 7: prompt v16" in held.notes
+    (finding,) = (one for one in held.findings if one.kind == "must_pass")
+    assert (finding.waived_keys, finding.waived_until) == (("c01",), "2026-03-07")
     made.stack("worse", wrong=["c01", "c02"])
     other = made.gate("worse", today=date(2026, 3, 7))
     assert other.verdict is Verdict.STOP

@@ -14,6 +14,19 @@ def test_a_build_that_ships_takes_one_line(records: Mapping[str, Record]) -> Non
     assert shown == ["SHIP  support   candidate 7c1e5a2b vs baseline 3fa0c911   exit 0"]
 
 
+def test_a_build_that_ships_under_a_waiver_says_what_fails(records: Mapping[str, Record]) -> None:
+    first, second = text.brief(records["suite-waived"])
+    assert first == "SHIP  support   candidate 7c1e5a2b vs baseline 3fa0c911   exit 0"
+    failed = "closed: 1 of 10 cases that must pass failed ('c0000'), as in the accepted run"
+    assert second == f"  {failed}: waived until 2026-12-24"
+
+
+def test_a_waived_failure_is_counted_beside_others(records: Mapping[str, Record]) -> None:
+    found = next(one for one in records["suite-stop"].findings if one.kind == "must_pass")
+    told = words.row(replace(found, waived_keys=("c0009",), waived_until="2026-12-24"))
+    assert (told[3], told[-1]) == ("3", "BROKEN; 1 more waived until 2026-12-24")
+
+
 def test_a_stop_says_what_broke_and_what_changed(records: Mapping[str, Record]) -> None:
     assert text.brief(records["suite-stop"]) == [
         "STOP  support   candidate 7c1e5a2b vs baseline 3fa0c911   exit 20",

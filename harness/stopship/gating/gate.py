@@ -126,7 +126,10 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
     else:
         references, said = references_of(opened, place, candidate, after, baseline, accepted, asked)
         waived = waived_on(asked.today, accepted)
-        rules = [replace(one, is_waived=one.id in waived) for one in opened.rules]
+        rules = [
+            replace(one, is_waived=one.id in waived, waived_until=waived.get(one.id, ""))
+            for one in opened.rules
+        ]
         before = _arm(opened, asked.extended or baseline, asked, "baseline")
         record = conclude(
             pair(before, after, opened.columns, lost_limit=about.lost_limit),
@@ -264,10 +267,10 @@ def references_of(  # as `_judged` has them
     return tuple(found), said
 
 
-def waived_on(today: date, accepted: Accepted | None) -> frozenset[str]:
-    """Ids of the rules whose regression is accepted to this day."""
+def waived_on(today: date, accepted: Accepted | None) -> dict[str, str]:
+    """Ids of the rules whose regression is accepted to this day, with the last day of each."""
     waivers = accepted.waivers if accepted is not None else ()
-    return frozenset(one.rule for one in waivers if date.fromisoformat(one.until) >= today)
+    return {one.rule: one.until for one in waivers if date.fromisoformat(one.until) >= today}
 
 
 def _check_reference(opened: OpenSuite, run: Run, name: str, candidate: Run, asked: Asked) -> None:

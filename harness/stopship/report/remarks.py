@@ -11,7 +11,7 @@ from stopship.report import words
 from stopship.report.neutral import plain
 
 _ALSO = 3  # checks named beside those that decide
-_KEYS, _KEY = 3, 60  # new cases named in a note, and characters of each
+_KEYS, _KEY = 3, 60  # cases named in a note, and characters of each
 _NO_PROOF = frozenset((Decision.BLIND, Decision.INCONCLUSIVE))
 _TITLES = {"limit": "Cases outside the limit", "must_pass": "Cases that must pass and fail"}
 
@@ -109,6 +109,7 @@ def notes(record: Record) -> list[str]:
             f"{small}, and worst of its kind: {worst.scope} by {worst.title}, "
             f"{worst.worse} of {_many(worst.n, 'case')} worse, {worst.better} better"
         )
+    said += waived(record)
     guards = unproven_guards(record)
     if guards:
         said.append(_weakest(guards))
@@ -123,6 +124,18 @@ def notes(record: Record) -> list[str]:
     if record.deterministic:
         said.append("deterministic target: no flips, so a build that changed nothing gives the same outputs")
     return [*said, *record.notes]
+
+
+def waived(record: Record) -> list[str]:
+    """Which cases that must pass fail, and do not stop the build."""
+    said = []
+    for one in (it for it in record.findings if it.waived_keys):
+        named = ", ".join(plain(repr(key), _KEY, keep_end=True) for key in one.waived_keys[:_KEYS])
+        named += ", …" if len(one.waived_keys) > _KEYS else ""
+        until = f" until {one.waived_until}" if one.waived_until else ""
+        failed = f"{len(one.waived_keys)} of {_many(one.n, 'case')} that must pass failed ({named})"
+        said.append(f"{one.rule}: {failed}, as in the accepted run: waived{until}")
+    return said
 
 
 def _beyond_the_first_look(record: Record) -> list[str]:
