@@ -148,7 +148,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     bar.end()
     for line in run_lines(done.run, columns=columns(), faults=drawn_faults(done.run, "this run")):
         click.echo(line)
-    for line in _aside(done, effects):
+    for line in _aside(at, done, effects):
         click.echo(line)
     stacks = [str(stack_file)] if stack_file else []
     given = (("--stack", stacks), ("--pin", pins), ("--case", cases), ("--where", where))
@@ -177,12 +177,14 @@ def _ended(at: Desk, run: "Run", given: list[str], *, is_recording: bool) -> int
     return 0 if is_told else EvidenceError.exit_code
 
 
-def _aside(done: "Replayed", effects: Sequence[str]) -> list[str]:
+def _aside(at: Desk, done: "Replayed", effects: Sequence[str]) -> list[str]:
     """Where the run came from, and what was named for nothing: slips, more often than not."""
+    from stopship.gating.recording import marked
+
     said = ["served from the sealed run of this very replay; --fresh draws anew"] if done.is_served else []
-    called = {call.name for one in done.run.outcomes for call in one.calls}
-    unused, why = sorted(set(effects) - called), "nothing of that name was called"
-    said += [f"--allow-effects {plain(one)}: {why}; {plain(nearest(one, list(called)))}" for one in unused]
+    names = {call.name for one in done.run.outcomes for call in one.calls} | set(marked(at.place))
+    unused, why = sorted(set(effects) - names), "nothing of that name is marked, and nothing was called"
+    said += [f"--allow-effects {plain(one)}: {why}; {plain(nearest(one, list(names)))}" for one in unused]
     if done.ignored:
         said.append(f"{done.ignored} recorded outputs of cases that the suite does not have were ignored")
     return [f"  {one}" for one in said]

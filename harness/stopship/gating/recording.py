@@ -31,10 +31,15 @@ def record_words(place: Workplace, suite: str, given: Sequence[str] = ()) -> lis
     return ["stopship", "replay", suite, *given, "--record", "new", *effects]
 
 
-def _writes(place: Workplace) -> set[str]:
-    """Names of the writes that are recorded, and of those that the target's code marks, where it was run."""
-    recorded = {one.asked.call.name for one in recordings_of(place).each() if one.asked.call.effect.changes}
+def marked(place: Workplace) -> dict[str, Effect]:
+    """The functions that the target's code marks, by name, where this process has run it."""
     file, _, _ = place.suite.replay.target.rpartition(":")
     path = Path(os.path.realpath(place.suite.folder / file))
-    marked = marked_in({str(ran.file) for ran in code_of(path)}) if path.is_file() else {}
-    return recorded | {own.name for own in marked if Effect(own.effect).changes}
+    found = marked_in({str(ran.file) for ran in code_of(path)}) if path.is_file() else {}
+    return {own.name: Effect(own.effect) for own in found}
+
+
+def _writes(place: Workplace) -> set[str]:
+    """Names of the writes that are recorded, and of those that the target's code marks."""
+    recorded = {one.asked.call.name for one in recordings_of(place).each() if one.asked.call.effect.changes}
+    return recorded | {name for name, effect in marked(place).items() if effect.changes}
