@@ -78,7 +78,7 @@ def test_an_answer_is_the_true_one_or_counts_as_what_it_was(
     found = asked(plan, retries=0)
     assert found.keys() == plan.opened.cases.keys()
     met = endpoint.counts["faults"].get(fault, 0)
-    expected = Status.FAILED if kind == "http" and fault in ODD else Status.LOST
+    expected = Status.FAILED if kind == "http" and fault in (*ODD, "500") else Status.LOST
     counts = Counter(one.status for one in found.values())
     assert counts == Counter({Status.OK: COUNT - met, expected: met})
     assert endpoint.requests == COUNT
@@ -105,6 +105,19 @@ def test_what_infrastructure_lost_is_asked_again_and_answered_as_it_would_have_b
     faults = sum(endpoint.counts["faults"].values())
     assert endpoint.requests == COUNT + faults
     assert faults > COUNT / 5
+
+
+def test_a_500_of_a_service_is_asked_again_and_its_own_failure_where_it_stands(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    plan = planned(tmp_path, "http", endpoint)
+    endpoint.plan(rates={"500": 1.0})
+    found = asked(plan, retries=2)
+    assert {one.status for one in found.values()} == {Status.FAILED}
+    assert {one.error.partition(": status")[0] for one in found.values()} == {"Crashed: HTTP 500"}
+    assert endpoint.requests == 3 * COUNT
+    endpoint.plan(rates={"500": 1.0}, first=2)
+    assert {one.status for one in asked(plan, retries=2).values()} == {Status.OK}
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "http"])

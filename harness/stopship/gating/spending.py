@@ -5,7 +5,7 @@ follows. Never drops an answer: what was given is filed, and a later run goes on
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from stopship.errors import EvidenceError
@@ -50,6 +50,7 @@ class Meter:
         self._began: float | None = None
         self._why = ""  # of the latest output that was lost
         self._over = ""  # why the run is over
+        self.is_unknown = False  # an output did not tell what a limit counts
         for one in known:
             self._spent.calls += 1
             if one.status is not Status.LOST:  # what an earlier attempt lost makes this one not hopeless
@@ -96,6 +97,7 @@ class Meter:
         try:
             self._count(outcome, is_missed=is_missed)
         except EvidenceError as err:
+            self.is_unknown = True
             return err
         spent, limits = self._spent, self._limits
         if limits.tokens is not None and spent.tokens > limits.tokens:
@@ -119,11 +121,13 @@ class Meter:
         if outcome.status is Status.LOST and not is_missed:
             self._spent.lost += 1
             self._why = outcome.error
-        usage = outcome.trace.get("usage")
-        if isinstance(usage, dict):
-            for name in ("input_total", "output_total"):
-                count = usage.get(name)
-                self._spent.tokens += int(count) if isinstance(count, int | float) else 0
+        tokens = _tokens(outcome.trace)
+        self._spent.tokens += tokens or 0
+        if tokens is None and outcome.status is Status.OK and self._limits.tokens is not None:
+            raise EvidenceError(
+                "limits has tokens, and an output tells no usage: how many it took is not known",
+                do="let the target tell usage, or take tokens out of limits",
+            )
         if outcome.status is Status.OK:
             self._spent.usd += self._usd(outcome)
 
@@ -149,3 +153,11 @@ class Meter:
             do="what was answered is filed: mend the endpoint or raise limits under [replay], and run again "
             "(`stopship replay SUITE --resume`)",
         )
+
+
+def _tokens(trace: Mapping[str, Json]) -> int | None:
+    """What an output used; None: it does not tell."""
+    usage = trace.get("usage")
+    counts = [usage.get(name) for name in ("input_total", "output_total")] if isinstance(usage, dict) else []
+    told = [int(one) for one in counts if isinstance(one, int | float) and not isinstance(one, bool)]
+    return sum(told) if told else None

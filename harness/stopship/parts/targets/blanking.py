@@ -1,0 +1,70 @@
+"""Secrets of the environment, taken out of all that leaves a target.
+
+Decides which texts are secrets, and how else one may be written. Never cuts a text: it might cut a secret.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from stopship.model.secretnames import is_secret_name
+
+BLANK = "[secret]"
+SHORTEST_SECRET = (
+    8  # characters; a shorter one is a word such as `none`, which blanking would tear out of answers
+)
+_USER = re.compile(r"://([^/?#\s@]+)@")  # of an address: a proxy's, a database's
+_ARMOUR = re.compile(r"-----[A-Z ]+-----")  # of a key in several lines: it says what it is, and nothing else
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Texts of the environment that nobody may read in an answer, an error or a run."""
+
+    texts: tuple[str, ...]
+
+    def blanked(self, value: Any) -> Any:
+        """The same JSON value, or text, without them."""
+        if not self.texts:
+            return value
+        if isinstance(value, str):
+            for one in self.texts:
+                value = value.replace(one, BLANK)
+            return value
+        if isinstance(value, dict):
+            return {self.blanked(key): self.blanked(one) for key, one in value.items()}
+        return [self.blanked(one) for one in value] if isinstance(value, list) else value
+
+
+def secrets_of(environment: Mapping[str, str], *names: str) -> Secrets:
+    """The values of these variables and of all that are called like a secret, and what stands before the host
+    of an address in any variable: as they are, and as URLs and JSON write them."""
+    found: set[str] = set()
+    for name, value in environment.items():
+        if name in names or is_secret_name(name):
+            found |= {form for part in _parts(value) for form in _forms(part)}
+        for user in _USER.findall(value):
+            found.add(f"://{user}@")
+            password = unquote(user.partition(":")[2])
+            if len(password) >= SHORTEST_SECRET:
+                found |= {*_forms(password), user.partition(":")[2]}
+    return Secrets(tuple(sorted(found, key=lambda one: (-len(one), one))))
+
+
+def _parts(value: str) -> Iterator[str]:
+    """A value as it is, as it is sent, and its lines: each is printed by itself."""
+    lines = [one.strip() for one in value.splitlines()]
+    for one in (value, value.strip(), *lines):
+        if len(one) >= SHORTEST_SECRET and not _ARMOUR.fullmatch(one):
+            yield one
+
+
+def _forms(text: str) -> Iterator[str]:
+    yield text
+    yield quote(os.fsencode(text), safe="")  # whatever bytes the variable has
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
