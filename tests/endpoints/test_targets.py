@@ -16,7 +16,7 @@ from stopship.gating.evidence import observed_faults
 from stopship.gating.performing import replay
 from stopship.model.case import Case, Json
 from stopship.model.run import Run, Status
-from stopship.parts.targets.network import BadAnswer, NoAnswer, of_status
+from stopship.parts.targets.network import BadAnswer, Crashed, NoAnswer, of_status
 from stopship.parts.targets.prompts import messages_of
 from stopship.pinning.lock import lock_stack
 
@@ -157,7 +157,8 @@ def test_a_template_sees_the_row_and_writes_json_as_it_is() -> None:
     assert messages_of("[1, 2] {{ asked }}", case, "x")[0]["content"] == "[1, 2] <b> & 'ü'"
     listed = messages_of('[{"role": "system", "content": {{ asked | tojson }}}]', case, "x")
     assert listed == [{"role": "system", "content": "<b> & 'ü'"}]
-    for template in ("{{ missing }}", "{% if %}", "{{ row.__class__.__mro__ }}"):
+    odd = ("{{ asked + 1 }}", "{% include 'other.j2' %}", "{{ 1 / 0 }}", "{{ input.x.y }}")
+    for template in ("{{ missing }}", "{% if %}", "{{ row.__class__.__mro__ }}", *odd):
         with pytest.raises(UsageError, match="the prompt cannot be rendered for the case 'k'"):
             messages_of(template, case, "x")
 
@@ -204,11 +205,12 @@ def _tokens(trace: Mapping[str, Any]) -> int:
 @pytest.mark.parametrize(
     ("status", "of_a_model", "of_a_service"),
     [
-        *[(one, NoAnswer, NoAnswer) for one in (408, 425, 429, 500, 502, 503, 529)],
+        *[(one, NoAnswer, NoAnswer) for one in (408, 425, 429, 502, 503, 504, 529)],
+        (500, NoAnswer, Crashed),
         *[(one, NoAnswer, BadAnswer) for one in (204, 301, 302, 307)],
         *[(one, BadAnswer, BadAnswer) for one in (400, 413, 422)],
         *[(one, EvidenceError, BadAnswer) for one in (403, 404)],
-        (401, EvidenceError, EvidenceError),
+        *[(one, EvidenceError, EvidenceError) for one in (401, 402, 407)],
     ],
 )
 def test_what_a_status_says(status: int, of_a_model: type, of_a_service: type) -> None:
