@@ -204,3 +204,17 @@ def test_a_session_that_ended_early_is_gone_on_with(tmp_path: Path, endpoint: En
     run = replay(plan, resume=True).run
     assert {one.status for one in run.outcomes} == {Status.OK}
     assert 0 < endpoint.requests < COUNT
+
+
+def test_no_more_calls_are_made_than_limits_allow_however_often_it_is_gone_on_with(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    plan = planned(tmp_path, "http", endpoint, "retries = 0\nlimits = { calls = 30, errors = 0.99 }")
+    endpoint.plan(rates={"503": 0.6}, seed=7)
+    for _ in range(3):
+        with pytest.raises(EndedEarly, match="30 calls were made, all that limits allow"):
+            replay(plan, resume=True)
+    assert endpoint.requests == 30
+    with pytest.raises(EndedEarly, match="30 calls were made"):
+        replay(plan, fresh=True)
+    assert endpoint.requests == 60

@@ -218,6 +218,7 @@ class Replay:
             total=self.total if is_filed and not self.head.selection else None,
             known=known,
             rate=self.place.folder / "rate",
+            calls=self.journal_folder if is_filed else None,
             finish=lambda one: _settled(world, self.shelf, one),
             enter=world.entered,
         )

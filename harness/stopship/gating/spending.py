@@ -13,6 +13,7 @@ from stopship.gating.pricing import Prices
 from stopship.model.case import Json
 from stopship.model.run import Outcome, Status
 from stopship.model.suite import Limits
+from stopship.store.tally import Tally
 
 HOPELESS = 20  # outputs in a row from the start, all of them lost
 
@@ -41,11 +42,13 @@ class Meter:
         lost_limit: float = 0.0,
         known: Iterable[Outcome] = (),
         prices: Prices | None = None,
+        tally: Tally | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`total`: outputs of the whole run, where too many lost ones make it hopeless."""
+        """`total`: outputs of the whole run, where too many lost ones make it hopeless. `tally`: the calls of
+        the plan by whatever process, those for outputs that were lost included; None: an output is a call."""
         self._limits, self._total, self._lost_limit = limits, total, lost_limit
-        self._prices, self._clock = prices, clock
+        self._prices, self._tally, self._clock = prices, tally, clock
         self._spent = _Spent()
         self._began: float | None = None
         self._why = ""  # of the latest output that was lost
@@ -71,8 +74,12 @@ class Meter:
         """Count a call that is about to begin, or say why it may not."""
         if (over := self.over()) is not None:
             return over
+        if self._tally is not None:
+            self._spent.calls = max(self._spent.calls, self._tally.count)
         if self._limits.calls is not None and self._spent.calls >= self._limits.calls:
             return self._ended(f"{self._spent.calls} calls were made, all that limits allow")
+        if self._tally is not None:
+            self._tally.add()
         self._spent.calls += 1
         return None
 
