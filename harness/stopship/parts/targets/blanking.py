@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
-from stopship.model.secretnames import is_secret_name
+from stopship.model.secretnames import is_secret_name, secret_parts
 
 BLANK = "[secret]"
 SHORTEST_SECRET = (
     8  # characters; a shorter one is a word such as `none`, which blanking would tear out of answers
 )
 _USER = re.compile(r"://([^/?#\s@]+)@")  # of an address: a proxy's, a database's
-_ARMOUR = re.compile(r"-----[A-Z ]+-----")  # of a key in several lines: it says what it is, and nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +45,13 @@ def secrets_of(environment: Mapping[str, str], *names: str) -> Secrets:
     found: set[str] = set()
     for name, value in environment.items():
         if name in names or is_secret_name(name):
-            found |= {form for part in _parts(value) for form in _forms(part)}
+            found |= {form for part in secret_parts(value, SHORTEST_SECRET) for form in _forms(part)}
         for user in _USER.findall(value):
             found.add(f"://{user}@")
             password = unquote(user.partition(":")[2])
             if len(password) >= SHORTEST_SECRET:
                 found |= {*_forms(password), user.partition(":")[2]}
     return Secrets(tuple(sorted(found, key=lambda one: (-len(one), one))))
-
-
-def _parts(value: str) -> Iterator[str]:
-    """A value as it is, as it is sent, and its lines: each is printed by itself."""
-    lines = [one.strip() for one in value.splitlines()]
-    for one in (value, value.strip(), *lines):
-        if len(one) >= SHORTEST_SECRET and not _ARMOUR.fullmatch(one):
-            yield one
 
 
 def _forms(text: str) -> Iterator[str]:
