@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,7 @@ REFUSED = {
         f"in a query as {name}": ("http", f'url = "http://h/?{name}=verysecret1"')
         for name in (
             *("api_key", "access_token", "api%5Fkey", "client_secret", "x-api-key", "api-key", "apiKey"),
-            *("subscription-key", "sig", "code", "a=b;token", "a=b#access_token"),
+            *("subscription-key", "sig", "code=0123456789", "a=b;token", "a=b#access_token"),
         )
     },
     "in the value of a query": ("http", 'url = "http://h/?auth=Bearer%20verysecret1"'),
@@ -146,7 +147,7 @@ def test_a_key_in_a_suite_file_is_refused_and_not_repeated(tmp_path: Path, name:
 
 
 def test_words_that_are_no_keys_are_taken(tmp_path: Path) -> None:
-    table = 'base_url = "http://h/v1?api-version=1&deployment=key-facts"\n'
+    table = 'base_url = "http://h/v1?api-version=1&deployment=key-facts&max_tokens=500&code=de"\n'
     read_suite(write_suite(tmp_path, "openai", table + 'params = { stop_token = "<eos>", max_tokens = 9 }'))
 
 
@@ -189,14 +190,17 @@ def test_a_secret_of_several_lines_is_blanked_line_by_line() -> None:
 
 
 def test_a_password_in_an_address_is_a_secret_whatever_its_variable_is_called() -> None:
-    found = secrets_of(
-        {"HTTPS_PROXY": "http://joe:hunter2%2Fsecret@proxy:3128", "DB": "postgres://me:pw@db/x"}
-    )
+    variables = {"https_proxy": "joe:hunter2%2Fsecret@proxy:1", "DB": "postgres://me:pw@db/x"}
+    found = secrets_of(variables | {"GIT": "ssh://git@host/x", "ORIGIN": "https://ghp_0123456789abcdef@host"})
     told = (
-        "url='http://joe:hunter2%2Fsecret@proxy:3128' hunter2/secret hunter2%2Fsecret postgres://me:pw@db pw"
+        "http://joe:hunter2%2Fsecret@proxy:1 hunter2/secret hunter2%2Fsecret postgres://me:pw@db pw git@host"
     )
-    assert found.blanked(told) == f"url='http{BLANK}proxy:3128' {BLANK} {BLANK} postgres{BLANK}db pw"
-    assert secrets_of({"PAGE": "http://host/a@b", "PATH": "/a:/b"}).texts == ()
+    said = f"http{BLANK}proxy:1 {BLANK} {BLANK} postgres{BLANK}db pw git@host"
+    assert found.blanked(told) == said
+    for one in (b64encode(b"joe:hunter2/secret").decode(), "ghp_0123456789abcdef"):
+        assert found.blanked(one) == BLANK
+    none = {"PAGE": "http://host/a@b", "PATH": "/a:/b", "MAIL": "somebody.with.a.long.name@host"}
+    assert secrets_of(none).texts == ()
 
 
 def test_the_password_of_a_proxy_is_not_told_by_its_refusal(

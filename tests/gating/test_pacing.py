@@ -19,6 +19,7 @@ from stopship.gating.spending import EndedEarly, Meter
 from stopship.model.case import Case
 from stopship.model.run import Outcome, Status
 from stopship.model.suite import Limits
+from stopship.parts.targets.network import Crashed
 from stopship.parts.targets.outcome import retry_after, seconds_until
 from stopship.store.slots import Slots
 
@@ -64,6 +65,20 @@ def test_lost_outputs_are_asked_for_again_as_often_as_allowed(concurrency: int, 
     found = run(flaky, 12, concurrency=concurrency, pace=pace, is_async=is_async)
     assert {one.status for one in found.values()} == {Status.LOST}
     assert set(flaky.asked.values()) == {3}
+
+
+def test_what_breaks_down_each_time_is_its_own_failure_though_the_run_is_over() -> None:
+    def answer(key: str) -> dict[str, Any]:
+        if key == "c1":
+            time.sleep(0.1)
+            raise Crashed("HTTP 500")
+        return told(key)
+
+    for how in ({}, {"concurrency": 2}, {"concurrency": 2, "pace": Pace(retries=0)}):
+        found = run(answer, 2, meter=Meter(Limits(tokens=9)) if how else None, **how)
+        assert [found[f"c{i}"].status for i in range(2)] == [Status.OK, Status.FAILED]
+    tried = Flaky(1, Crashed("HTTP 500"))
+    assert {one.status for one in run(tried, 2, pace=Pace(retries=1, first_s=0.001)).values()} == {Status.OK}
 
 
 def test_failures_of_the_target_are_never_asked_for_again() -> None:

@@ -270,8 +270,11 @@ class Engine:
         if self._flying.get(job.place) is not flight:
             return
         del self._flying[job.place]
-        if not self._is_tried_again(job, ended):
-            ended = ended if self._stop is not None else ended.standing
+        wait = self._wait_after(job, ended)
+        if wait is not None and self._stop is None:
+            self._put_off(job, wait, has_slot=False)
+        else:
+            ended = ended.standing if wait is None else ended
             self._tries.pop(job.place, None)
             self._ended[job.place] = ended.result
             self._count(ended)
@@ -280,15 +283,12 @@ class Engine:
         self._fill()
         self._changed.notify_all()
 
-    def _is_tried_again(self, job: Job, ended: Ending) -> bool:
-        """Whether a lost output is asked for again; if so, its time is set."""
-        if self._pace is None or self._stop is not None or not ended.is_lost_outside:
-            return False
+    def _wait_after(self, job: Job, ended: Ending) -> float | None:
+        """The seconds after which a lost output may be asked for again; None: it may not, or was not lost."""
+        if self._pace is None or not ended.is_lost_outside:
+            return None
         tries = self._tries[job.place]
-        wait = self._pace.again(job, tries.calls, self._clock() - tries.began, ended.asks_s)
-        if wait is not None:
-            self._put_off(job, wait, has_slot=False)
-        return wait is not None
+        return self._pace.again(job, tries.calls, self._clock() - tries.began, ended.asks_s)
 
     def _count(self, ended: Ending) -> None:
         if self.meter is not None and isinstance(ended.result, Outcome):

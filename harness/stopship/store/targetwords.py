@@ -32,7 +32,7 @@ _SECRET_KEY = re.compile(
     r"|(?:x_)?(?:auth_)?(?:key|token)|(?:proxy_)?authorization|bearer|(?:.+_)?(?:password|passwd|credentials?)",
     re.IGNORECASE,
 )
-_SIGNED = re.compile(r"sig|signature|code", re.IGNORECASE)  # in the query of an address
+_SIGNED = re.compile(r"sig|signature", re.IGNORECASE)  # in the query of an address
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _INSTEAD = 'take it out of the file and change it; keys come from the environment: key_env = "OPENAI_API_KEY"'
 
@@ -50,10 +50,14 @@ def _plain(name: str) -> str:
     return re.sub(r"\W", "_", _HUMP.sub("_", name))
 
 
-def _is_key(name: str) -> bool:
-    """Whether a name in the query of an address is that of a key."""
+def _is_key(queried: str) -> bool:
+    """Whether a part of the query of an address is a key. A number is a setting (`max_tokens=500`)."""
+    name, _, value = queried.partition("=")
+    if value.isdecimal() and len(value) < 8:
+        return False
     plain = _plain(name)
-    return any((_SECRET_KEY.fullmatch(plain), _SIGNED.fullmatch(plain), is_secret_name(plain)))
+    is_called = (_SECRET_KEY.fullmatch(plain), _SIGNED.fullmatch(plain), is_secret_name(plain))
+    return any(is_called) or bool(_SECRET.search(queried)) or (plain == "code" and len(value) >= 16)
 
 
 def _texts(value: Any, path: str, name: str) -> Iterator[tuple[str, str, Any]]:
@@ -149,8 +153,7 @@ def url_of(table: Table, key: str, *, required: bool = False) -> str:
     if "@" in (host.partition("://")[2] or host).partition("/")[0]:
         table.fault(key, f"{key} holds a user or a password", _INSTEAD)
         return ""
-    words = [unquote_plus(one) for one in queried]
-    if any(_is_key(one.partition("=")[0]) or _SECRET.search(one) for one in words):
+    if any(map(_is_key, map(unquote_plus, queried))):
         table.fault(key, f"{key} holds a key in its query", _INSTEAD)
         return ""
     if not _is_address(text):

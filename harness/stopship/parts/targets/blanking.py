@@ -6,6 +6,7 @@ Decides which texts are secrets, and how else one may be written. Never cuts a t
 import json
 import os
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ BLANK = "[secret]"
 SHORTEST_SECRET = (
     8  # characters; a shorter one is a word such as `none`, which blanking would tear out of answers
 )
+SHORTEST_TOKEN = 16  # characters, in place of a user
 _USER = re.compile(r"://([^/?#\s@]+)@")  # of an address: a proxy's, a database's
 
 
@@ -46,12 +48,23 @@ def secrets_of(environment: Mapping[str, str], *names: str) -> Secrets:
     for name, value in environment.items():
         if name in names or is_secret_name(name):
             found |= {form for part in secret_parts(value, SHORTEST_SECRET) for form in _forms(part)}
-        for user in _USER.findall(value):
-            found.add(f"://{user}@")
-            password = unquote(user.partition(":")[2])
-            if len(password) >= SHORTEST_SECRET:
-                found |= {*_forms(password), user.partition(":")[2]}
+        is_bare = name.lower().endswith("_proxy") and "://" not in value
+        for user in _USER.findall(f"://{value}" if is_bare else value):
+            found |= set(_of_user(user))
     return Secrets(tuple(sorted(found, key=lambda one: (-len(one), one))))
+
+
+def _of_user(told: str) -> Iterator[str]:
+    """What stands before the host of an address: a name and a password, or a token alone. `git` is none."""
+    name, mark, password = told.partition(":")
+    if not mark:
+        yield from (told, unquote(told)) if len(told) >= SHORTEST_TOKEN else ()
+        return
+    yield f"://{told}@"
+    yield b64encode(os.fsencode(f"{unquote(name)}:{unquote(password)}")).decode()  # as it is sent
+    if len(unquote(password)) >= SHORTEST_SECRET:
+        yield password
+        yield from _forms(unquote(password))
 
 
 def _forms(text: str) -> Iterator[str]:

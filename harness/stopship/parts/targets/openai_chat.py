@@ -3,6 +3,7 @@
 Decides how its answer reads as a trace. Never retries: the engine does.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ def _add(reading: Streamed, call: dict[str, Any]) -> None:
     index, told = call.get("index") or 0, call.get("id")
     if not isinstance(index, int):
         raise NoAnswer("the endpoint answered a call of a tool whose index is no number")
-    name, more = text_in(function.get("name"), "a name"), text_in(function.get("arguments"), "arguments")
+    name, given = text_in(function.get("name"), "a name"), function.get("arguments")
+    more = json.dumps(given, ensure_ascii=False) if isinstance(given, dict) else text_in(given, "arguments")
     before = [place for place in reading.parts if place[0] == index]
     part = reading.parts[before[-1]] if before else None
     if part is None or _is_another(part, told, name, more):
