@@ -18,6 +18,7 @@ from stopship.model.case import Case, Json
 from stopship.model.run import Run, Status
 from stopship.parts.targets.network import BadAnswer, Crashed, NoAnswer, of_status
 from stopship.parts.targets.prompts import messages_of
+from stopship.parts.targets.protocol import status_error
 from stopship.pinning.lock import lock_stack
 
 pytest.importorskip("aiohttp")
@@ -200,6 +201,13 @@ def _counts(trace: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tokens(trace: Mapping[str, Any]) -> int:
     return int(trace["usage"]["input_total"]) + int(trace["usage"]["output_total"])
+
+
+def test_an_account_without_credit_is_no_failure_whatever_its_status() -> None:
+    said = "Your credit balance is too low to access the API."
+    told = json.dumps({"type": "error", "error": {"type": "invalid_request_error", "message": said}})
+    assert isinstance(status_error(400, told, None), EvidenceError)
+    assert isinstance(status_error(400, told.replace("credit", "token"), None), BadAnswer)
 
 
 @pytest.mark.parametrize(
