@@ -141,6 +141,7 @@ def test_a_file_of_the_command_that_no_pin_holds_is_refused(tmp_path: Path) -> N
     (tmp_path / "loose.py").write_text(CHILD)
     for run, what in (
         ('run = ["python3", "loose.py"]', "no pin of the stack holds 'loose.py'"),
+        ('run = ["python3", "app/mian.py"]', "names 'app/mian.py', which does not exist"),
         ('run = ["python3", "-c", "print(1)"]', "names no file that the stack pins"),
     ):
         file = write_suite(tmp_path, "command", run, files={"child.py": CHILD})

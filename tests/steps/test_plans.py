@@ -3,7 +3,7 @@
 from math import floor
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.steps.arms import COST, rule
 

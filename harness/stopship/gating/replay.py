@@ -31,6 +31,7 @@ from stopship.gating.epochs import (
 )
 from stopship.gating.opened import OpenSuite
 from stopship.gating.outside import Outside, Shelf, outside_of, recordings_of
+from stopship.gating.reading import unseen_of
 from stopship.gating.searching import Searches
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
@@ -205,9 +206,8 @@ class Replay:
             begin(self.answering, self.journal_folder)
             isolating.note(self.target, self.head.fidelity, self.journal_folder)
         plan, world = self.opened.suite.replay, self._world
-        target: Target = self.target
-        if self.head.fidelity is Fidelity.RETRIEVAL_ONLY:
-            target = Searches(target=target, shelf=self.shelf)
+        is_searched = self.head.fidelity is Fidelity.RETRIEVAL_ONLY
+        target: Target = Searches(target=self.target, shelf=self.shelf) if is_searched else self.target
         if self.head.fidelity is not Fidelity.LIVE:
             self.shelf.kept  # noqa: B018  # a store behind a URL is read before sockets are watched
         return asking(
@@ -238,6 +238,9 @@ class Replay:
             allowed=outside.effects,
             pins={pin.axis: pin.digest for pin in self.head.stack.pins},
             files={path: pin.axis for path, (pin, _) in self.answering.stack.held().items()},
+            pinned=self.answering.stack.path,
+            started=lambda program: isolating.loose(self.journal_folder, program),
+            unseen=unseen_of(self.opened, self.answering, self.target, self.place.store.local),
             epoch=self.head.epoch,
             gateway=self._waypoint(),
         )
@@ -258,7 +261,7 @@ class Replay:
         since it was opened: then the journals of this plan are dropped.
         """
         if self.target is not None:
-            check_code(self.target, self.answering)
+            check_code(self.target, self.answering, self.opened)
         check_still(self.answering, self.journal_folder)
         self.place.made()
         self.shelf.file()

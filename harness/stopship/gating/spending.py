@@ -157,8 +157,7 @@ class Meter:
         )
         return EndedEarly(
             f"the run ended early: {why}; {so_far}",
-            do="what was answered is filed: mend the endpoint or raise limits under [replay], and run again "
-            "(`stopship replay SUITE --resume`)",
+            do="what was answered is filed: mend the endpoint or raise limits under [replay], and run again",
         )
 
 

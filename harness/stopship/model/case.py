@@ -89,9 +89,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Stands where a trace should: infrastructure failed, which says nothing about the stack."""
+    """Stands where a trace should: infrastructure failed, or a call was not served."""
 
     reason: str = ""  # `HTTP 503`
+    is_missed: bool = False  # a call of it was not served
 
 
 def _listed(value: Json) -> list[Json]:

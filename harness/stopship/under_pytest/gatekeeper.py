@@ -275,6 +275,9 @@ class Gatekeeper:
         if not self._announced:
             session.testscollected += 1
         node_id = f"{self.base(shown.watch.file)}::{GATE}"
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None and shown is self._shown[0] and self.config.get_verbosity() <= 0:
+            terminal.write("\n")  # pytest has ended the line of the last item
         for report in gate_reports(shown, node_id, show_outputs=_shows_outputs(shown.watch)):
             self.config.hook.pytest_runtest_logreport(report=report)
 
