@@ -16,8 +16,9 @@ from stopship.gating.evidence import drawn_faults
 from stopship.gating.performing import replay
 from stopship.model.case import Case, Json
 from stopship.model.run import Run, Status
-from stopship.parts.targets.network import BadAnswer, NoAnswer, of_status
+from stopship.parts.targets.network import BadAnswer, Crashed, NoAnswer, of_status
 from stopship.parts.targets.prompts import messages_of
+from stopship.parts.targets.protocol import status_error
 from stopship.pinning.lock import lock_stack
 
 pytest.importorskip("aiohttp")
@@ -157,7 +158,8 @@ def test_a_template_sees_the_row_and_writes_json_as_it_is() -> None:
     assert messages_of("[1, 2] {{ asked }}", case, "x")[0]["content"] == "[1, 2] <b> & 'ü'"
     listed = messages_of('[{"role": "system", "content": {{ asked | tojson }}}]', case, "x")
     assert listed == [{"role": "system", "content": "<b> & 'ü'"}]
-    for template in ("{{ missing }}", "{% if %}", "{{ row.__class__.__mro__ }}"):
+    odd = ("{{ asked + 1 }}", "{% include 'other.j2' %}", "{{ 1 / 0 }}", "{{ input.x.y }}")
+    for template in ("{{ missing }}", "{% if %}", "{{ row.__class__.__mro__ }}", *odd):
         with pytest.raises(UsageError, match="the prompt cannot be rendered for the case 'k'"):
             messages_of(template, case, "x")
 
@@ -201,14 +203,22 @@ def _tokens(trace: Mapping[str, Any]) -> int:
     return int(trace["usage"]["input_total"]) + int(trace["usage"]["output_total"])
 
 
+def test_an_account_without_credit_is_no_failure_whatever_its_status() -> None:
+    said = "Your credit balance is too low to access the API."
+    told = json.dumps({"type": "error", "error": {"type": "invalid_request_error", "message": said}})
+    assert isinstance(status_error(400, told, None), EvidenceError)
+    assert isinstance(status_error(400, told.replace("credit", "token"), None), BadAnswer)
+
+
 @pytest.mark.parametrize(
     ("status", "of_a_model", "of_a_service"),
     [
-        *[(one, NoAnswer, NoAnswer) for one in (408, 425, 429, 500, 502, 503, 529)],
+        *[(one, NoAnswer, NoAnswer) for one in (408, 425, 429, 502, 503, 504, 529)],
+        (500, NoAnswer, Crashed),
         *[(one, NoAnswer, BadAnswer) for one in (204, 301, 302, 307)],
         *[(one, BadAnswer, BadAnswer) for one in (400, 413, 422)],
         *[(one, EvidenceError, BadAnswer) for one in (403, 404)],
-        (401, EvidenceError, EvidenceError),
+        *[(one, EvidenceError, EvidenceError) for one in (401, 402, 407)],
     ],
 )
 def test_what_a_status_says(status: int, of_a_model: type, of_a_service: type) -> None:

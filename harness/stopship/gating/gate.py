@@ -11,6 +11,7 @@ from pathlib import Path
 from stopship.errors import EvidenceError
 from stopship.gating.admissions import golden_notes
 from stopship.gating.ages import ACCEPT_AGAIN, AGAIN, stale_faults
+from stopship.gating.cuts import cut_notes
 from stopship.gating.drawing import costs_of
 from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults, drawn_faults, world_faults
 from stopship.gating.isolating import isolation_notes
@@ -109,6 +110,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")
     about_calls = (*call_notes(candidate, baseline), *isolation_notes(candidate.isolation))
+    about_calls += cut_notes(candidate, baseline)
     own_notes = (*asked.notes, *golden_notes(opened, place), *unpinned_notes(opened.suite), *about_calls)
     about = _about(opened, candidate, asked, own_notes)
     alpha, allow = opened.suite.decide.alpha, allows(opened, asked)

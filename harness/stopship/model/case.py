@@ -13,6 +13,9 @@ Json = object
 """A JSON value as parsed: None, bool, int, float, str, list or dict. Checked where it is used."""
 
 
+FILTERED = "content_filter"  # the reason that a trace gives for its end
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One captured input, as the row of the file being scored tells it."""
@@ -72,6 +75,11 @@ class Trace:
         if self.output is None:
             return ""
         return json.dumps(self.output, ensure_ascii=False, separators=(",", ":"))
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether the provider's filter held it back, whatever there is of it."""
+        return self.record.get("finish_reason") == FILTERED
 
     @property
     def is_answered(self) -> bool:
