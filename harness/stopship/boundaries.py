@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -61,8 +62,14 @@ class Desk(Protocol):
     def reads(self, within: Boundary, axis: str) -> None:
         """Raises where a call that is being made reads a pin which it does not name."""
 
-    def opens(self, within: Boundary, path: str) -> None:
-        """The same for a file."""
+    def opens(self, within: Boundary | None, path: str) -> None:
+        """The same for a file that is opened to be read; and where a target opens one that no pin holds."""
+
+    def starts(self, program: str) -> None:
+        """A process is started, which nobody watches over."""
+
+    def pinned(self, axis: str) -> Path:
+        """The file or folder of an axis of the stack that answers."""
 
     def refuse(self, reached: str) -> str:
         """Why this output may not reach for a network now, noted against it; "": it may."""
@@ -84,6 +91,7 @@ class _Process:
     sealed: int = field(default=0)  # of these, in which nothing may be made at all
     loading: int = field(default=0)  # files of targets that are being executed
     refused: list[str] = field(default_factory=list)  # what such files called
+    opened: list[str] = field(default_factory=list)  # and opened
     desks: dict[int, Desk] = field(default_factory=dict)  # of outputs under way
     marked: "WeakSet[Callable[..., Any]]" = field(default_factory=WeakSet)
     ports: set[int] = field(default_factory=set)  # of gateways, which may be reached
@@ -203,6 +211,16 @@ def api_key(upstream: str, key: str | None) -> str | None:
     return desk.api_key if desk is not None and upstream in desk.base_urls else key
 
 
+def pinned(axis: str, path: str | Path) -> Path:
+    """A file or folder that the stack pins: `path` in production; in a replay that of the stack that answers,
+    which may be another one.
+
+    with stopship.pinned("orders", "orders.json").open() as file: ...
+    """
+    desk = desk_here()
+    return Path(path) if desk is None else desk.pinned(axis)
+
+
 def ports() -> set[int]:
     """The ports of gateways at work in this process. For the replay engine."""
     return _process.ports
@@ -224,19 +242,31 @@ def at_desk(desk: Desk, *, has_thread: bool) -> Iterator[None]:
         _process.desks.pop(id(desk), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file of a target did while it was executed."""
+
+    called: list[str] = field(default_factory=list)  # marked functions
+    opened: list[str] = field(default_factory=list)  # files, to read them
+
+
 @contextmanager
-def loading() -> Iterator[list[str]]:
+def loading() -> Iterator[Loaded]:
     """Meanwhile a file of a target is executed: a marked function belongs to no output, and is refused. Gives
-    the names of those that were called. For the replay engine."""
-    before = len(_process.refused)
-    refused: list[str] = []
+    what it did, once it is done. For the replay engine."""
+    found = Loaded()
+    before = len(_process.refused), len(_process.opened)
     _process.loading += 1
     try:
-        yield refused
+        yield found
     finally:
         _process.loading -= 1
-        refused += _process.refused[before:]
-        del _process.refused[before:]
+        for own, told, first in (
+            (found.called, _process.refused, before[0]),
+            (found.opened, _process.opened, before[1]),
+        ):
+            own.extend(told[first:])
+            del told[first:]
 
 
 def watch(*, is_sealed: bool) -> Callable[[], None]:
@@ -282,6 +312,15 @@ def reads(axis: str) -> None:
     desk = desk_here()
     if desk is not None and (within := made_here()) is not None:
         desk.reads(within, axis)
+
+
+def opens(path: str) -> None:
+    """A file is opened to be read. For the replay engine: raises what the desk says where that is unseen."""
+    desk = desk_here()
+    if desk is not None:
+        desk.opens(made_here(), path)
+    elif _process.loading:
+        _process.opened.append(path)
 
 
 def desk_here() -> Desk | None:

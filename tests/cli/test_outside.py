@@ -260,6 +260,41 @@ def test_a_frozen_replay_never_ships_a_change_that_its_recordings_cannot_show(sh
     assert shop("gate") == 0
 
 
+def test_what_answers_of_another_pin_cannot_test_is_not_cleared_by_repro_or_an_experiment(shop: Shop) -> None:
+    shop.record()
+    accepted(shop)
+    repro = ("repro", "c00", "--suite", str(shop.folder), "--good", "baseline", "--bad")
+    stack = str(shop.folder / "stack.toml")
+    assert shop.stopship(*repro, stack) == 0
+    assert shop.stopship.out.startswith("c00: not reproduced\n")
+    shop.write("next.txt", "mug: broken\nplate: broken\n")
+    assert shop("replay", "--pin", f"docs={shop.folder / 'next.txt'}", "--case", "c00") == 0
+    assert "void 1 call of 'search' in this run was served from recordings of another" in shop.stopship.said
+    assert shop.stopship("show", shop.stopship.out.split()[1], "--suite", str(shop.folder)) == 0
+    assert "in this run was served from recordings of another version" in shop.stopship.said
+    shop.write("docs.txt", "mug: broken\nplate: broken\n")
+    shop.lock("d2")
+    assert shop("replay") == 0
+    assert "void 40 calls of 'search' in this run were served from recordings" in shop.stopship.said
+    assert shop.stopship(*repro, stack) == 0
+    assert shop.stopship.out.startswith("c00: not tested: the gate says VOID of what was asked\n")
+    assert "1 call of 'search' in the bad side was served from recordings of another version" in (
+        shop.stopship.said
+    )
+    assert "not reproduced" not in shop.stopship.out
+
+
+def test_an_output_that_was_lost_reproduces_nothing(shop: Shop) -> None:
+    shop.record()
+    accepted(shop)
+    shop.write("flags.txt", "extra")
+    shop.lock()
+    stack, suite = str(shop.folder / "stack.toml"), str(shop.folder)
+    assert shop.stopship("repro", "c00", "--good", "baseline", "--bad", stack, "--suite", suite) == 0
+    assert shop.stopship.out.startswith("c00: not tested")
+    assert "every output of the bad side was lost: Missed: not served: c00, tool left" in shop.stopship.said
+
+
 def test_a_plan_says_beforehand_what_would_be_drawn_and_made(shop: Shop) -> None:
     shop.suite("")
     assert shop("replay", "--plan") == 0

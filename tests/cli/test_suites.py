@@ -203,6 +203,17 @@ def test_accept_finds_the_suite_and_says_what_it_did(stopship: Command, made: Ma
     assert "it was the baseline already, and is again; the pointer is" in stopship.out
 
 
+def test_accept_says_how_many_outputs_of_the_new_baseline_failed(stopship: Command, fresh: Made) -> None:
+    fresh.stack("stack", **{"raise": ["c31", "c32"]})
+    run = run_of(stopship)
+    assert stopship("accept", run, "--because", "two are known to fail") == 0
+    assert "2 of 60 outputs failed, c31 first: ValueError: no answer for c31" in stopship.said
+    fresh.stack("stack")
+    run = run_of(stopship)
+    assert stopship("accept", run, "--because", "mended") == 0
+    assert "failed" not in stopship.out
+
+
 def test_a_run_in_a_folder_of_its_own_can_be_accepted(stopship: Command, made: Made, tmp_path: Path) -> None:
     made.stack("next", wrong=["c30"])
     run = run_of(stopship, "--stack", "suites/small/next.toml")

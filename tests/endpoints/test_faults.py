@@ -20,6 +20,8 @@ from stopship.gating.replay import Replay
 from stopship.gating.spending import EndedEarly
 from stopship.model.run import Outcome, Status
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("aiohttp")
 pytest.importorskip("jinja2")
 

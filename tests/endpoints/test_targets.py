@@ -12,7 +12,7 @@ from tests.endpoints.running import Endpoint
 from tests.endpoints.suites import plan_of, write_suite
 
 from stopship.errors import EvidenceError, UsageError
-from stopship.gating.evidence import observed_faults
+from stopship.gating.evidence import drawn_faults
 from stopship.gating.performing import replay
 from stopship.model.case import Case, Json
 from stopship.model.run import Run, Status
@@ -111,12 +111,12 @@ def test_parameters_come_from_the_suite_or_from_a_pin(tmp_path: Path, endpoint: 
 def test_a_served_model_that_is_not_the_pinned_one_is_void(tmp_path: Path, endpoint: Endpoint) -> None:
     words = ["a", "b [other-model]"]
     run = run_of(tmp_path / "pin", "openai", table(endpoint, "openai"), asked=words)
-    assert [f"model '{OTHER_MODEL}' answered" in one for one in observed_faults(run, "the run")] == [True]
+    assert [f"model '{OTHER_MODEL}' answered" in one for one in drawn_faults(run, "the run")] == [True]
     named = table(endpoint, "openai", 'model = "m-9"')
     run = run_of(tmp_path / "named", "openai", named, asked=["a"])
     assert run.outcomes[0].trace["model"] == "m-9"
-    assert observed_faults(run, "the run") == []
-    assert observed_faults(run_of(tmp_path / "odd", "openai", named, asked=words), "the run")
+    assert drawn_faults(run, "the run") == []
+    assert drawn_faults(run_of(tmp_path / "odd", "openai", named, asked=words), "the run")
 
 
 def test_whatever_the_suite_says_of_a_target_is_part_of_the_plan(tmp_path: Path, endpoint: Endpoint) -> None:

@@ -32,7 +32,7 @@ from pathlib import Path
 
 from stopship.errors import Unavailable
 
-DRAWS = Path(__file__).parents[1] / "draws"
+DRAWS = Path(__file__).parents[1] / ".draws"
 
 
 def answer(case, stack):

@@ -17,7 +17,7 @@ def noisy(folder: Path, **how: object) -> Made:
 
 def asked(made: Made) -> int:
     """How often the target was asked so far."""
-    path = made.folder / "draws"
+    path = made.folder / ".draws"
     return len(path.read_bytes()) if path.exists() else 0
 
 

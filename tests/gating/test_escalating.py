@@ -18,7 +18,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-DRAWS = Path(__file__).parents[1] / "asked"
+DRAWS = Path(__file__).parents[1] / ".asked"
 
 
 def answer(case, stack):
@@ -66,7 +66,7 @@ def gate(made: Made, name: str = "stack", *, run: Run | None = None, **means: An
 
 def asked(made: Made, name: str) -> int:
     """How often a stack was asked so far."""
-    return (made.folder / "asked").read_text("utf-8").count(f"{name} c")
+    return (made.folder / ".asked").read_text("utf-8").count(f"{name} c")
 
 
 ROUNDS = "[escalate]\nrounds = [1, 2, 4]\n"

@@ -27,12 +27,14 @@ def answer(case, stack):
     import json
     from pathlib import Path
     told = json.loads(stack.text("prompt"))
-    path = Path(__file__).parents[1] / "draws"
+    path = Path(__file__).parents[1] / ".draws"
     number = len(path.read_bytes()) if path.exists() else 0
     path.write_bytes(b"." * (number + 1))
     is_later = number >= 120  # the first outputs and those of the acceptance are good
     if is_later and case.key in told.get("lost", ()):
         raise Unavailable("HTTP 503")
+    if is_later and case.key in told.get("broken", ()):
+        raise KeyError("SHOP_KEY")
     draw = hashlib.sha256(f"{case.key} {number}".encode()).digest()[0] / 256
     rate = told.get("flaky", {}).get(case.key, told.get("rate", 0.0)) if is_later else 0.0
     return "no" if draw < rate else f"{case.row['asked']} {number}"
@@ -44,7 +46,7 @@ def flaky(folder: Path, **how: Any) -> Made:
     how = {"rules": MUST, "replay": "", **how}
     made = make(folder, is_accepted=False, **how)
     (made.folder / "app" / "answer.py").write_text(FLAKY, "utf-8")
-    made.stack("stack", **{k: v for k, v in how.items() if k in ("flaky", "rate", "lost")})
+    made.stack("stack", **{k: v for k, v in how.items() if k in ("flaky", "rate", "lost", "broken")})
     made.accept(made.replay())
     return made
 
@@ -54,7 +56,7 @@ def admitted(made: Made, **how: Any) -> Admitting:
 
 
 def asked(made: Made) -> int:
-    return len((made.folder / "draws").read_bytes())
+    return len((made.folder / ".draws").read_bytes())
 
 
 def notes(made: Made) -> str:
@@ -69,6 +71,14 @@ def test_a_case_that_passes_every_time_is_admitted_and_one_that_fails_once_is_re
     assert (refused.key, refused.of) == ("c01", 20)
     assert 0 < refused.passed < 20
     assert [(one.key, one.times) for one in read_golden(made.folder / GOLDEN)] == [("c00", 20), ("c02", 20)]
+
+
+def test_a_refusal_says_why_the_first_output_that_did_not_pass_fails(tmp_path: Path) -> None:
+    made = flaky(tmp_path / "s", flaky={"c01": 1.0}, broken=["c02"])
+    found = {one.key: one for one in admitted(made).refused}
+    assert found["c02"].why.startswith("KeyError: 'SHOP_KEY'")
+    assert found["c01"].passed == 0
+    assert found["c01"].why.startswith("the output 'no")
 
 
 def test_a_refused_case_is_not_asked_until_it_passes(tmp_path: Path) -> None:

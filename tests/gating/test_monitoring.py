@@ -38,7 +38,7 @@ def watch(made: Made, night: str, stack: str = "stack") -> Monitored:
 
 
 def asked(made: Made) -> int:
-    return len((made.folder / "draws").read_bytes())
+    return len((made.folder / ".draws").read_bytes())
 
 
 def history(made: Made) -> tuple[Night, ...]:

@@ -95,7 +95,7 @@ def test_going_on_asks_only_for_what_is_missing(tmp_path: Path) -> None:
     left_over(made, 45)
     run = made.replay(resume=True)
     assert len(run.outcomes) == 60
-    assert (made.folder / "draws").stat().st_size <= 61  # one may have been under way
+    assert (made.folder / ".draws").stat().st_size <= 61  # one may have been under way
 
 
 def test_a_second_replay_of_one_plan_waits_says_so_and_is_served(
@@ -115,7 +115,7 @@ def test_a_second_replay_of_one_plan_waits_says_so_and_is_served(
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert said[0].startswith("waiting for another replay of this plan, at work in ")
-    assert (made.folder / "draws").stat().st_size == 60
+    assert (made.folder / ".draws").stat().st_size == 60
     assert list((made.folder / ".stopship" / "work").iterdir()) == []
 
 
@@ -130,7 +130,7 @@ def test_a_replay_that_waited_for_one_that_was_broken_off_goes_on_from_what_is_f
             for _, outcome in zip(range(20), engine.outcomes(plan.jobs())):
                 journal.add(outcome)
         assert len(second.result(20).run.outcomes) == 60
-    assert (made.folder / "draws").stat().st_size <= 61
+    assert (made.folder / ".draws").stat().st_size <= 61
 
 
 @pytest.mark.parametrize("word", ["gate", "replay"])
@@ -139,13 +139,13 @@ def test_two_commands_at_once_ask_for_each_output_once_and_agree(tmp_path: Path,
     path = made.folder / "app" / "answer.py"
     path.write_text(path.read_text("utf-8") + SLOW, "utf-8")
     lock_stack(made.folder / "stack.toml")
-    before = (made.folder / "draws").stat().st_size
+    before = (made.folder / ".draws").stat().st_size
     words = [sys.executable, "-m", "stopship", word, str(made.folder)]
     pipe = subprocess.PIPE
     both = [subprocess.Popen(words, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
     ends = [one.communicate(timeout=60) for one in both]
     assert [one.returncode for one in both] == [0, 0], ends
-    assert (made.folder / "draws").stat().st_size == before + 60
+    assert (made.folder / ".draws").stat().st_size == before + 60
     runs = {out.split("candidate ")[-1].split()[0] if word == "gate" else out.split()[1] for out, _ in ends}
     assert len(runs) == 1
 

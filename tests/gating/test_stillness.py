@@ -32,7 +32,7 @@ PUT = """\
 import shutil
 root = HOOK.parent
 if case.key == "c10":
-    shutil.copytree(root / "articles", root / "kept", symlinks=True)
+    shutil.copytree(root / "articles", root / ".kept", symlinks=True)
     {change}
 else:
     {back}
@@ -60,18 +60,18 @@ def is_nothing_kept(made: Made) -> bool:
         (
             '(root / "articles/a.md").write_text("good")',
             (
-                'shutil.copyfile(root / "kept/a.md", root / "articles/a.md"); '
-                'shutil.copystat(root / "kept/a.md", root / "articles/a.md")'
+                'shutil.copyfile(root / ".kept/a.md", root / "articles/a.md"); '
+                'shutil.copystat(root / ".kept/a.md", root / "articles/a.md")'
             ),
         ),
         (
-            '(root / "articles/a.md").rename(root / "aside"); (root / "articles/a.md").write_text("good")',
-            '(root / "aside").rename(root / "articles/a.md")',
+            '(root / "articles/a.md").rename(root / ".aside"); (root / "articles/a.md").write_text("good")',
+            '(root / ".aside").rename(root / "articles/a.md")',
         ),
         ('(root / "articles/b.md").write_text("good")', '(root / "articles/b.md").unlink()'),
         (
-            '(root / "articles").rename(root / "aside"); shutil.copytree(root / "aside", root / "articles")',
-            'shutil.rmtree(root / "articles"); (root / "aside").rename(root / "articles")',
+            '(root / "articles").rename(root / ".x"); shutil.copytree(root / ".x", root / "articles")',
+            'shutil.rmtree(root / "articles"); (root / ".x").rename(root / "articles")',
         ),
     ],
     ids=["in place", "put back", "one more", "the whole folder"],

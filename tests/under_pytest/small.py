@@ -69,7 +69,7 @@ NOISE = """
 import os, time
 from pathlib import Path
 time.sleep(0.01)
-with (Path(__file__).parent / "asked").open("a") as file:
+with (Path(__file__).parent / ".asked").open("a") as file:
     file.write(key + "\\n")
 return {"output": "no" if key in wrong else "yes", "draw": os.urandom(8).hex()}
 """
@@ -113,7 +113,7 @@ class Small:
 def suite(folder: Path, how: Small | None = None) -> Path:
     """A copy of such a suite, with its baseline; its folder."""
     made = _made(how or Small())
-    shutil.copytree(made, folder, ignore=shutil.ignore_patterns(".stopship", "asked"))
+    shutil.copytree(made, folder, ignore=shutil.ignore_patterns(".stopship", ".asked"))
     return folder
 
 
@@ -162,7 +162,7 @@ def write(folder: Path, how: Small) -> None:
 
 def asked(folder: Path) -> list[str]:
     """The keys that a noisy target was asked for, in their order."""
-    path = folder / "asked"
+    path = folder / ".asked"
     return path.read_text("utf-8").split() if path.exists() else []
 
 

@@ -99,6 +99,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     told, though some were lost, and 22 where none was; `gate` judges.
     """
     from stopship.gating.epochs import Draw
+    from stopship.gating.evidence import drawn_faults
     from stopship.gating.foreseen import foreseen
     from stopship.gating.performing import replay as replayed
     from stopship.gating.replay import planned
@@ -145,7 +146,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     with says_how_to_go_on():
         done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": now})
     bar.end()
-    for line in run_lines(done.run, columns=columns()):
+    for line in run_lines(done.run, columns=columns(), faults=drawn_faults(done.run, "this run")):
         click.echo(line)
     for line in _aside(at, done, effects):
         click.echo(line)

@@ -69,6 +69,7 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
             chance=one.chance,
             is_failed=bool(one.good or one.bad),
             why=one.why,
+            is_alike=one.is_alike,
         )
         for one in found.tallies
     ]
@@ -78,6 +79,8 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
         tallies,
         reproduced=found.is_reproduced,
         perhaps=found.chance if found.is_perhaps else None,
+        faults=found.faults,
+        lost=found.lost,
     )
     for word, side in (("bad", found.bad), ("good", found.good)):
         if side.why and at.opened.suite.replay.target != RECORDED:

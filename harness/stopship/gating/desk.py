@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stopship.boundaries import Boundary, Door, made_here, making
@@ -113,6 +114,17 @@ class OutputDesk:
         """Nothing is known of what this output would be."""
         self._keep(Missed(why))
 
+    def starts(self, program: str) -> None:
+        if not self.is_live:
+            self._world.started(program)
+
+    def pinned(self, axis: str) -> Path:
+        return self._world.pinned(axis)
+
+    def end(self, err: StopshipError) -> None:
+        """No output can be told: what this one met, every other meets as well."""
+        self._keep(err)
+
     def reads(self, within: Boundary, axis: str) -> None:
         """Raises UsageError where a call that is being made reads a pin which it does not name."""
         if axis not in within.pins and axis in self._world.pins:
@@ -124,12 +136,16 @@ class OutputDesk:
             self._keep(err)
             raise err
 
-    def opens(self, within: Boundary, path: str) -> None:
-        """The same for a file of a pin; code is read whenever something is imported."""
+    def opens(self, within: Boundary | None, path: str) -> None:
+        """The same for a file of a pin; and for one that is no pin's, though the target reads it. What was
+        imported is told elsewhere."""
         if path.endswith(_CODE):
             return
-        if (axis := self._world.files.get(os.path.realpath(path))) is not None:
+        if within is not None and (axis := self._world.files.get(os.path.realpath(path))) is not None:
             self.reads(within, axis)
+        elif (err := self._world.unseen(path, within)) is not None:
+            self._keep(err)
+            raise err
 
     def ask(self, call: Call, code: str = "") -> tuple[Asked, Answer | None]:
         """The call in its place, and what answers it; None: it is to be made. `code`: of a marked function.

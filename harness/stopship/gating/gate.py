@@ -16,6 +16,7 @@ from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults, 
 from stopship.gating.isolating import isolation_notes
 from stopship.gating.opened import POINTER, OpenSuite, noise_of
 from stopship.gating.outside import call_notes
+from stopship.gating.reading import unpinned_notes
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import ANCHOR, BASELINE, CACHE, Workplace
 from stopship.model.change import PinChange
@@ -108,7 +109,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")
     about_calls = (*call_notes(candidate, baseline), *isolation_notes(candidate.isolation))
-    own_notes = (*asked.notes, *golden_notes(opened, place), *about_calls)
+    own_notes = (*asked.notes, *golden_notes(opened, place), *unpinned_notes(opened.suite), *about_calls)
     about = _about(opened, candidate, asked, own_notes)
     alpha, allow = opened.suite.decide.alpha, allows(opened, asked)
     if baseline is None:

@@ -31,6 +31,7 @@ from stopship.gating.epochs import (
 )
 from stopship.gating.opened import OpenSuite
 from stopship.gating.outside import Outside, Shelf, outside_of, recordings_of
+from stopship.gating.reading import unseen_of
 from stopship.gating.searching import Searches
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
@@ -237,6 +238,9 @@ class Replay:
             allowed=outside.effects,
             pins={pin.axis: pin.digest for pin in self.head.stack.pins},
             files={path: pin.axis for path, (pin, _) in self.answering.stack.held().items()},
+            pinned=self.answering.stack.path,
+            started=lambda program: isolating.loose(self.journal_folder, program),
+            unseen=unseen_of(self.opened, self.answering, self.target, self.place.store.local),
             epoch=self.head.epoch,
             gateway=self._waypoint(),
         )
@@ -257,7 +261,7 @@ class Replay:
         since it was opened: then the journals of this plan are dropped.
         """
         if self.target is not None:
-            check_code(self.target, self.answering)
+            check_code(self.target, self.answering, self.opened)
         check_still(self.answering, self.journal_folder)
         self.place.made()
         self.shelf.file()

@@ -12,8 +12,9 @@ from stopship.gating.engine import Target
 from stopship.gating.foreign import table_target
 from stopship.gating.opened import OpenSuite
 from stopship.gating.placing import place_of
+from stopship.gating.reading import reading_of
 from stopship.gating.stacking import Answering
-from stopship.parts.neighbours import code_of
+from stopship.parts.neighbours import code_of, imported_elsewhere
 from stopship.parts.targets.python import PythonTarget, load_target
 from stopship.store.shown import quoted, shown
 
@@ -47,12 +48,14 @@ def target_of(opened: OpenSuite, answering: Answering) -> SuiteTarget:
         raise EvidenceError(
             "has changed since this process executed it", where=shown(found[0]), do="run again"
         )
-    check_code(target, answering)
+    check_code(target, answering, opened)
+    reading_of(opened, answering, target.path).check_known(target.opened)
     return target
 
 
-def check_code(target: SuiteTarget, answering: Answering) -> None:
-    """Raise EvidenceError where the target has executed a file beside it that the stack does not pin.
+def check_code(target: SuiteTarget, answering: Answering, opened: OpenSuite) -> None:
+    """Raise EvidenceError where the target has executed a file of the suite's or of the repository's that the
+    stack does not pin.
 
     Imports may come as late as the last case: it is asked again before anything is sealed.
     """
@@ -71,6 +74,8 @@ def check_code(target: SuiteTarget, answering: Answering) -> None:
         if found[1].digest != ran.sha256:
             what = "has changed since this process executed it"
             raise EvidenceError(what, where=shown(ran.file), do="run again")
+    found_in = imported_elsewhere(target.path.resolve())
+    reading_of(opened, answering, target.path).check_modules(found_in)
 
 
 def _line(target: PythonTarget, answering: Answering, file: Path) -> str:

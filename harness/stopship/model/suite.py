@@ -80,6 +80,7 @@ class ReplayPlan:
     fidelity: Fidelity = Fidelity.LIVE  # what of the world outside is executed
     effects: tuple[str, ...] = ()  # names of marked functions that write and may be executed
     upstreams: tuple[UpstreamPlan, ...] = ()  # model APIs behind the gateway
+    unpinned: tuple[str, ...] = ()  # files and folders that a target may read though no pin holds them
 
     @property
     def no_calls(self) -> str:

@@ -6,8 +6,10 @@ Decides which events of the interpreter reach out. Never looks at code that belo
 import os
 import sys
 import threading
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-from stopship.boundaries import desk_here, is_sealed, is_watched, lose_all, made_here, ports
+from stopship.boundaries import desk_here, is_sealed, is_watched, lose_all, made_here, opens, ports
 
 _EVENTS = frozenset(  # of CPython's table of audit events
     [
@@ -15,6 +17,7 @@ _EVENTS = frozenset(  # of CPython's table of audit events
         *("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"),
     ]
 )
+_STARTS = ("subprocess.Popen", "os.posix_spawn", "os.system", "os.exec")
 _HERE = ("127.0.0.1", "localhost", b"127.0.0.1", b"localhost")
 _OWN_THREADS = "stopship-"  # what the names of our own threads begin with
 _installed = threading.Lock()
@@ -31,8 +34,11 @@ def isolate() -> None:
 
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
-    if event == "open":
-        _opened(arguments)
+    if event in ("open", "sqlite3.connect"):
+        _opened(event, arguments)
+        return
+    if event in _STARTS and is_watched():
+        _started(arguments)
         return
     if event not in _EVENTS or not is_watched():
         return
@@ -50,11 +56,27 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         raise ReachedOut(why)
 
 
-def _opened(arguments: tuple[object, ...]) -> None:
-    """A file is opened: within a call that is being made it may be a pin's."""
-    within, desk = made_here(), desk_here()
-    if within is not None and desk is not None and isinstance(arguments[0], str | bytes | os.PathLike):
-        desk.opens(within, os.fsdecode(arguments[0]))
+def _opened(event: str, arguments: tuple[object, ...]) -> None:
+    """A file is opened, or a database: what is only written to tells nothing."""
+    path, flags = arguments[0], arguments[-1]
+    if not isinstance(path, str | bytes | os.PathLike):
+        return
+    if event == "open":
+        if not isinstance(flags, int) or flags & os.O_ACCMODE != os.O_WRONLY:
+            opens(os.fsdecode(path))
+        return
+    name = os.fsdecode(path)
+    opens(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+
+
+def _started(arguments: tuple[object, ...]) -> None:
+    """A process is started, which nothing here watches over."""
+    desk = desk_here()
+    if desk is None or made_here() is not None:
+        return
+    words = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list | tuple) else arguments[:1]
+    named = [os.fsdecode(one) for one in words if isinstance(one, str | bytes | os.PathLike)]
+    desk.starts(Path(named[0].split()[0]).name if named and named[0].strip() else "a program")
 
 
 def _is_gateway(arguments: tuple[object, ...]) -> bool:

@@ -9,7 +9,7 @@ import builtins
 import hashlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import module_from_spec, resolve_name, spec_from_file_location
@@ -33,6 +33,7 @@ class Ran:
 
 _ran: dict[str, tuple[Path, str]] = {}  # by module name: the file and the digest of the bytes that ran
 _imported: dict[str, set[str]] = {}  # by module name: the modules of private packages that it imported
+_outside: dict[str, set[str]] = {}  # by module name: the first names of what it imported from elsewhere
 
 
 def code_of(file: Path) -> list[Ran]:
@@ -40,19 +41,36 @@ def code_of(file: Path) -> list[Ran]:
 
     What others imported is not its own, though it lie in the same folder.
     """
-    first = Executed(file, b"").name
     found: dict[Path, Ran] = {}
+    for _, ran, importer in _reached(file):
+        if ran is not None:
+            found.setdefault(ran[0], Ran(file=ran[0], sha256=ran[1], importer=importer))
+    return list(found.values())
+
+
+def imported_elsewhere(file: Path) -> dict[str, Path]:
+    """The first names of what a user's file and those beside it have imported from elsewhere so far, each
+    with a file that did."""
+    return {
+        one: ran[0]
+        for name, ran, _ in reversed(list(_reached(file)))
+        if ran is not None
+        for one in _outside.get(name, ())
+    }
+
+
+def _reached(file: Path) -> Iterator[tuple[str, tuple[Path, str] | None, Path | None]]:
+    """Module, what ran of it, and who imported it."""
+    first = Executed(file, b"").name
     waiting: list[tuple[str, Path | None]] = [(first, None)]
     seen = {first}
     while waiting:
         name, importer = waiting.pop(0)
         ran = _ran.get(name) or _loaded_otherwise(name)
-        if ran is not None:
-            found.setdefault(ran[0], Ran(file=ran[0], sha256=ran[1], importer=importer))
+        yield name, ran, importer
         for one in sorted(_imported.get(name, set()) - seen):
             seen.add(one)
             waiting.append((one, ran[0] if ran else importer))
-    return list(found.values())
 
 
 def _loaded_otherwise(name: str) -> tuple[Path, str] | None:
@@ -140,7 +158,7 @@ class _Loader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module)["__builtins__"] = self._folder.builtins
-        _imported[self.name] = set()
+        _imported[self.name], _outside[self.name] = set(), set()
         _note(_asking(self.name), [self.name])  # however it was imported
         super().exec_module(module)
 
@@ -174,6 +192,7 @@ class _Folder:
             _note(importer, _touched(resolve_name("." * level + name, str(package)), fromlist or ()))
             return found
         if not self._is_beside(top):
+            _outside.setdefault(importer, set()).add(top)
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         found = builtins.__import__(f"{self.package}.{name}", globals, locals, fromlist or (), 0)
         _note(importer, _touched(f"{self.package}.{name}", fromlist or ()))

@@ -4,8 +4,9 @@ Decides where contents are read. Never hands out bytes that are not the pinned o
 """
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stopship.boundaries import reads
@@ -37,6 +38,7 @@ class OpenStack:
     _values: dict[str, bytes]  # axis -> canonical JSON
     _file: StackFile  # as it was read, or with pins replaced by hand
     stamps: Stamps  # of all files, taken before they were read
+    _handed: set[str] = field(default_factory=set)  # real paths that somebody has asked the stack for
 
     @property
     def stack_id(self) -> str:
@@ -57,6 +59,7 @@ class OpenStack:
             raise UsageError(
                 f"the axis {axis!r} has {len(roots)} paths, not one", do="give it `file` or `path`"
             )
+        self._handed.add(os.path.realpath(roots[0]))
         return roots[0]
 
     def text(self, axis: str) -> str:
@@ -67,6 +70,7 @@ class OpenStack:
             raise UsageError(
                 f"the axis {axis!r} has {len(pin.files)} files, not one text", do="give it `file`"
             )
+        self._handed.add(os.path.realpath(self._places[axis][pin.files[0].path]))
         try:
             return self._bytes(pin, pin.files[0]).decode()
         except UnicodeDecodeError as err:
@@ -91,6 +95,14 @@ class OpenStack:
             for pin in self.stack.pins
             for one in pin.files
         }
+
+    def covers(self, path: str) -> bool:
+        """Whether a real path is one that the stack file names, or lies in one."""
+        return _is_in(path, (os.path.realpath(one) for named in self._roots.values() for one in named))
+
+    def handed(self, path: str) -> bool:
+        """Whether a real path is one that this stack was asked for, or lies in one."""
+        return _is_in(path, tuple(self._handed))
 
     def declared(self, axis: str) -> tuple[str, ...]:
         """The paths that the stack file names for an axis, as they are written there."""
@@ -120,6 +132,10 @@ class OpenStack:
         if found.digest != file.digest:
             raise EvidenceError("has changed since it was pinned", where=shown(path), do="run again")
         return now[0]
+
+
+def _is_in(path: str, roots: Iterable[str]) -> bool:
+    return any(Path(path).is_relative_to(one) for one in roots)
 
 
 def open_stack(path: Path) -> OpenStack:

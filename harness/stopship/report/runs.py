@@ -27,8 +27,11 @@ _NO_BREAK = "\u00a0"
 _TOLD = ("citations", "refusal", "usage", "observed", "cost_usd", "latency_ms")  # of a trace, for people
 
 
-def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
-    """What the run is a replay of, and how it went. Pins wrap at `columns`, between pins."""
+def run_lines(run: Run, *, columns: int = WIDTH, faults: Sequence[str] = ()) -> list[str]:
+    """What the run is a replay of, and how it went. Pins wrap at `columns`, between pins.
+
+    `faults`: why a gate would be VOID, whatever came out.
+    """
     head = run.head
     counted, found = Counter(one.status for one in run.outcomes), coverage(run.outcomes)
     each = f", {head.repeats} outputs each" if head.repeats > 1 else ""
@@ -55,6 +58,10 @@ def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
         lines.append(f"  part     {plain(head.selection)}")
     if head.epoch:
         lines.append(f"  epoch    {head.epoch}")
+    for one in faults:
+        lines += wrapped(
+            plain(one, _LINE), first="  void     ", then="           ", columns=columns
+        ).splitlines()
     return [*lines, *bad_lines(run.outcomes)]
 
 
@@ -219,6 +226,7 @@ class ShownTally:
     chance: float | None  # None: it plays no part
     is_failed: bool  # by either side, once at least
     why: str
+    is_alike: bool = False  # by both sides, every time
 
 
 def repro_lines(
@@ -228,9 +236,16 @@ def repro_lines(
     *,
     reproduced: bool,
     perhaps: float | None = None,
+    faults: Sequence[str] = (),
+    lost: Sequence[str] = (),
 ) -> list[str]:
-    """Who fails what, how often, and whether that can be chance; `perhaps`: how likely, where it may be."""
+    """Who fails what, how often, and whether that can be chance; `perhaps`: how likely, where it may be.
+
+    `faults` and `lost`: why nothing was tested, of what was told and of what was not.
+    """
     head = "reproduced" if reproduced else "not reproduced"
+    if faults or lost:
+        head = "not tested: the gate says VOID of what was asked" if faults else "not tested"
     if perhaps is not None:
         can_ask = not all(one.is_recorded for one in sides)
         more = "ask more often with --times" if can_ask else "recorded outputs cannot be asked more often"
@@ -241,15 +256,23 @@ def repro_lines(
         how = "as recorded, not asked anew" if side.is_recorded else how
         other = f", {side.distinct} different outputs" if side.distinct > 1 else ""
         lines.append(f"  {word:<5} {plain(side.name, _KEY)} (stack {short(side.stack)}), {how}{other}")
+    for one in (*faults, *lost):
+        lines += wrapped(plain(one, _LINE), first="  ", then="    ").splitlines()
     rows = [("rule", "good fails", "bad fails", "by chance", "")]
     rows += [
-        (plain(one.rule, _KEY), one.good, one.bad, _chance(one), plain(one.why, _VALUE)) for one in tallies
+        (plain(one.rule, _KEY), one.good, one.bad, _chance(one), plain(_said(one), _VALUE)) for one in tallies
     ]
     return [*lines, "", *(f" {line.rstrip()}" for line in table(rows, left=frozenset((0, 4))))]
 
 
+def _said(one: ShownTally) -> str:
+    if not one.is_alike:
+        return one.why
+    return f"fails on both sides: {one.why}" if one.why else "fails on both sides"
+
+
 def _chance(one: ShownTally) -> str:
-    if not one.is_failed:
+    if not one.is_failed or one.is_alike:
         return "-"
     return "no" if one.chance is None else f"p {words.probability(one.chance)}"
 
@@ -293,8 +316,18 @@ def accepted_lines(
     return [
         said,
         f"  {judged}; the pointer is {plain(path)}: review it with the change",
+        *_failed_lines(run),
         *(f"  {plain(rule)} may stay broken until {until}" for rule, until in waivers),
     ]
+
+
+def _failed_lines(run: Run) -> list[str]:
+    """How much of a baseline is no answer: a candidate that fails there, too, is no worse than it."""
+    bad = [one for one in run.outcomes if one.status is Status.FAILED]
+    if not bad:
+        return []
+    first = f"{plain(bad[0].key, _KEY)} first: {plain(bad[0].error, _LINE)}"
+    return [f"  {len(bad)} of {len(run.outcomes)} outputs failed, {first}"]
 
 
 def outlook_line(

@@ -27,7 +27,7 @@ _TARGET = re.compile(r"(?P<file>.+\.py):[A-Za-z_][A-Za-z0-9_]*")
 _WRITE = 'target = "app.py:answer", or "recorded"'
 _KEYS = (
     *("target", "cluster", "repeats", "concurrency", "timeout", "deterministic", "network", "fresh"),
-    *("limits", "per_minute", "retries", "fidelity", "effects", "upstreams", *TABLES),
+    *("limits", "per_minute", "retries", "fidelity", "effects", "upstreams", "unpinned", *TABLES),
 )
 
 
@@ -66,6 +66,7 @@ def replay_of(top: Table) -> ReplayPlan:
         fidelity=_fidelity(table, deterministic=deterministic),
         effects=table.texts("effects", '"send_mail"'),
         upstreams=_upstreams(table),
+        unpinned=table.texts("unpinned", '"var/cache"'),
     )
     return _check_calls(table, plan)
 

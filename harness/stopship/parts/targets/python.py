@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stopship.boundaries import loading
+from stopship.boundaries import Loaded, loading
 from stopship.errors import UsageError
 from stopship.model.case import Case
+from stopship.parts.isolation import isolate
 from stopship.parts.user_code import function_of, load, own_case, routine
 
 _TAKES = "case, stack"
-_loaded_with: dict[Path, list[str]] = {}  # file -> marked functions that its loading called
+_loaded_with: dict[Path, Loaded] = {}  # file -> what its loading did
 _DRAW = ("sample", "epoch")  # numbers of the draw that a target may take by name
 
 
@@ -29,6 +30,7 @@ class PythonTarget:
     takes: frozenset[str]  # of `sample` and `epoch`, by name
     takes_third: bool  # the sample, as the third argument of any name
     function: Callable[..., object]
+    opened: tuple[str, ...] = ()  # files that its loading read
 
     def call(self, case: Case, stack: object, sample: int = 0, epoch: int = 0) -> object:
         """What the function returns for a copy of the case: a coroutine where it is async."""
@@ -41,12 +43,13 @@ class PythonTarget:
 
 def load_target(path: Path, function: str, where: str) -> PythonTarget:
     """The function of a file; UsageError where there is none, or none that takes a case and a stack."""
-    with loading() as refused:
+    isolate()
+    with loading() as now:
         loaded = load(path, where)
-    called = _loaded_with.setdefault(path.resolve(), refused)  # a file is executed once
-    if called:
+    did = _loaded_with.setdefault(path.resolve(), now)  # a file is executed once
+    if did.called:
         raise UsageError(
-            f"{function} cannot be replayed: loading {path} calls the marked function {called[0]!r}",
+            f"{function} cannot be replayed: loading {path} calls the marked function {did.called[0]!r}",
             where=where,
             do="call it within the target: what runs when a file is loaded belongs to no case",
         )
@@ -60,6 +63,7 @@ def load_target(path: Path, function: str, where: str) -> PythonTarget:
         takes=takes,
         takes_third=takes_third,
         function=found,
+        opened=tuple(did.opened),
     )
 
 
