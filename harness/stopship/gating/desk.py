@@ -34,8 +34,9 @@ from stopship.model.exchange import (
     call_pins,
     pins_digest,
 )
-from stopship.parts.answers import code_digest, raised_as, told_answer, told_request
+from stopship.parts.answers import raised_as, told_answer, told_request
 from stopship.parts.isolation import isolate
+from stopship.parts.own_code import code_digest
 from stopship.parts.user_code import Raised, caught, caught_async, copied
 from stopship.report.misses import miss_text
 from stopship.steps.misses import explain_miss
