@@ -241,6 +241,8 @@ class OutputDesk:
         world = self._world
         if asked.key in self._made:
             return None
+        if world.fidelity is Fidelity.RETRIEVAL_ONLY:  # how a search answers today is what is asked
+            return None
         found = self._before(asked)
         if found is not None and found.answers[-1].is_reusable:
             self._note(asked, Source.RECORDING, found.answers[-1], len(found.answers) - 1)
