@@ -224,8 +224,10 @@ def test_two_calls_of_one_index_are_two() -> None:
     [
         lambda n: kept({"responseId": n, "candidates": [{"content": {"parts": [{"text": "yes"}]}}]}),
         lambda n: {"responseId": n, "candidates": [{"content": {"parts": [{"text": "yes"}]}}]},
-        lambda n: kept({"id": n, "created": n, "system_fingerprint": n, "choices": [{"text": "yes"}]}),
-        lambda n: {"id": n, "object": "text_completion", "choices": [{"text": "yes"}]},
+        lambda n: kept({"id": n, "created": n, "system_fingerprint": n, "choices": [{"said": "yes"}]}),
+        lambda n: {"id": n, **chat(content="", reasoning_content=n)},
+        lambda n: kept({"id": n, "type": "message", "content": [{"type": "thinking", "thinking": n}]}),
+        lambda n: stream({"id": n, **delta(content="")}),
         lambda n: kept({"id": n, "answer": "yes", "usage": {"tokens": n}}),
         lambda n: kept(chat(tool_calls=[{"id": n, "type": "new", "new": {"a": 1}}])),
         lambda n: {"id": n, **block(type="new_use", id=n, name="t")},
@@ -249,7 +251,25 @@ def test_an_answer_of_no_known_form_is_compared_without_its_ids(answer: Any) -> 
         lambda n: kept({"order": {"id": n}}),
         lambda n: stream({"error": {"message": n}}, {"choices": [{"delta": {"content": "yes"}}]}),
         lambda n: kept({"choices": [{"message": {"content": "yes"}}], "error": n}),
+        lambda n: kept({"choices": [{"text": n}]}),
+        lambda n: kept({"choices": [{"message": {}, "said": n}]}),
+        lambda n: kept({"output": [], "text": n}),
+        lambda n: stream({"choices": [{"index": 0, "text": n}]}),
+        lambda n: stream({"choices": [{"index": 0, "message": {"content": n}}]}),
+        lambda n: stream(delta(content="yes"), {"tool": n}),
     ],
 )
 def test_what_may_be_a_decision_is_one(answer: Any) -> None:
     assert not is_same(decision_of(answer("delete")), decision_of(answer("find")), words=True)
+
+
+def test_a_completion_as_there_were_before_chats_is_its_words() -> None:
+    whole = decision_of(kept({"id": "1", "choices": [{"text": "yes", "logprobs": {"tokens": ["yes"]}}]}))
+    told: list[Telling] = [{"choices": [{"index": 0, "text": one}]} for one in ("y", "es")]
+    assert whole == decision_of(stream(*told)) == {"calls": [], "words": "yes"}
+
+
+def test_an_answer_that_says_nothing_is_another_one_than_words() -> None:
+    empty = decision_of(chat(content=None))
+    assert is_same(empty, decision_of(chat(content=None)), words=True)
+    assert not is_same(empty, decision_of(chat(content="yes")), words=False)

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from stopship.parts.own_code import code_digest
+from stopship.parts.targets.python import load_target
 from stopship.parts.user_code import load
 
 _number = count()
@@ -112,3 +113,17 @@ def test_data_is_none_of_it_and_what_stands_for_something_else_is_not_asked(tmp_
         "@mark\ndef tool(item): return proxy, rows, me, json.dumps\n"
     )
     assert digest(tmp_path, text) == digest(tmp_path, text.replace("2000", "3000"))
+
+
+def test_the_code_of_a_function_is_what_it_reaches_when_its_target_is_loaded(tmp_path: Path) -> None:
+    text = HEAD + (
+        "orders = []\n@mark\ndef tool(item): return len(orders)\n"
+        "def answer(case, stack): orders.append(Desk())\n"
+    )
+    file = tmp_path / "app.py"
+    file.write_text(text, "utf-8")
+    load_target(file, "answer", "here")
+    module = load(file, "here").outcome
+    assert isinstance(module, ModuleType)
+    module.answer(None, None)
+    assert code_digest(module.tool.__stopship_boundary__.function) == digest(tmp_path, text)

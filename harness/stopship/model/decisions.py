@@ -19,11 +19,12 @@ _EACH_TIME = {  # of an answer as a whole: what differs each time that the same 
     *("usage", "usageMetadata"),
 }
 _IDS = {"id", "call_id", "tool_use_id"}  # of an item
+_THOUGHTS = {"reasoning", "thinking", "redacted_thinking"}
 _OF_EVENTS = _EACH_TIME | {"item_id", "sequence_number", "obfuscation"}
 _KEPT = {"type", "headers", "cut", "json", "events"}  # as the gateway keeps an answer
 _SPEAKING = {"text": "text", "output_text": "text"}
 _BESIDE = {  # items and parts that decide nothing: thoughts, and what a tool of the provider found
-    *("reasoning", "thinking", "redacted_thinking", "mcp_list_tools", "mcp_tool_result"),
+    *("mcp_list_tools", "mcp_tool_result", *_THOUGHTS),
     *("web_search_tool_result", "web_fetch_tool_result", "tool_search_tool_result"),
     *("code_execution_tool_result", "bash_code_execution_tool_result"),
     "text_editor_code_execution_tool_result",
@@ -122,6 +123,9 @@ class _Said:
     refusal: str = ""
 
     def told(self) -> dict[str, Json]:
+        """The decision. Raises _Unread where nothing was read at all: what it says may stand elsewhere."""
+        if not (self.calls or self.hosted or self.words or self.refusal):
+            raise _Unread
         found: dict[str, Json] = {"calls": self.calls, "words": self.words}
         if self.hosted:
             found["hosted"] = self.hosted
@@ -208,7 +212,9 @@ def _decided(body: Mapping[str, Any]) -> dict[str, Json]:
 
 
 def _chosen(choice: Mapping[str, Any]) -> dict[str, Json]:
-    message = choice.get("message")
+    message, text = choice.get("message"), choice.get("text")
+    if message is None and isinstance(text, str):  # of a completion, as there were before chats
+        message = {"content": text}
     if not isinstance(message, dict):
         raise _Unread
     said = _Said()
@@ -238,23 +244,29 @@ def _value(body: dict[str, Any], *, is_answer: bool) -> Json:
     if isinstance(choices, list) and all(isinstance(one, dict) and one.keys() & _TOLD for one in choices):
         return {**_without(body, _EACH_TIME), "choices": [_bare(one) for one in choices]}
     if body.get("type") == "message" and isinstance(content := body.get("content"), list):
-        return {**_without(body, _EACH_TIME), "content": [_without(one, _IDS) for one in content]}
+        return {**_without(body, _EACH_TIME), "content": _items(content)}
     if body.get("object") == "response" and isinstance(output := body.get("output"), list):
-        return {"output": [_without(one, _IDS) for one in output], "error": body.get("error")}
+        return {"output": _items(output), "error": body.get("error")}
     if is_answer or isinstance(body.get("candidates"), list):
         return _without(body, _EACH_TIME)
     return body
 
 
 def _bare(choice: Json) -> Json:
-    """A choice without the ids of its calls."""
+    """A choice without thoughts, and without the ids of its calls."""
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         return choice
-    calls = message.get("tool_calls")
-    if not isinstance(calls, list):
-        return choice
-    return {**choice, "message": {**message, "tool_calls": [_without(one, _IDS) for one in calls]}}
+    told = _without(message, _ASIDE)
+    if isinstance(calls := message.get("tool_calls"), list):
+        told["tool_calls"] = [_without(one, _IDS) for one in calls]
+    return {**choice, "message": told}
+
+
+def _items(told: list[Any]) -> list[Any]:
+    """Without thoughts, and without ids."""
+    is_thought = [isinstance(one, dict) and one.get("type") in _THOUGHTS for one in told]
+    return [_without(one, _IDS) for one, is_one in zip(told, is_thought, strict=True) if not is_one]
 
 
 def _event(event: Mapping[str, Any]) -> Json:

@@ -19,6 +19,10 @@ _PIECES = {  # of a block of a message: the field that grows
     "thinking_delta": "thinking",
     "signature_delta": "signature",
 }
+_HEAD = {  # fields of a chunk of a chat that tell nothing of a decision
+    *("id", "object", "created", "model", "usage", "system_fingerprint", "service_tier", "provider"),
+    *("type", "obfuscation", "timings", "x_groq"),
+}
 _UNTOLD = {"citations_delta"}  # where a text comes from
 
 
@@ -68,15 +72,17 @@ def gathered(told: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
 def _chat(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     choices: dict[int, dict[str, Any]] = {}
     for event in events:
-        told = event.get("choices", [])
+        told = event.get("choices", [] if event.keys() <= _HEAD else None)
         if not isinstance(told, list):
             raise _Unread
         for choice in told:
             if not isinstance(choice, dict) or not isinstance(place := choice.get("index", 0), int):
                 raise _Unread
             message = choices.setdefault(place, {})
-            if (delta := choice.get("delta")) is not None:
-                _grow(message, delta)
+            if isinstance(choice.get("text"), str):  # of a completion, as there were before chats
+                _grow(message, {"content": choice["text"]})
+            elif "delta" in choice or choice.keys() - {"index", "finish_reason"}:
+                _grow(message, choice.get("delta"))
     return {"choices": [{"index": at, "message": one} for at, one in sorted(choices.items())]}
 
 
