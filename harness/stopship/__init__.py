@@ -6,7 +6,7 @@ Importing this package does nothing but name things; the names below are loaded 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stopship.boundaries import api_key, base_url, boundary, now, rng, uuid4
+    from stopship.boundaries import api_key, base_url, boundary, now, pinned, rng, uuid4
     from stopship.judging import judge_columns
     from stopship.model.case import Case, Trace
     from stopship.model.score import Scored, ScoreFailed, Unscored
@@ -24,6 +24,7 @@ __all__ = [
     "boundary",
     "judge_columns",
     "now",
+    "pinned",
     "rng",
     "uuid4",
 ]
@@ -38,7 +39,7 @@ def __getattr__(name: str) -> object:
         from stopship.model import case
 
         return getattr(case, name)
-    if name in ("api_key", "base_url", "boundary", "now", "rng", "uuid4"):
+    if name in ("api_key", "base_url", "boundary", "now", "pinned", "rng", "uuid4"):
         from stopship import boundaries
 
         return getattr(boundaries, name)

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -69,6 +70,12 @@ class Desk(Protocol):
 
     def opens(self, within: Boundary | None, path: str) -> None:
         """The same for a file that is opened to be read; and where a target opens one that no pin holds."""
+
+    def starts(self, program: str) -> None:
+        """A process is started, which nobody watches over."""
+
+    def pinned(self, axis: str) -> Path:
+        """The file or folder of an axis of the stack that answers."""
 
     def refuse(self, reached: str) -> str:
         """Why this output may not reach for a network now, noted against it; "": it may."""
@@ -212,6 +219,16 @@ def api_key(upstream: str, key: str | None) -> str | None:
     """The key of a model API: `key` in production; where the gateway adds the real one, a placeholder."""
     desk = desk_here()
     return desk.api_key if desk is not None and upstream in desk.base_urls else key
+
+
+def pinned(axis: str, path: str | Path) -> Path:
+    """A file or folder that the stack pins: `path` in production; in a replay that of the stack that answers,
+    which may be another one.
+
+    with stopship.pinned("orders", "orders.json").open() as file: ...
+    """
+    desk = desk_here()
+    return Path(path) if desk is None else desk.pinned(axis)
 
 
 def ports() -> set[int]:

@@ -174,6 +174,17 @@ def test_a_tool_reads_the_file_of_the_stack_that_is_asked_or_none(tmp_path: Path
     refused(done, "tool policy opens policy.txt", "policy2.txt", 'stack.path("policy")')
 
 
+def test_a_tool_asks_for_the_file_of_the_stack_that_answers(tmp_path: Path) -> None:
+    code = TOOL.replace('(HERE / "{file}")', 'stopship.pinned("policy", HERE / "policy.txt")')
+    desk = Desk(tmp_path / "repo").made(code, 'fidelity = "frozen"')
+    for stack in ("stack", "next"):
+        told = "--stack", f"suites/desk/{stack}.toml"
+        assert desk.replay(*told, "--record", "new").returncode == 0
+        assert desk.replay(*told).returncode == 0
+    runs = [one.read_text() for one in desk.folder.glob(".stopship/runs/*/traces.jsonl")]
+    assert sorted("never" in one for one in runs) == [False, False, True, True]
+
+
 def test_a_tool_may_read_the_world_which_its_recordings_tell_of(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "repo").made(TOOL.format(file="world.txt"), 'fidelity = "frozen"')
     (desk.folder / "world.txt").write_text("we refund")

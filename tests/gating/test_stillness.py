@@ -70,8 +70,8 @@ def is_nothing_kept(made: Made) -> bool:
         ),
         ('(root / "articles/b.md").write_text("good")', '(root / "articles/b.md").unlink()'),
         (
-            'shutil.move(root / "articles", root / ".aside"); shutil.copytree(root / ".aside", root / "articles")',
-            'shutil.rmtree(root / "articles"); (root / ".aside").rename(root / "articles")',
+            '(root / "articles").rename(root / ".x"); shutil.copytree(root / ".x", root / "articles")',
+            'shutil.rmtree(root / "articles"); (root / ".x").rename(root / "articles")',
         ),
     ],
     ids=["in place", "put back", "one more", "the whole folder"],

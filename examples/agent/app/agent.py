@@ -39,13 +39,13 @@ TOOLS = [
 @stopship.boundary(kind="tool", effect="read", pins=("loans",))
 def loans(card: str) -> dict | None:
     """What the library's database knows of a card."""
-    return json.loads((DESK / "loans.json").read_text(encoding="utf-8")).get(card)
+    return json.loads(stopship.pinned("loans", DESK / "loans.json").read_text(encoding="utf-8")).get(card)
 
 
 @stopship.boundary(kind="tool", effect="write", pins=("loans",))
 def renew(card: str, title: str) -> dict:
     """Lend for longer: a real library would change its database here."""
-    known = json.loads((DESK / "loans.json").read_text(encoding="utf-8"))
+    known = json.loads(stopship.pinned("loans", DESK / "loans.json").read_text(encoding="utf-8"))
     due = next(one["due"] for one in known[card]["items"] if one["title"] == title)
     with (DESK / "renewed.txt").open("a", encoding="utf-8") as file:
         file.write(f"{card} {title}\n")

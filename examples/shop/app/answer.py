@@ -11,7 +11,7 @@ SHOP = Path(__file__).parents[1]
 @stopship.boundary(kind="retrieval", effect="read", pins=("articles",))
 def search(word: str) -> list[dict[str, str]]:
     """The articles that mention a word."""
-    with (SHOP / "articles.jsonl").open(encoding="utf-8") as file:
+    with stopship.pinned("articles", SHOP / "articles.jsonl").open(encoding="utf-8") as file:
         articles = [json.loads(line) for line in file]
     return [one for one in articles if word in one["text"].lower()]
 
@@ -19,7 +19,8 @@ def search(word: str) -> list[dict[str, str]]:
 @stopship.boundary(kind="tool", effect="read", pins=("stock",))
 def in_stock(item: str) -> int:
     """How many there are."""
-    counts: dict[str, int] = json.loads((SHOP / "stock.json").read_text(encoding="utf-8"))
+    with stopship.pinned("stock", SHOP / "stock.json").open(encoding="utf-8") as file:
+        counts: dict[str, int] = json.load(file)
     return counts.get(item, 0)
 
 

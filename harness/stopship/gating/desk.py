@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stopship.boundaries import Boundary, Door, made_here, making
@@ -114,6 +115,17 @@ class OutputDesk:
         """Nothing is known of what this output would be."""
         self._keep(Missed(why))
 
+    def starts(self, program: str) -> None:
+        if not self.is_live:
+            self._world.started(program)
+
+    def pinned(self, axis: str) -> Path:
+        return self._world.pinned(axis)
+
+    def end(self, err: StopshipError) -> None:
+        """No output can be told: what this one met, every other meets as well."""
+        self._keep(err)
+
     def reads(self, within: Boundary, axis: str) -> None:
         """Raises UsageError where a call that is being made reads a pin which it does not name."""
         if axis not in within.pins and axis in self._world.pins:
@@ -163,14 +175,16 @@ class OutputDesk:
             asked = self._world.shelf.cleaned(told)
             if made_here() is None:  # else it is a part of the call that is being made
                 self._writes += call.effect.changes
-            is_frozen = self._world.fidelity.freezes(call.kind) or (
-                call.effect.changes and call.name not in self._world.allowed
-            )
+            is_frozen = self._world.fidelity.freezes(call.kind) or self._is_refused(call)
             forced = self._forced if call.kind is CallKind.MODEL else None
             if forced is not None:
                 forced.begin(asked)
             answer = self._frozen(asked) if is_frozen else self._kept(asked)
             return asked, forced.end(asked, answer) if forced is not None and answer is not None else answer
+
+    def _is_refused(self, call: Call) -> bool:
+        """Whether it writes and is not allowed by name."""
+        return call.effect.changes and call.name not in self._world.allowed
 
     @property
     def is_live(self) -> bool:
@@ -270,7 +284,12 @@ class OutputDesk:
 
     def _miss(self, asked: Asked, attempt: int) -> Missed:
         self._note(asked, Source.MISS, None, attempt)
-        found = explain_miss(asked, self._world.shelf.of_case(self.key), attempt=attempt)
+        found = explain_miss(
+            asked,
+            self._world.shelf.of_case(self.key),
+            attempt=attempt,
+            is_refused=self.is_live and self._is_refused(asked.call),
+        )
         return Missed(miss_text(found))
 
     @contextmanager

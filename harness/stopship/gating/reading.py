@@ -18,7 +18,7 @@ from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.engine import Target
 from stopship.gating.opened import OpenSuite
 from stopship.gating.stacking import Answering
-from stopship.gating.world import Unseen
+from stopship.gating.world import Unseen, seen_all
 from stopship.model.suite import Suite
 from stopship.parts.beside import imported_names
 from stopship.parts.targets.python import PythonTarget
@@ -133,7 +133,8 @@ class Reading:
             f"{who} opens {self._told(real)}, which {self._own_name} pins as {quoted(axis)}; in this "
             f"stack {quoted(axis)} is {shown(other)}: it would answer from another stack's file",
             where=shown(self.answering.path),
-            do=f'open what the stack says: stack.path("{shown(axis)}"), or stack.text("{shown(axis)}")',
+            do=f'open what the stack says: stack.path("{shown(axis)}"), or stack.text("{shown(axis)}"); '
+            f'where there is no stack at hand, stopship.pinned("{shown(axis)}", "…")',
         )
 
     def _no_pin(self, real: str) -> EvidenceError:
@@ -187,7 +188,7 @@ def unseen_of(opened: OpenSuite, answering: Answering, target: Target | None, st
     """What stands against reading a file; nothing for a target that reads nothing in this process. `store`:
     the folder of the suite's store, of which recordings are read while the target is at work."""
     if not isinstance(target, PythonTarget):
-        return lambda _path, _within: None
+        return seen_all
     ours = None if store is None else store / RECORDINGS
     return reading_of(opened, answering, target.path, ours).unseen
 

@@ -206,9 +206,8 @@ class Replay:
             begin(self.answering, self.journal_folder)
             isolating.note(self.target, self.head.fidelity, self.journal_folder)
         plan, world = self.opened.suite.replay, self._world
-        target: Target = self.target
-        if self.head.fidelity is Fidelity.RETRIEVAL_ONLY:
-            target = Searches(target=target, shelf=self.shelf, allowed=self.outside.effects)
+        searches = Searches(target=self.target, shelf=self.shelf, allowed=self.outside.effects)
+        target: Target = searches if self.head.fidelity is Fidelity.RETRIEVAL_ONLY else self.target
         if self.head.fidelity is not Fidelity.LIVE:
             self.shelf.kept  # noqa: B018  # a store behind a URL is read before sockets are watched
         return asking(
@@ -219,6 +218,7 @@ class Replay:
             total=self.total if is_filed and not self.head.selection else None,
             known=known,
             rate=self.place.folder / "rate",
+            calls=self.journal_folder if is_filed else None,
             finish=lambda one: _settled(world, self.shelf, one),
             enter=world.entered,
         )
@@ -238,6 +238,8 @@ class Replay:
             allowed=outside.effects,
             pins={pin.axis: pin.digest for pin in self.head.stack.pins},
             files={path: pin.axis for path, (pin, _) in self.answering.stack.held().items()},
+            pinned=self.answering.stack.path,
+            started=lambda program: isolating.loose(self.journal_folder, program),
             unseen=unseen_of(self.opened, self.answering, self.target, self.place.store.local),
             epoch=self.head.epoch,
             gateway=self._waypoint(),

@@ -93,7 +93,12 @@ class Waypoint:
         if answer is not None:
             return answer
         try:
-            return desk.made(asked, await go(desk.is_forced))
+            made = await go(desk.is_forced)
+        except StopshipError as err:  # nothing was asked: it says nothing of the output, and ends the replay
+            desk.end(err)
+            raise
+        try:
+            return desk.made(asked, made)
         except (StopshipError, Missed) as err:
             raise Miss(str(err)) from err
 

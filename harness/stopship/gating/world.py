@@ -7,6 +7,7 @@ desk's.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 from stopship.boundaries import Boundary, watch
@@ -25,6 +26,14 @@ Place = tuple[str, int]  # key of the case, and sample
 Unseen = Callable[[str, Boundary | None], StopshipError | None]
 """Why a file may not be read, within a call that is being made or outside of any; None: it may."""
 NO_CLOCK = datetime(2000, 1, 1, tzinfo=UTC)  # of a case that does not say when it was captured
+
+
+def seen_all(_path: str, _within: Boundary | None) -> None:
+    """Anything may be read."""
+
+
+def ignored(_program: str) -> None:
+    """Nobody wants to know."""
 
 
 class Shelf(Protocol):
@@ -62,9 +71,9 @@ class World:
     allowed: frozenset[str] = frozenset()  # names of calls that write and may be made
     pins: Mapping[str, str] = field(default_factory=dict)  # axis -> digest
     files: Mapping[str, str] = field(default_factory=dict)  # real path of a pinned file -> axis
-    unseen: Callable[[str, Boundary | None], StopshipError | None] = lambda _path, _within: (
-        None
-    )  # why not read
+    unseen: Unseen = seen_all
+    started: Callable[[str], None] = ignored  # a process that is not watched
+    pinned: Callable[[str], Path] = Path  # where an axis lies
     epoch: int = 0
     gateway: "Opening | None" = None  # opened when the replay begins
     _told: dict[Place, "OutputDesk"] = field(default_factory=dict)
