@@ -206,8 +206,8 @@ class Replay:
             begin(self.answering, self.journal_folder)
             isolating.note(self.target, self.head.fidelity, self.journal_folder)
         plan, world = self.opened.suite.replay, self._world
-        is_searched = self.head.fidelity is Fidelity.RETRIEVAL_ONLY
-        target: Target = Searches(target=self.target, shelf=self.shelf) if is_searched else self.target
+        searches = Searches(target=self.target, shelf=self.shelf, allowed=self.outside.effects)
+        target: Target = searches if self.head.fidelity is Fidelity.RETRIEVAL_ONLY else self.target
         if self.head.fidelity is not Fidelity.LIVE:
             self.shelf.kept  # noqa: B018  # a store behind a URL is read before sockets are watched
         return asking(
