@@ -5,12 +5,14 @@ Decides where recordings are read and written. Never serves one itself: that is 
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from stopship.errors import EvidenceError
+from stopship.gating.paths import HELD, held_on
 from stopship.gating.workplace import Workplace
 from stopship.model.calls import coverage, parting
 from stopship.model.case import Json
@@ -37,6 +39,8 @@ class Outside:
     record: Record = Record.NONE
     effects: frozenset[str] = frozenset()
     upstreams: tuple[UpstreamPlan, ...] = ()
+    accepted: Mapping[str, str] = field(default_factory=dict)  # pins of the accepted stack: axis -> digest
+    held_on: str = ""  # digest of the recorded paths or searches that outputs are held against
 
     @property
     def told(self) -> list[Json]:
@@ -47,6 +51,7 @@ class Outside:
             self.fidelity.value,
             sorted(self.effects),
             *sorted([one.name, one.url] for one in self.upstreams),
+            *([self.held_on] if self.held_on else []),
         ]
 
 
@@ -54,6 +59,23 @@ def outside_of(suite: Suite) -> Outside:
     """As the suite says."""
     plan = suite.replay
     return Outside(fidelity=plan.fidelity, effects=frozenset(plan.effects), upstreams=plan.upstreams)
+
+
+def held(outside: Outside, kept: Recordings, cases: Collection[str], place: Workplace) -> Outside:
+    """The same, with what outputs are held against: the accepted stack's path goes before all others."""
+    if outside.fidelity not in HELD:
+        return outside
+    accepted = accepted_pins(place)
+    return replace(outside, accepted=accepted, held_on=held_on(kept, outside.fidelity, cases, accepted))
+
+
+def accepted_pins(place: Workplace) -> dict[str, str]:
+    """The pins of the accepted stack; {}: there is none, or it cannot be read, which a gate tells."""
+    with suppress(EvidenceError):
+        accepted = place.pointer().baseline
+        if accepted is not None:
+            return {pin.axis: pin.digest for pin in place.kept(accepted.run).head.stack.pins}
+    return {}
 
 
 def call_notes(candidate: Run, baseline: Run | None) -> tuple[str, ...]:
@@ -101,6 +123,9 @@ class Shelf:
 
     def cleaned(self, asked: Asked) -> Asked:
         return self._secrets.asked(asked)
+
+    def blanked(self, value: Json, /) -> Json:
+        return self._secrets.value(value)
 
     def told(self, error: str) -> str:
         """The text of an error without secrets: libraries put keys and addresses into theirs."""

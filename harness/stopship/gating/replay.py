@@ -30,7 +30,7 @@ from stopship.gating.epochs import (
     settings_of,
 )
 from stopship.gating.opened import OpenSuite
-from stopship.gating.outside import Outside, Shelf, outside_of, recordings_of
+from stopship.gating.outside import Outside, Shelf, held, outside_of, recordings_of
 from stopship.gating.reading import unseen_of
 from stopship.gating.searching import Searches
 from stopship.gating.selection import Selection
@@ -208,7 +208,7 @@ class Replay:
         plan, world = self.opened.suite.replay, self._world
         target: Target = self.target
         if self.head.fidelity is Fidelity.RETRIEVAL_ONLY:
-            target = Searches(target=target, shelf=self.shelf)
+            target = Searches(target=target, shelf=self.shelf, accepted=self.outside.accepted)
         if self.head.fidelity is not Fidelity.LIVE:
             self.shelf.kept  # noqa: B018  # a store behind a URL is read before sockets are watched
         return asking(
@@ -240,6 +240,8 @@ class Replay:
             files={path: pin.axis for path, (pin, _) in self.answering.stack.held().items()},
             pinned=self.answering.stack.path,
             unseen=unseen_of(self.opened, self.answering, self.target, self.place.store.local),
+            accepted=outside.accepted,
+            deterministic=self.head.deterministic,
             epoch=self.head.epoch,
             gateway=self._waypoint(),
         )
@@ -349,7 +351,9 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
     if plan.target == RECORDED and (repeats or 1) > 1:
         raise UsageError("a recorded output is one draw, however often it is read", do="leave --repeat out")
     target = None if plan.target == RECORDED else target_of(opened, answering)
-    is_live = outside.fidelity is Fidelity.LIVE
+    kept = recordings_of(place) if outside.fidelity is not Fidelity.LIVE else None
+    if kept is not None:
+        outside = held(outside, kept, keys, place)
     head = RunHead(
         suite=opened.suite.name,
         target=plan.target,
@@ -360,7 +364,7 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
         selection="; ".join([*([named] if named else []), *said]),
         deterministic=plan.deterministic,
         fidelity=outside.fidelity,
-        recordings="" if is_live else recordings_of(place).digest(keys),
+        recordings=kept.digest(keys) if kept is not None else "",
     )
     told = told_of(head, outside)
     made = Replay(

@@ -1,19 +1,20 @@
 """The recorded searches of a case, made anew: what stands in for the target of a retrieval-only replay.
 
-Decides which recorded searches a case has. Never runs the target, and never judges what was found.
+Decides which function makes a recorded search again. Never runs the target, and never judges what was found.
 """
 
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from stopship.boundaries import marked_in
-from stopship.errors import Missed, UsageError
+from stopship.errors import UsageError
 from stopship.gating.engine import Target
+from stopship.gating.paths import searches_of
 from stopship.model.case import Case, Json
 from stopship.model.exchange import CallKind, Recording
 from stopship.parts.neighbours import code_of
@@ -23,7 +24,9 @@ from stopship.store.shown import quoted
 class Recorded(Protocol):
     """What is looked up of recordings."""
 
+    def of_ask(self, ask: str) -> tuple[Recording, ...]: ...
     def of_case(self, case: str) -> tuple[Recording, ...]: ...
+    def blanked(self, value: Json, /) -> Json: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,7 @@ class Searches:
 
     target: Target
     shelf: Recorded
+    accepted: Mapping[str, str] = field(default_factory=dict)  # pins of the accepted stack, where one is
 
     @property
     def is_async(self) -> bool:
@@ -42,18 +46,15 @@ class Searches:
         return self.target.path
 
     def call(self, case: Case, stack: object, sample: int = 0, epoch: int = 0) -> object:  # noqa: ARG002
-        """The searches of a case with what was found then and now. Raises Missed where nothing is recorded.
+        """The searches of a case with what was found then and now, without secrets: it is filed.
 
+        Raises Missed where it is not recorded which there were.
         UsageError where a search was recorded of a function that the target does not have any more.
         """
-        kept = self.shelf.of_case(case.key)
-        if not kept:
-            raise Missed(f"no recordings of the case {quoted(case.key)}, whose searches could be made anew")
         told: list[Json] = []
-        for one in _searches(kept, sample):
-            call = one.asked.call
-            found = self._made(call.name, call.request)
-            recorded = one.answers[-1]
+        for asked, recorded in searches_of(self.shelf, case.key, sample, self.accepted):
+            call = asked.call
+            found = self.shelf.blanked(self._made(call.name, call.request))
             then: Json = recorded.result if not recorded.error else {"error": recorded.error}
             told.append({"name": call.name, "request": call.request, "recorded": then, "found": found})
         return {"output": [one["found"] for one in told if isinstance(one, dict)], "searches": told}
@@ -85,16 +86,3 @@ class Searches:
 
 async def _awaited(found: Any) -> Any:
     return await found
-
-
-def _searches(kept: tuple[Recording, ...], sample: int) -> list[Recording]:
-    """Each search once, as it was first answered: the same ones for either arm of a gate."""
-
-    def order(one: Recording) -> tuple[bool, int, int, str]:
-        return one.asked.sample != sample, one.asked.sample, one.asked.epoch, one.asked.key
-
-    first: dict[str, Recording] = {}
-    for one in sorted(kept, key=order):
-        if one.asked.call.kind is CallKind.RETRIEVAL:
-            first.setdefault(one.asked.ask, one)
-    return [first[ask] for ask in sorted(first)]

@@ -87,13 +87,18 @@ class Waypoint:
         if desk is None:
             raise Miss("the output that this request belongs to has ended")
         try:
-            asked, answer = desk.ask(call)
+            turn = desk.ask(call)
         except (StopshipError, Missed) as err:  # the desk keeps it, and ends the output by it
             raise Miss(str(err)) from err
-        if answer is not None:
-            return answer
+        if turn.answer is not None:
+            return turn.answer
         try:
-            return desk.made(asked, await go(desk.is_forced))
+            told = await go(turn.place is not None)  # a decision is not what the target goes on with
+        except BaseException:  # the gateway closes, or says nothing of the call
+            desk.left(turn)
+            raise
+        try:
+            return desk.made(turn, told)
         except (StopshipError, Missed) as err:
             raise Miss(str(err)) from err
 

@@ -13,12 +13,8 @@ from typing import Protocol
 from stopship.boundaries import Boundary, watch
 from stopship.errors import StopshipError, UsageError
 from stopship.gating.desk import OutputDesk
-from stopship.model.exchange import (
-    Asked,
-    Fidelity,
-    Record,
-    Recording,
-)
+from stopship.model.case import Json
+from stopship.model.exchange import Asked, Fidelity, Record, Recording
 from stopship.model.run import Outcome, Status
 from stopship.parts.isolation import isolate
 
@@ -37,6 +33,9 @@ class Shelf(Protocol):
 
     def cleaned(self, asked: Asked) -> Asked:
         """The call without secrets, as it is written down and found again."""
+
+    def blanked(self, value: Json, /) -> Json:
+        """A value without secrets, as it is written down."""
 
     def of_ask(self, ask: str) -> tuple[Recording, ...]: ...
     def made(self, key: str) -> Recording | None:
@@ -69,6 +68,8 @@ class World:
     files: Mapping[str, str] = field(default_factory=dict)  # real path of a pinned file -> axis
     unseen: Unseen = seen_all
     pinned: Callable[[str], Path] = Path  # where an axis lies
+    accepted: Mapping[str, str] = field(default_factory=dict)  # pins of the accepted stack, where one is
+    deterministic: bool = True  # the same stack answers the same: what it decided may be served again
     epoch: int = 0
     gateway: "Opening | None" = None  # opened when the replay begins
     _told: dict[Place, "OutputDesk"] = field(default_factory=dict)
@@ -106,6 +107,7 @@ class World:
         if self.gateway is not None:
             self.gateway.dismiss(desk)
         place = desk.key, desk.sample
+        desk.finish()
         self._told[place] = desk
         self._held[place] = tuple(desk.recorded())
         if place in self._settled:
