@@ -17,7 +17,7 @@ from stopship.gating.workplace import Workplace
 from stopship.model.calls import coverage, parting
 from stopship.model.case import Json
 from stopship.model.exchange import Asked, Fidelity, Record, Recording, pins_digest
-from stopship.model.run import Run
+from stopship.model.run import Run, RunHead
 from stopship.model.secretnames import is_secret_name
 from stopship.model.suite import Suite, UpstreamPlan
 from stopship.store.evidencefiles import read_bytes
@@ -61,12 +61,22 @@ def outside_of(suite: Suite) -> Outside:
     return Outside(fidelity=plan.fidelity, effects=frozenset(plan.effects), upstreams=plan.upstreams)
 
 
-def held(outside: Outside, kept: Recordings, cases: Collection[str], place: Workplace) -> Outside:
-    """The same, with what outputs are held against: the accepted stack's path goes before all others."""
-    if outside.fidelity not in HELD:
-        return outside
-    accepted = accepted_pins(place)
-    return replace(outside, accepted=accepted, held_on=held_on(kept, outside.fidelity, cases, accepted))
+def told_of(head: RunHead, outside: Outside) -> list[Json]:
+    """What of the world outside decides an output; nothing where all of it is live."""
+    return [*outside.told, *([head.recordings] if head.recordings else [])]
+
+
+def held(outside: Outside, cases: Collection[str], place: Workplace) -> tuple[Outside, str]:
+    """The same, with what outputs are held against: the accepted stack's path goes before all others. And a
+    digest of the recordings of the cases; "" where none is read."""
+    if outside.fidelity is Fidelity.LIVE:
+        return outside, ""
+    kept = recordings_of(place)
+    if outside.fidelity in HELD:
+        accepted = accepted_pins(place)
+        on = held_on(kept, outside.fidelity, cases, accepted)
+        outside = replace(outside, accepted=accepted, held_on=on)
+    return outside, kept.digest(cases)
 
 
 def accepted_pins(place: Workplace) -> dict[str, str]:

@@ -30,7 +30,7 @@ from stopship.gating.epochs import (
     settings_of,
 )
 from stopship.gating.opened import OpenSuite
-from stopship.gating.outside import Outside, Shelf, held, outside_of, recordings_of
+from stopship.gating.outside import Outside, Shelf, held, outside_of, told_of
 from stopship.gating.reading import unseen_of
 from stopship.gating.searching import Searches
 from stopship.gating.selection import Selection
@@ -351,9 +351,7 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
     if plan.target == RECORDED and (repeats or 1) > 1:
         raise UsageError("a recorded output is one draw, however often it is read", do="leave --repeat out")
     target = None if plan.target == RECORDED else target_of(opened, answering)
-    kept = recordings_of(place) if outside.fidelity is not Fidelity.LIVE else None
-    if kept is not None:
-        outside = held(outside, kept, keys, place)
+    outside, recordings = held(outside, keys, place)
     head = RunHead(
         suite=opened.suite.name,
         target=plan.target,
@@ -364,7 +362,7 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
         selection="; ".join([*([named] if named else []), *said]),
         deterministic=plan.deterministic,
         fidelity=outside.fidelity,
-        recordings=kept.digest(keys) if kept is not None else "",
+        recordings=recordings,
     )
     told = told_of(head, outside)
     made = Replay(
@@ -388,11 +386,6 @@ def _settled(world: World, shelf: Shelf, one: Outcome) -> Outcome:
     world.settle(one.key, one.sample, is_lost=one.status is Status.LOST)
     told = world.told(one)
     return replace(told, error=shelf.told(told.error)) if told.error else told
-
-
-def told_of(head: RunHead, outside: Outside) -> list[Json]:
-    """What of the world outside decides an output; nothing where all of it is live."""
-    return [*outside.told, *([head.recordings] if head.recordings else [])]
 
 
 def _renewed(old: Replay) -> Replay:
