@@ -124,3 +124,19 @@ def test_completeness_counts_every_sample(booking: Booking) -> None:
     assert "40 told, 0 failed, 40 lost" in booking.stopship.out
     assert booking("replay", "--fidelity", "step") == 0
     assert "80 told, 0 failed, 0 lost" in booking.stopship.out
+
+
+def test_a_stack_that_was_accepted_unrecorded_is_held_against_the_one_that_was_accepted_before(
+    booking: Booking,
+) -> None:
+    booking.accept()
+    booking.write("prompt.txt", "be kind and brief")
+    booking.lock(prompt="p2")
+    assert booking("replay") == 0
+    run = booking.stopship.out.split()[1]
+    assert booking.stopship("accept", run, "--because", "brief", "--suite", str(booking.folder)) == 0
+    booking.write("prompt.txt", "be strict")
+    booking.lock(prompt="p3")
+    assert booking("replay", "--record", "new", "--allow-effects", "book") == 0
+    assert booking("gate") == 20
+    assert "decision 2 of 2 is another one" in booking.stopship.said

@@ -15,6 +15,7 @@ from stopship.errors import Missed
 from stopship.gating.desk import OutputDesk
 from stopship.gating.paths import kept_path, path_of, searches_of, step_of
 from stopship.gating.world import World
+from stopship.model.canonical import digest_of_set
 from stopship.model.case import Json
 from stopship.model.exchange import Answer, Asked, Call, CallKind, Effect, Fidelity, Record, Recording
 from stopship.model.run import Outcome
@@ -56,6 +57,13 @@ def stepped(
     """What the target gave, and which decisions were made again."""
     found, decisions = at(world(shelf, prompt, fidelity=Fidelity.STEP, **given), answer)
     return found, [one["recorded"] == one["decided"] for one in decisions]
+
+
+FIRST, SECOND, THIRD = "a1", "b2", "c3"  # digests of prompts, each of a stack
+
+
+def stack(prompt: str) -> str:
+    return digest_of_set([bytes.fromhex(prompt)])
 
 
 class Models:
@@ -124,7 +132,7 @@ def test_a_model_asked_within_another_call_is_no_decision() -> None:
         return search("mug") and models.model("answer")
 
     shelf = recorded(answer)
-    path = kept_path(shelf, "a", 0, {})
+    path = kept_path(shelf, "a", 0, ())
     assert path is not None
     assert (len(path.models), len(path.searches or ())) == (1, 1)
     assert stepped(shelf, answer) == ("2 answer", [True])
@@ -204,13 +212,18 @@ def test_an_error_is_passed_over_when_the_answers_of_a_call_are_served_again() -
 
 
 def test_the_path_of_the_accepted_stack_goes_before_that_of_any_other() -> None:
-    for accepted in ("p1", "p2"):
-        ask = asking(Models(pins=("prompt",)))
-        shelf = recorded(ask)
-        recorded(ask, "p2", shelf)
-        for own in ("p1", "p2", "p3"):
-            given, same = stepped(shelf, ask, own, accepted={"prompt": accepted})
-            assert (given, same) == (("1 x" if accepted == "p1" else "2 x"), [own == accepted])
+    ask = asking(Models(pins=("prompt",)))
+    shelf = recorded(ask, FIRST)
+    recorded(ask, SECOND, shelf)
+    for stacks, held in (
+        ((FIRST,), FIRST),
+        ((SECOND,), SECOND),
+        ((THIRD, FIRST), FIRST),  # what is accepted was never recorded: the latest before it that was
+        ((THIRD, SECOND, FIRST), SECOND),
+    ):
+        for own in (FIRST, SECOND, THIRD):
+            given, same = stepped(shelf, ask, own, accepted=tuple(map(stack, stacks)))
+            assert (given, same) == (("1 x" if held == FIRST else "2 x"), [own == held])
 
 
 def test_a_step_is_the_answer_of_its_own_draw_sample_and_code() -> None:
@@ -221,7 +234,7 @@ def test_a_step_is_the_answer_of_its_own_draw_sample_and_code() -> None:
         at(world(shelf, record=Record.NEW), asking(models), sample)
     given = [at(world(shelf, fidelity=Fidelity.STEP), asking(Models()), number)[0] for number in (0, 1, 2)]
     assert given == ["1 x", "2 x", "1 x"]
-    path = kept_path(shelf, "a", 1, {})
+    path = kept_path(shelf, "a", 1, ())
     assert path is not None
     step = path.models[0]
     assert step_of(shelf, path, replace(step, key="00")) is None
@@ -306,7 +319,7 @@ def test_an_output_without_a_path_is_lost_and_one_that_asks_no_model_has_a_path(
         stepped(MemoryShelf(), lambda _: "hello")
     shelf = recorded(lambda _: "hello")
     assert stepped(shelf, lambda _: "hello") == ("hello", [])
-    assert searches_of(shelf, "a", 0, {}) == []
+    assert searches_of(shelf, "a", 0, ()) == []
     with pytest.raises(Missed, match="is decision 1, and the path of this case has 0 recorded"):
         stepped(shelf, lambda _: Models().model("x"))
 
@@ -335,29 +348,23 @@ def path(*searches: Recording, pins: Mapping[str, str]) -> Recording:
 
 
 def test_searches_are_those_of_the_accepted_stack_whoever_recorded_since() -> None:
-    old, new = {"docs": "d1"}, {"docs": "d2"}
+    old, new = {"docs": FIRST}, {"docs": SECOND}
     first, second = search("mug", "old", old), search("mug", "new", new)
-    found = {
-        accepted: [
-            searches_of(shelf, "a", 0, {"docs": accepted})[0][1].result
-            for shelf in (
-                MemoryShelf(first, second, path(first, pins=old), path(second, pins=new)),
-                MemoryShelf(first, second),  # without paths, as they were recorded before there were any
-            )
-        ]
-        for accepted in ("d1", "d2")
-    }
-    assert found == {"d1": ["old", "old"], "d2": ["new", "new"]}
+    shelf = MemoryShelf(first, second, path(first, pins=old), path(second, pins=new))
+    assert [searches_of(shelf, "a", 0, (stack(one),))[0][1].result for one in (FIRST, SECOND)] == [
+        "old",
+        "new",
+    ]
 
 
 def test_that_no_search_is_made_is_another_thing_than_that_none_is_recorded() -> None:
     other = search("mug", "old", {"docs": "d1"})
-    assert searches_of(MemoryShelf(path(pins={"docs": "d1"})), "a", 0, {}) == []
+    assert searches_of(MemoryShelf(path(pins={"docs": "d1"})), "a", 0, ()) == []
     for shelf in (MemoryShelf(), MemoryShelf(replace(path(pins={}), answers=(Answer(result=[]),)))):
         with pytest.raises(Missed, match="no search of the case 'a' is recorded, nor that it makes none"):
-            searches_of(shelf, "a", 0, {})
+            searches_of(shelf, "a", 0, ())
     with pytest.raises(Missed, match="a search of the case 'a' is not recorded any more"):
-        searches_of(MemoryShelf(path(other, pins={"docs": "d1"})), "a", 0, {})
+        searches_of(MemoryShelf(path(other, pins={"docs": "d1"})), "a", 0, ())
 
 
 @pytest.mark.parametrize("odd", ["x", [["ask"]], [["ask", -1]], [["ask", 0, 7]], {"models": []}, [1]])

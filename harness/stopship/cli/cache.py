@@ -48,7 +48,7 @@ def completeness(suite_path: Path | None) -> int:
     A case that lacks something is lost in such a replay, and counts against the limits of the gate.
     """
     from stopship.gating.completeness import completeness as complete
-    from stopship.gating.outside import accepted_pins
+    from stopship.gating.outside import accepted_stacks
     from stopship.report.recordings import completeness_lines
 
     at = desk_of(suite_path)
@@ -59,7 +59,7 @@ def completeness(suite_path: Path | None) -> int:
         _opened(at.place),
         outcomes,
         repeats=at.opened.suite.replay.repeats,
-        accepted=accepted_pins(at.place),
+        accepted=accepted_stacks(at.place),
     )
     _say(completeness_lines([(one.fidelity.value, one.cases, one.lacking) for one in found]))
     return 0

@@ -3,7 +3,7 @@
 Decides that from recordings and from what the accepted run called. Never replays a case, and leaves none out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from stopship.errors import Missed
@@ -28,10 +28,10 @@ def completeness(
     outcomes: Iterable[Outcome],
     *,
     repeats: int = 1,
-    accepted: Mapping[str, str] | None = None,
+    accepted: Sequence[str] = (),
 ) -> tuple[Completeness, ...]:
     """Each fidelity over all cases, with every sample of them. `outcomes`: of the accepted run; none: what
-    cases call is not known. `accepted`: the pins of its stack.
+    cases call is not known. `accepted`: ids of accepted stacks, the latest first.
 
     Raises EvidenceError for damaged recordings.
     """
@@ -41,7 +41,7 @@ def completeness(
         lacking = []
         for key in cases:
             told = [
-                _Sample(key, number, known.get((key, number), known.get((key, 0))), shelf, accepted or {})
+                _Sample(key, number, known.get((key, number), known.get((key, 0))), shelf, accepted)
                 for number in range(repeats)
             ]
             why = next(filter(None, (_lack(fidelity, one) for one in told)), "")
@@ -58,7 +58,7 @@ class _Sample:
     number: int
     accepted: Outcome | None
     shelf: Recorded
-    pins: Mapping[str, str]
+    stacks: Sequence[str]
 
     @property
     def name(self) -> str:
@@ -71,11 +71,11 @@ def _lack(fidelity: Fidelity, one: _Sample) -> str:
         return ""
     if fidelity is Fidelity.RETRIEVAL_ONLY:
         try:
-            searches_of(one.shelf, one.key, one.number, one.pins)
+            searches_of(one.shelf, one.key, one.number, one.stacks)
         except Missed:
             return "no search is recorded"
         return ""
-    if fidelity is Fidelity.STEP and (why := Forced(one.shelf, one.key, one.number, one.pins).lack()):
+    if fidelity is Fidelity.STEP and (why := Forced(one.shelf, one.key, one.number, one.stacks).lack()):
         return why
     calls = one.accepted.calls if one.accepted is not None else ()
     for call in calls:

@@ -3,7 +3,7 @@
 Decides which recorded decision a call stands for. Never judges a decision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Protocol
 
 from stopship.errors import Missed
@@ -32,10 +32,10 @@ class Forced:
         shelf: Recorded,
         case: str,
         sample: int,
-        accepted: Mapping[str, str],
+        accepted: Sequence[str],
         clean: Clean = as_it_is,
     ) -> None:
-        """`accepted`: the pins of the accepted stack, whose path goes first; `clean`: takes out secrets."""
+        """`accepted`: ids of accepted stacks, the latest first; `clean`: takes out secrets."""
         self._shelf, self._case, self._sample = shelf, case, sample
         self._accepted, self._clean = accepted, clean
         self._kept: KeptPath | None = None

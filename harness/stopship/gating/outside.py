@@ -7,11 +7,10 @@ import os
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from stopship.errors import EvidenceError
 from stopship.gating.paths import HELD, held_on
 from stopship.gating.workplace import Workplace
 from stopship.model.calls import coverage, parting
@@ -39,7 +38,7 @@ class Outside:
     record: Record = Record.NONE
     effects: frozenset[str] = frozenset()
     upstreams: tuple[UpstreamPlan, ...] = ()
-    accepted: Mapping[str, str] = field(default_factory=dict)  # pins of the accepted stack: axis -> digest
+    accepted: tuple[str, ...] = ()  # ids of accepted stacks, the latest first: their paths hold
     held_on: str = ""  # digest of the recorded paths or searches that outputs are held against
 
     @property
@@ -67,25 +66,23 @@ def told_of(head: RunHead, outside: Outside) -> list[Json]:
 
 
 def held(outside: Outside, cases: Collection[str], place: Workplace) -> tuple[Outside, str]:
-    """The same, with what outputs are held against: the accepted stack's path goes before all others. And a
+    """The same, with what outputs are held against: paths of accepted stacks go before all others. And a
     digest of the recordings of the cases; "" where none is read."""
     if outside.fidelity is Fidelity.LIVE:
         return outside, ""
     kept = recordings_of(place)
     if outside.fidelity in HELD:
-        accepted = accepted_pins(place)
+        accepted = accepted_stacks(place)
         on = held_on(kept, outside.fidelity, cases, accepted)
         outside = replace(outside, accepted=accepted, held_on=on)
     return outside, kept.digest(cases)
 
 
-def accepted_pins(place: Workplace) -> dict[str, str]:
-    """The pins of the accepted stack; {}: there is none, or it cannot be read, which a gate tells."""
-    with suppress(EvidenceError):
-        accepted = place.pointer().baseline
-        if accepted is not None:
-            return {pin.axis: pin.digest for pin in place.kept(accepted.run).head.stack.pins}
-    return {}
+def accepted_stacks(place: Workplace) -> tuple[str, ...]:
+    """The ids of the stacks that are or were accepted, the latest first, each once."""
+    pointer = place.pointer()
+    known = [*pointer.history, *([pointer.baseline] if pointer.baseline is not None else [])]
+    return tuple(dict.fromkeys(one.stack for one in reversed(known)))
 
 
 def call_notes(candidate: Run, baseline: Run | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stopship.errors import Missed
-from stopship.model.canonical import digest
+from stopship.model.canonical import digest, digest_of_set
 from stopship.model.case import Json
 from stopship.model.exchange import (
     PATH,
@@ -116,17 +116,18 @@ def is_path(one: Recording) -> bool:
     return one.asked.call.name == PATH
 
 
-def kept_path(shelf: Recorded, case: str, sample: int, accepted: Mapping[str, str]) -> KeptPath | None:
+def kept_path(shelf: Recorded, case: str, sample: int, accepted: Sequence[str]) -> KeptPath | None:
     """The path that an output is kept on, whichever stack answers now; None: none is recorded.
 
-    That of the stack that is `accepted` (its pins; {}: nothing is) goes first, then that of the same sample,
-    then the oldest. Raises Missed for one that we did not write.
+    That of the stack that is accepted goes first, then those of stacks that were (`accepted`: their ids, the
+    latest first), then that of the same sample, then the oldest. Raises Missed for one that we did not write.
     """
+    places = {stack: place for place, stack in reversed([*enumerate(accepted)])}
 
-    def order(one: Recording) -> tuple[bool, bool, int, int, str]:
+    def order(one: Recording) -> tuple[int, bool, int, int, str]:
         told = one.asked
-        is_other = bool(accepted) and call_pins(told) != dict(accepted)
-        return is_other, told.sample != sample, told.sample, told.epoch, told.key
+        place = places.get(_stack_of(told), len(accepted)) if accepted else 0
+        return place, told.sample != sample, told.sample, told.epoch, told.key
 
     found = min(shelf.of_ask(path_of(case, 0, 0, {}).ask), key=order, default=None)
     if found is None:
@@ -154,7 +155,7 @@ def step_of(shelf: Recorded, path: KeptPath, step: Step) -> tuple[Asked, Answer]
 
 
 def searches_of(
-    shelf: Recorded, case: str, sample: int, accepted: Mapping[str, str]
+    shelf: Recorded, case: str, sample: int, accepted: Sequence[str]
 ) -> list[tuple[Asked, Answer]]:
     """The searches that an output is held against, each once, as it was first answered.
 
@@ -162,7 +163,7 @@ def searches_of(
     """
     path = kept_path(shelf, case, sample, accepted)
     if path is None or path.searches is None:
-        return _searches_without(shelf, case, sample, accepted)
+        return _searches_without(shelf, case, sample)
     found: dict[str, tuple[Asked, Answer]] = {}
     for step in path.searches:
         one = step_of(shelf, path, step)
@@ -172,15 +173,12 @@ def searches_of(
     return [found[ask] for ask in sorted(found)]
 
 
-def _searches_without(
-    shelf: Recorded, case: str, sample: int, accepted: Mapping[str, str]
-) -> list[tuple[Asked, Answer]]:
-    """Where no path tells of searches: all that are recorded, those of the accepted stack before others."""
+def _searches_without(shelf: Recorded, case: str, sample: int) -> list[tuple[Asked, Answer]]:
+    """Where no path tells of searches: all that are recorded."""
 
-    def order(one: Recording) -> tuple[bool, bool, int, int, str]:
+    def order(one: Recording) -> tuple[bool, int, int, str]:
         told = one.asked
-        is_other = any(accepted.get(axis, said) != said for axis, said in call_pins(told).items())
-        return is_other, told.sample != sample, told.sample, told.epoch, told.key
+        return told.sample != sample, told.sample, told.epoch, told.key
 
     first: dict[str, Recording] = {}
     for one in sorted(shelf.of_case(case), key=order):
@@ -193,14 +191,14 @@ def _searches_without(
     return [(first[ask].asked, first[ask].answers[-1]) for ask in sorted(first)]
 
 
-def held_on(shelf: Recorded, fidelity: Fidelity, cases: Iterable[str], accepted: Mapping[str, str]) -> str:
+def held_on(shelf: Recorded, fidelity: Fidelity, cases: Iterable[str], accepted: Sequence[str]) -> str:
     """A digest of what outputs are kept on; "" where a fidelity keeps them on nothing."""
     if fidelity not in HELD:
         return ""
     return digest([_held(shelf, fidelity, case, accepted) for case in cases])
 
 
-def _held(shelf: Recorded, fidelity: Fidelity, case: str, accepted: Mapping[str, str]) -> Json:
+def _held(shelf: Recorded, fidelity: Fidelity, case: str, accepted: Sequence[str]) -> Json:
     try:
         if fidelity is Fidelity.RETRIEVAL_ONLY:
             return [asked.key for asked, _ in searches_of(shelf, case, 0, accepted)]
@@ -208,6 +206,14 @@ def _held(shelf: Recorded, fidelity: Fidelity, case: str, accepted: Mapping[str,
     except Missed:  # told where the case is answered
         return ""
     return path.asked.key if path is not None else ""
+
+
+def _stack_of(asked: Asked) -> str:
+    """The id of the stack whose path it is; "": its pins are none that we wrote."""
+    try:
+        return digest_of_set([bytes.fromhex(one) for one in asked.pins.values()])
+    except ValueError:
+        return ""
 
 
 def _read(result: Json) -> tuple[Step, ...]:

@@ -5,8 +5,8 @@ Decides which function makes a recorded search again. Never runs the target, and
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,7 +35,7 @@ class Searches:
 
     target: Target
     shelf: Recorded
-    accepted: Mapping[str, str] = field(default_factory=dict)  # pins of the accepted stack, where one is
+    accepted: Sequence[str] = ()  # ids of accepted stacks, the latest first: their searches hold
 
     @property
     def is_async(self) -> bool:

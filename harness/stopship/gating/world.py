@@ -4,7 +4,7 @@ Decides when what an output recorded is filed, and how its calls are told. Never
 desk's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +68,7 @@ class World:
     files: Mapping[str, str] = field(default_factory=dict)  # real path of a pinned file -> axis
     unseen: Unseen = seen_all
     pinned: Callable[[str], Path] = Path  # where an axis lies
-    accepted: Mapping[str, str] = field(default_factory=dict)  # pins of the accepted stack, where one is
+    accepted: Sequence[str] = ()  # ids of accepted stacks, the latest first
     deterministic: bool = True  # the same stack answers the same: what it decided may be served again
     epoch: int = 0
     gateway: "Opening | None" = None  # opened when the replay begins
