@@ -64,8 +64,9 @@ replay_shard() {
   stopship replay "$suite" --shard "$STOPSHIP_SHARD" "$@" >"$log"
   code=$?
   cat -- "$log"
-  [ "$code" -eq 0 ] || return "$code"
   id=$(sed -n 's/^  id  *\([0-9a-f]\{64\}\)$/\1/p' "$log")
+  # 22 with a run: none of its outputs was told, which the job that judges all shards has to see
+  [ "$code" -eq 0 ] || { [ "$code" -eq 22 ] && [ -n "$id" ]; } || return "$code"
   if ! cp -R -- "$(folder_of "$suite")/.stopship/runs/${id:-missing}" "$to/shard-$part"; then
     say "the run of shard $STOPSHIP_SHARD cannot be kept"
     return 22

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from stopship.model.rule import DEFAULT_COHORT_MARGIN, DEFAULT_MARGIN
+
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("STOPSHIP_REAL_DATA", ROOT.parent / "shared" / "data"))
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -105,6 +107,24 @@ def check(shown: Shown, folder: Path, out: Path) -> None:
         return
     pattern = re.escape(shown.output.strip("\n")).replace("…", "(.|\n)*")
     assert re.fullmatch(pattern, real.strip("\n")), f"--- shown\n{shown.output}\n--- real\n{real}"
+
+
+def test_a_page_says_what_its_commands_need_before_it_shows_them() -> None:
+    """A reader types what is shown: an unset `$OUT` would write to the root of the machine."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        before = text[: text.find("$OUT/")] if "$OUT/" in text else text[: text.find('"$OUT"') + 1]
+        assert "$OUT" not in text or "OUT=$(mktemp -d)" in before, f"{page.name} never says what $OUT is"
+    install, *_ = (ROOT / "README.md").read_text(encoding="utf-8").partition("```console")
+    assert ". .venv/bin/activate" in install, "the commands that follow are those of the environment"
+
+
+def test_the_margins_that_are_taken_where_none_is_written_are_those_that_are_told() -> None:
+    own, cohorts = f"{100 * DEFAULT_MARGIN:g}", f"{100 * DEFAULT_COHORT_MARGIN:g}"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"A margin that a rule leaves out is {own} points, {cohorts} in cohorts" in readme
+    verdicts = (ROOT / "docs/verdicts.md").read_text(encoding="utf-8")
+    assert f"`margin` is {own}pt and `cohort_margin` {cohorts}pt" in verdicts
 
 
 def test_the_documentation_shows_commands() -> None:

@@ -65,6 +65,9 @@ class Desk(Protocol):
     def opens(self, within: Boundary | None, path: str) -> None:
         """The same for a file that is opened to be read; and where a target opens one that no pin holds."""
 
+    def starts(self, program: str) -> None:
+        """A process is started, which nobody watches over."""
+
     def pinned(self, axis: str) -> Path:
         """The file or folder of an axis of the stack that answers."""
 

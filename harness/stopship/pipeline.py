@@ -96,7 +96,7 @@ def score_file(
 
 
 def answered_rule() -> Rule:
-    """The built-in guard: an output that is there and is not blank."""
+    """The built-in guard: an output that is there, is not blank and was not held back by a filter."""
     scorer = Scorer(
         spec=ANSWERED,
         scale=BINARY,
@@ -118,6 +118,8 @@ def answered_rule() -> Rule:
 
 
 def _answered(_case: Case, trace: Trace) -> Scored:
+    if trace.is_answered and trace.is_filtered:
+        return Scored(0.0, "filtered", "the provider's filter held it back")
     return Scored(1.0, "answered") if trace.is_answered else Scored(0.0, "no output", trace.error)
 
 

@@ -174,6 +174,13 @@ def test_a_shard_is_replayed_and_its_run_kept_where_artifacts_see_it(shell: Shel
     assert "may ship" not in done.stdout
 
 
+def test_a_shard_of_which_nothing_was_told_is_kept_for_the_job_that_judges(tmp_path: Path) -> None:
+    """Its run is sealed: without it the gate would miss a part, and never see how its cases fail."""
+    shell = Shell(tmp_path, codes={"*": 22}, env={"STOPSHIP_SHARD": "1/2", "SEALS": "1"})
+    assert shell.run(shell.suite("desk")).returncode == 0
+    assert (tmp_path / "stopship-reports" / "desk" / "shard-1-2" / "run.json").read_text() == "sealed"
+
+
 @pytest.mark.parametrize("code", [2, 22, 70])
 def test_a_shard_that_failed_leaves_no_run(tmp_path: Path, code: int) -> None:
     shell = Shell(tmp_path, codes={"*": code}, env={"STOPSHIP_SHARD": "1/2"})

@@ -10,6 +10,8 @@ from tests.cli.running import Command
 from tests.endpoints.fixture import _running_endpoint, endpoint
 from tests.endpoints.running import Endpoint
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("openai")
 pytest.importorskip("aiohttp")
 
@@ -121,6 +123,64 @@ def test_an_sdk_is_recorded_once_and_served_without_a_request(agent: Agent, endp
     assert endpoint.requests == asked
 
 
+def test_a_key_that_is_not_set_ends_a_replay_before_its_first_output(
+    agent: Agent, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "the upstream 'openai' needs a key, and the environment has no SHOP_MODEL_KEY"
+    monkeypatch.delenv("SHOP_MODEL_KEY")
+    assert agent("replay", "--record", "new") == 22
+    assert said in agent.stopship.err
+    assert endpoint.requests == 0
+    assert not list((agent.folder / ".stopship/runs").iterdir())
+    monkeypatch.setenv("SHOP_MODEL_KEY", KEY)
+    assert agent("replay", "--record", "new", "--resume") == 0
+    assert "30 told, 0 failed, 0 lost" in agent.stopship.out
+
+
+def test_a_gate_without_the_key_is_void_where_the_model_is_asked_and_judges_where_all_is_served(
+    agent: Agent, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.suite('fidelity = "frozen-tools"\ndeterministic = true')
+    assert agent("replay", "--record", "new") == 0
+    assert agent("replay") == 0
+    run = agent.stopship.out.split()[1]
+    accept = ("accept", run, "--suite", str(agent.folder), "--because", "first")
+    assert agent.stopship(*accept) == 0, agent.stopship.err
+    asked = endpoint.requests
+    monkeypatch.delenv("SHOP_MODEL_KEY")
+    assert agent("replay", "--fresh") == 0  # every request was recorded: nobody needs the key
+    assert "30 told, 0 failed, 0 lost" in agent.stopship.out
+    (agent.folder / "prompt.txt").write_text("Be brief.")
+    agent.lock("m-1")
+    assert agent("gate") == 22
+    assert agent.stopship.out.startswith("VOID")
+    assert "needs a key, and the environment has no SHOP_MODEL_KEY" in agent.stopship.said
+    assert endpoint.requests == asked
+    monkeypatch.setenv("SHOP_MODEL_KEY", KEY)
+    assert agent("gate") != 22
+    assert endpoint.requests > asked
+
+
+def test_an_admission_without_the_key_keeps_nothing_and_is_made_once_the_key_is_set(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent.suite("")
+    rule = 'id = "kind"\nscore = "contains(text=answer)"\nmust_pass = { where = ["key=c0[0-2]"] }\n'
+    with (agent.folder / "suite.toml").open("a") as file:
+        file.write(f"[[rule]]\n{rule}")
+    assert agent("replay") == 0
+    run = agent.stopship.out.split()[1]
+    assert agent.stopship("accept", run, "--suite", str(agent.folder), "--because", "first") == 0
+    monkeypatch.delenv("SHOP_MODEL_KEY")
+    admit = ("golden", "admit", str(agent.folder), "--times", "3")
+    assert agent.stopship(*admit) == 22
+    assert "needs a key, and the environment has no SHOP_MODEL_KEY" in agent.stopship.err
+    assert not (agent.folder / "golden.json").exists()
+    monkeypatch.setenv("SHOP_MODEL_KEY", KEY)
+    assert agent.stopship(*admit) == 0
+    assert "3 of 3 must-pass cases admitted" in agent.stopship.said
+
+
 def test_a_proxy_of_the_environment_is_not_asked_for_the_gateway(
     agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +208,7 @@ def test_another_model_in_a_frozen_replay_loses_its_cases(agent: Agent, endpoint
     assert agent("replay", "--record", "new") == 0
     asked = endpoint.requests
     agent.lock("m-2")
-    assert agent("replay") == 0
+    assert agent("replay") == 22
     assert "30 lost" in agent.stopship.out
     assert "no equal request" in agent.stopship.said
     assert endpoint.requests == asked

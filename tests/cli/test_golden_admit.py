@@ -29,6 +29,17 @@ def test_admitting_lists_what_is_refused_and_tells_false_alarms(stopship: Comman
     assert Path("suites/small/golden.json").is_file()
 
 
+def test_a_refusal_shows_the_first_reason_and_what_may_be_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopship: Command
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    flaky(tmp_path / "suites" / "small", broken=["c02"])
+    forget_code()
+    assert stopship("golden", "admit", "suites/small") == 0
+    assert "refused c02 incidents: 0 of 20 pass; first: KeyError: 'SHOP_KEY'" in stopship.said
+    assert "mend what makes it fail and accept the mended stack, whose outputs are new ones" in stopship.said
+
+
 @pytest.mark.usefixtures("at_desk")
 def test_a_rule_with_a_limit_is_told_how_often_an_unchanged_build_misses_it(stopship: Command) -> None:
     assert stopship("golden", "admit", "suites/small", "--rule", "mostly-right", "--times", "3") == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,13 +40,15 @@ def reserve(item):
 
 def answer(case, stack):
     item, flags = case.row["item"], stack.text("flags")
-    if "extra" in flags and item == "mug":
+    if "extra" in flags and (item == "mug" or "everywhere" in flags):
         left("spoon")
     if "reaches" in flags and item == "mug":
         try:
             socket.create_connection(("127.0.0.1", 9), timeout=1)
         except OSError:
             pass
+    if "silent" in flags:
+        return f"{search(item)} {left(item)}".replace(":", "")
     return f"{search(item)} {left(item)} {reserve(item)} {stopship.now():%Y} {stopship.rng().random():.3f}"
 """
 SUITE = """format = 1
@@ -142,9 +145,13 @@ def test_recorded_once_a_frozen_replay_runs_nothing_and_ships(shop: Shop) -> Non
 
 
 def test_what_is_not_recorded_is_never_green_and_says_what_to_do(shop: Shop) -> None:
-    assert shop("replay") == 0
-    assert "40 lost" in shop.stopship.out
-    assert "no recordings of this case; do record the case" in shop.stopship.said
+    assert shop("replay") == 22
+    said = shop.stopship.said
+    assert "0 told, 0 failed, 40 lost calls" in said  # not to infrastructure
+    assert "lost 40 outputs, first c00 Missed: not served: c00, retrieval search: no recordings" in said
+    assert said.count("not served") == 1
+    assert "no output was told: there is nothing to judge" in said
+    assert said.endswith("--allow-blind --record new --allow-effects reserve")
     assert shop("gate") == 22
     assert shop.reserved == 0
 
@@ -155,8 +162,46 @@ def test_a_call_that_was_never_made_before_loses_its_case_and_says_what_the_case
     shop.write("flags.txt", "extra")
     shop.lock()
     assert shop("gate") == 22
-    assert "20 of 40 outputs of the candidate were lost to infrastructure" in shop.stopship.said
-    assert "no equal request" in shop.stopship.said
+    said = shop.stopship.said
+    assert "20 of 40 outputs of the candidate were lost, as a call was not served (50 %, allowed 2 %)" in said
+    assert "infrastructure" not in said
+    assert "no equal request" in said
+
+
+def test_a_gate_that_lacks_recordings_prints_the_command_that_makes_them(shop: Shop) -> None:
+    shop.record()
+    accepted(shop)
+    shop.write("flags.txt", "extra")
+    shop.lock()
+    assert shop("gate") == 22
+    (step,) = [line for line in shop.stopship.out.splitlines() if line.startswith("Next:")]
+    assert step.endswith("--allow-blind --record new --allow-effects reserve")
+    assert shop.stopship(*shlex.split(step)[2:]) == 0
+    assert shop("gate") == 0
+
+
+def test_the_first_gate_of_a_suite_without_recordings_prints_how_to_make_them(shop: Shop) -> None:
+    """And no acceptance, which would be refused."""
+    assert shop("gate") == 22
+    (step,) = [line for line in shop.stopship.out.splitlines() if line.startswith("Next:")]
+    assert step.endswith("--allow-blind --record new --allow-effects reserve")
+    assert shop.stopship(*shlex.split(step)[2:]) == 0
+    assert shop("gate") == 22
+    (step,) = [line for line in shop.stopship.out.splitlines() if line.startswith("Next:")]
+    assert shop.stopship(*shlex.split(step)[2:]) == 0
+    assert shop("gate") == 0
+
+
+def test_a_frozen_case_is_reproduced_once_and_says_why(shop: Shop) -> None:
+    shop.record()
+    accepted(shop)
+    shop.write("flags.txt", "silent")
+    shop.lock()
+    assert shop("gate") == 20
+    (step,) = [line for line in shop.stopship.out.splitlines() if line.startswith("Next:")]
+    assert "--times" not in step
+    assert shop.stopship(*shlex.split(step)[2:]) == 0
+    assert "asked once, whatever --times says: the suite replays frozen" in shop.stopship.said
 
 
 def test_a_few_calls_otherwise_are_counted_from_where_they_part(shop: Shop) -> None:
@@ -168,6 +213,19 @@ def test_a_few_calls_otherwise_are_counted_from_where_they_part(shop: Shop) -> N
     assert shop("gate") == 0
     said = shop.stopship.said
     assert "20 of 40 outputs call otherwise than in the baseline, 20 of them from their first call on" in said
+
+
+def test_calls_that_are_all_other_ones_are_told_without_alarm(shop: Shop) -> None:
+    """As after every change of a prompt."""
+    shop.suite('fidelity = "frozen-retrieval"\neffects = ["reserve"]')
+    shop.record()
+    accepted(shop)
+    shop.write("flags.txt", "extra everywhere")
+    shop.lock()
+    assert shop("gate") == 0
+    said = shop.stopship.said
+    assert "all 40 outputs ask otherwise from their first call on, as after a change of what is asked" in said
+    assert "call otherwise than in the baseline" not in said
 
 
 def test_a_socket_in_a_frozen_replay_loses_the_case_though_the_target_swallows_the_error(shop: Shop) -> None:
@@ -202,6 +260,41 @@ def test_a_frozen_replay_never_ships_a_change_that_its_recordings_cannot_show(sh
     assert shop("gate") == 0
 
 
+def test_what_answers_of_another_pin_cannot_test_is_not_cleared_by_repro_or_an_experiment(shop: Shop) -> None:
+    shop.record()
+    accepted(shop)
+    repro = ("repro", "c00", "--suite", str(shop.folder), "--good", "baseline", "--bad")
+    stack = str(shop.folder / "stack.toml")
+    assert shop.stopship(*repro, stack) == 0
+    assert shop.stopship.out.startswith("c00: not reproduced\n")
+    shop.write("next.txt", "mug: broken\nplate: broken\n")
+    assert shop("replay", "--pin", f"docs={shop.folder / 'next.txt'}", "--case", "c00") == 0
+    assert "void 1 call of 'search' in this run was served from recordings of another" in shop.stopship.said
+    assert shop.stopship("show", shop.stopship.out.split()[1], "--suite", str(shop.folder)) == 0
+    assert "in this run was served from recordings of another version" in shop.stopship.said
+    shop.write("docs.txt", "mug: broken\nplate: broken\n")
+    shop.lock("d2")
+    assert shop("replay") == 0
+    assert "void 40 calls of 'search' in this run were served from recordings" in shop.stopship.said
+    assert shop.stopship(*repro, stack) == 0
+    assert shop.stopship.out.startswith("c00: not tested: the gate says VOID of what was asked\n")
+    assert "1 call of 'search' in the bad side was served from recordings of another version" in (
+        shop.stopship.said
+    )
+    assert "not reproduced" not in shop.stopship.out
+
+
+def test_an_output_that_was_lost_reproduces_nothing(shop: Shop) -> None:
+    shop.record()
+    accepted(shop)
+    shop.write("flags.txt", "extra")
+    shop.lock()
+    stack, suite = str(shop.folder / "stack.toml"), str(shop.folder)
+    assert shop.stopship("repro", "c00", "--good", "baseline", "--bad", stack, "--suite", suite) == 0
+    assert shop.stopship.out.startswith("c00: not tested")
+    assert "every output of the bad side was lost: Missed: not served: c00, tool left" in shop.stopship.said
+
+
 def test_a_plan_says_beforehand_what_would_be_drawn_and_made(shop: Shop) -> None:
     shop.suite("")
     assert shop("replay", "--plan") == 0
@@ -222,14 +315,72 @@ def test_a_plan_says_beforehand_what_would_be_drawn_and_made(shop: Shop) -> None
 
 def test_a_write_is_not_executed_in_a_live_replay_that_does_not_allow_it(shop: Shop) -> None:
     shop.suite("")
-    assert shop("replay") == 0
+    assert shop("replay") == 22
     assert "40 lost" in shop.stopship.out
     assert shop.reserved == 0
 
 
+def test_a_replay_that_lost_a_part_says_so_and_ends_well(shop: Shop) -> None:
+    shop.record()
+    shop.write("flags.txt", "extra")
+    shop.lock()
+    assert shop("replay") == 0
+    said = shop.stopship.said
+    assert "lost 20 outputs, first c00 Missed" in said
+    assert "20 of 40 outputs were lost, and 2 % may be: a gate over this run is VOID" in said
+
+
+def test_a_write_that_nothing_allows_says_how_it_is_allowed(shop: Shop) -> None:
+    """And not to record a case that is being recorded."""
+    shop("replay", "--record", "new")
+    said = shop.stopship.said
+    assert "tool reserve: it writes, and nothing allows it; allow it: --allow-effects reserve" in said
+    assert "record the case" not in said
+
+
+def test_an_allowed_name_that_nothing_calls_is_told_with_the_nearest(shop: Shop) -> None:
+    shop("replay", "--record", "new", "--allow-effects", "resrve")
+    said = shop.stopship.said
+    assert "--allow-effects resrve: nothing of that name is marked, and nothing was called" in said
+    assert "did you mean 'reserve'?" in said
+    shop.record()
+    assert "nothing of that name" not in shop.stopship.out
+    shop.write("flags.txt", "silent")  # nothing is reserved: the name is right all the same
+    shop.lock()
+    shop.record()
+    assert "nothing of that name" not in shop.stopship.out
+
+
+def test_a_recording_that_ended_early_prints_the_command_that_goes_on_with_it(shop: Shop) -> None:
+    """Without `--record` it would be a frozen replay, which has nothing to be served."""
+    shop.suite('fidelity = "frozen"\nlimits = { calls = 30 }')
+    assert shop("replay", "--record", "new", "--allow-effects", "reserve") == 22
+    line = " ".join(shop.stopship.err.split()).rpartition("run again: ")[2]
+    assert line.endswith("--record new --allow-effects reserve --allow-blind --resume")
+    shop.suite('fidelity = "frozen"')
+    assert shop.stopship(*shlex.split(line)[1:]) == 0
+    assert "40 told" in shop.stopship.out
+    assert shop.reserved == 40
+
+
+def test_an_explanation_names_the_versions_of_the_present_stack(shop: Shop) -> None:
+    shop.record()
+    explain = ("cache", "explain", "c00", "--suite", str(shop.folder))
+    assert shop.stopship(*explain) == 0
+    assert "stock s1 " in shop.stopship.said
+    shop.lock("d2")
+    assert shop.stopship(*explain) == 0
+    assert "(not the present one)" in shop.stopship.said
+
+
+def test_a_suite_that_records_nothing_says_so(shop: Shop) -> None:
+    assert shop.stopship("cache", "explain", "c00", "--suite", str(shop.folder)) == 2
+    assert "nothing is recorded in this suite" in shop.stopship.err
+
+
 def test_in_ci_nothing_is_recorded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
-    assert shop("replay", "--record", "all", "--allow-effects", "reserve") == 0
+    assert shop("replay", "--record", "all", "--allow-effects", "reserve") == 22
     assert "CI=true: nothing is recorded" in shop.stopship.err
     assert not (shop.folder / "recordings").exists()
 
@@ -271,7 +422,20 @@ def test_a_run_of_another_fidelity_is_no_candidate(shop: Shop) -> None:
     assert shop("replay", "--fidelity", "live", "--allow-effects", "reserve") == 0
     run = shop.stopship.out.split()[1]
     assert shop("gate", "--candidate", run) == 22
-    assert "is a live replay: replay again" in shop.stopship.said
+    assert "is a live replay, as one that records is: take a replay without --record" in shop.stopship.said
+
+
+def test_a_run_that_recorded_says_that_it_is_no_baseline_and_what_is(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.record()
+    said = shop.stopship.said
+    assert "recorded; the suite replays frozen, so a gate takes a replay of it, and not this run" in said
+    monkeypatch.chdir(shop.folder.parent)
+    run = shop.stopship.out.split()[1]
+    assert shop.stopship("accept", run, "--because", "first", "--suite", str(shop.folder)) == 22
+    assert f"then: stopship replay {shop.folder.name}, and accept that run" in shop.stopship.err
+    assert "replay again" not in shop.stopship.err
 
 
 def test_a_secret_of_the_environment_is_never_recorded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,6 +249,9 @@ def test_show_lists_pins_and_prints_texts(stopship: Command) -> None:
         (("show", "no.lock.json"), 22, "no.lock.json: there is no such lock\n  stopship pins lock STACK"),
         (("restore", "stack.toml", "app"), 2,
          "app: is there already and is not an empty folder\n  name a new folder"),
+        (("diff", "baseline", "stack.toml"), 2,
+         ("baseline: is neither a stack file nor a lock\n  name NAME.toml or NAME.lock.json"
+         "; of runs: stopship diff baseline RUN")),
         (("diff", "stack.toml", "index.db"), 2,
          "index.db: is neither a stack file nor a lock\n  name NAME.toml or NAME.lock.json"),
     ],

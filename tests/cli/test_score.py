@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -87,8 +88,6 @@ def test_doctor_finds_this_installation_complete(stopship: Command) -> None:
 
 
 def test_doctor_says_what_is_missing_for_what(stopship: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib import metadata
-
     real = metadata.version
 
     def without_pyarrow(name: str) -> str:
@@ -106,6 +105,26 @@ def test_doctor_says_what_is_missing_for_what(stopship: Command, monkeypatch: py
 def test_the_version_is_printed(stopship: Command) -> None:
     assert stopship("--version") == 0
     assert stopship.out == f"stopship {__version__}\n"
+
+
+def test_doctor_tells_what_only_some_targets_need_and_is_well_without(
+    stopship: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stopship("doctor") == 0
+    assert "aiohttp" in stopship.out
+    real = metadata.version
+
+    def without(name: str) -> str:
+        if name in ("aiohttp", "jinja2", "genai-prices"):
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(metadata, "version", without)
+    assert stopship("doctor") == 0
+    said = stopship.said
+    assert "aiohttp not there the gateway, and [replay.openai], [replay.anthropic], [replay.http]:" in said
+    for extra in ("gateway", "openai", "prices"):
+        assert f"pip install 'stopship[{extra}]'" in said
 
 
 @pytest.mark.parametrize("command", [(), ("compare",), ("score",), ("scorers",), ("doctor",)])

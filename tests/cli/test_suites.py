@@ -48,12 +48,12 @@ def printed(stopship: Command) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if line.startswith("stopship ")]
 
 
-def test_on_the_first_day_the_two_commands_work_as_printed(stopship: Command, fresh: Made) -> None:
+def test_on_the_first_day_the_command_works_as_printed(stopship: Command, fresh: Made) -> None:
     assert stopship("gate", "suites/small") == 22
     assert "no baseline" in stopship.out
     commands = printed(stopship)
-    assert [one[0] for one in commands] == ["replay", "accept"]
-    assert [stopship(*one) for one in commands] == [0, 0]
+    assert [one[0] for one in commands] == ["accept"]  # the run is there: nothing has to be replayed
+    assert [stopship(*one) for one in commands] == [0]
     assert stopship("gate", "suites/small") == 0
 
 
@@ -62,7 +62,14 @@ def test_they_work_for_another_stack_and_for_blind_rules_too(stopship: Command, 
     fresh.edit("suite.toml", '"20pt"', '"1pt"')
     forget_code()
     assert stopship("gate", "suites/small", "--stack", "suites/small/next.toml", "--allow-blind") == 22
-    assert [stopship(*one) for one in printed(stopship)] == [0, 0]
+    assert [stopship(*one) for one in printed(stopship)] == [0]
+
+
+def test_a_first_run_that_was_lost_is_not_offered_as_a_baseline(stopship: Command, fresh: Made) -> None:
+    fresh.stack("down", lost=[key(n) for n in range(60)])
+    forget_code()
+    assert stopship("gate", "suites/small", "--stack", "suites/small/down.toml") == 22
+    assert "Next:" not in stopship.out  # accepting it would be refused
 
 
 def test_a_new_suite_ships(stopship: Command, fresh: Made) -> None:
@@ -191,7 +198,20 @@ def test_accept_finds_the_suite_and_says_what_it_did(stopship: Command, made: Ma
     run = run_of(stopship, "--stack", "suites/small/next.toml")
     assert stopship("accept", run[:6], "--because", "shorter answers") == 0
     assert f"run {run[:12]} is the baseline" in stopship.out
-    assert "judged SHIP before" in stopship.out
+    assert "judged SHIP against the baseline before it; the pointer is" in stopship.out
+    assert stopship("accept", "baseline", "--because", "x") == 0
+    assert "it was the baseline already, and is again; the pointer is" in stopship.out
+
+
+def test_accept_says_how_many_outputs_of_the_new_baseline_failed(stopship: Command, fresh: Made) -> None:
+    fresh.stack("stack", **{"raise": ["c31", "c32"]})
+    run = run_of(stopship)
+    assert stopship("accept", run, "--because", "two are known to fail") == 0
+    assert "2 of 60 outputs failed, c31 first: ValueError: no answer for c31" in stopship.said
+    fresh.stack("stack")
+    run = run_of(stopship)
+    assert stopship("accept", run, "--because", "mended") == 0
+    assert "failed" not in stopship.out
 
 
 def test_a_run_in_a_folder_of_its_own_can_be_accepted(stopship: Command, made: Made, tmp_path: Path) -> None:
@@ -200,6 +220,16 @@ def test_a_run_in_a_folder_of_its_own_can_be_accepted(stopship: Command, made: M
     shutil.move(made.folder / ".stopship" / "runs" / run, tmp_path / "download")
     assert stopship("accept", "download", "--suite", "suites/small", "--because", "x") == 0
     assert stopship("gate", "suites/small", "--stack", "suites/small/next.toml") == 0
+
+
+@pytest.mark.parametrize("name", ["next", "suites/small/next.toml"])
+def test_a_stack_that_is_named_for_a_run_is_told_from_one(stopship: Command, made: Made, name: str) -> None:
+    made.stack("next", wrong=["c30"])
+    assert stopship("gate", "suites/small", "--baseline", name) == 2
+    assert "suites/small/next.toml is a stack file" in stopship.err
+    assert "stopship replay suites/small --stack suites/small/next.toml" in stopship.err
+    assert stopship("show", name, "--suite", "suites/small") == 2
+    assert "is a stack file" in stopship.err
 
 
 def test_suites_are_told_apart_by_what_they_hold(stopship: Command, made: Made, tmp_path: Path) -> None:
@@ -212,6 +242,7 @@ def test_suites_are_told_apart_by_what_they_hold(stopship: Command, made: Made, 
     assert "suite small" in stopship.out
     assert stopship("show", "baseline") == 2
     assert "2 of the 3 suites here" in stopship.err
+    assert "name one with --suite: suites/other, suites/small" in stopship.err
     assert "could not be looked into: " in stopship.err
     assert stopship("show", "baseline", "--suite", "suites/small") == 0
 
@@ -291,8 +322,11 @@ def test_a_baseline_that_was_not_fetched_is_never_written_over(stopship: Command
     made.stack("bad", wrong=WRONG)
     shutil.rmtree(made.folder / ".stopship")
     assert stopship("gate", "suites/small", "--stack", "suites/small/bad.toml") == 22
-    assert "accept" not in stopship.out
     assert "Next:" not in stopship.out  # the run is nowhere here
+    said = stopship.said
+    assert f"get the run from who accepted it: `stopship push {run.name[:12]}` there" in said
+    assert "makes it again where the target is deterministic" in said
+    assert "begin anew: remove baseline.json, replay, accept" in said
     assert stopship("gate", "suites/small") == 22
     assert printed(stopship) == [["push", run.name[:12], "--suite", "suites/small"]]
     assert stopship(*printed(stopship)[0]) == 0

@@ -6,7 +6,10 @@ import pytest
 from tests.cli.running import Command
 from tests.endpoints.fixture import _running_endpoint, endpoint
 from tests.endpoints.running import Endpoint
+from tests.endpoints.scripted import JSON, Asked, Reply, serving, table, whole
 from tests.endpoints.suites import write_suite
+
+from stopship.pinning.lock import lock_stack
 
 pytest.importorskip("aiohttp")
 pytest.importorskip("jinja2")
@@ -148,7 +151,7 @@ def test_a_miss_is_not_asked_again_and_every_one_is_told(
         "retries = 4",
         "limits = { usd = 0.01, calls = 5 }",
     )
-    assert stopship("replay", str(tmp_path), "--allow-blind") == 0
+    assert stopship("replay", str(tmp_path), "--allow-blind") == 22
     assert "30 outputs lost by a miss" in stopship.out
     assert endpoint.requests == 0
 
@@ -183,3 +186,69 @@ def test_nothing_is_said_to_be_frozen_that_cannot_be(
 
 
 __all__ = ["_running_endpoint", "endpoint"]
+
+
+ASKED = 60
+
+
+def other_build(folder: Path) -> None:
+    """The next version of the prompt, locked."""
+    stack = folder / "stack.toml"
+    stack.write_text(stack.read_text().replace('[prompt]\nversion = "v1"', '[prompt]\nversion = "v2"'))
+    (folder / "prompt.j2").write_text("{{ asked }} ")
+    lock_stack(stack)
+
+
+@pytest.mark.parametrize(
+    ("finish", "code", "says"),
+    [
+        ("stop", 0, ""),
+        ("length", 0, f"cut at their limit of tokens: {ASKED} of {ASKED} outputs, 0 in the baseline"),
+        ("content_filter", 20, f"answered in all: {ASKED} of {ASKED} cases got worse"),
+        ("error", 22, "the run ended early"),
+        ("status 402", 22, "the endpoint refuses to answer at all: HTTP 402"),
+    ],
+)
+def test_a_build_whose_answers_end_otherwise_does_not_ship_unsaid(
+    tmp_path: Path, stopship: Command, finish: str, code: int, says: str
+) -> None:
+    ends = ["stop"]
+
+    def answer(_: Asked) -> Reply:
+        if ends[0].startswith("status"):
+            return int(ends[0].split()[1]), JSON, b"{}"
+        choice = {"message": {"content": "half"}, "finish_reason": ends[0]}
+        return whole({"model": "m-1", "choices": [choice]})
+
+    with serving(answer) as url:
+        words = "deterministic = true\nretries = 0"
+        write_suite(tmp_path, "openai", table("openai", url), asked=ASKED, prompt="{{ asked }}", replay=words)
+        assert stopship("replay", str(tmp_path), "--allow-blind") == 0
+        run = stopship.out.split()[1]
+        assert stopship("accept", run, "--suite", str(tmp_path), "--because", "first") == 0
+        ends[0] = finish
+        other_build(tmp_path)
+        assert stopship("gate", str(tmp_path), "--allow-blind") == code, stopship.out + stopship.err
+    assert says in stopship.out + stopship.err
+
+
+def test_cases_over_which_a_service_breaks_down_count_against_it(tmp_path: Path, stopship: Command) -> None:
+    asked: list[str] = []
+
+    def answer(one: Asked) -> Reply:
+        body = one[2]
+        if body["stack"]["prompt"] == "v2" and body["key"] in ("c010", "c020"):
+            asked.append(body["key"])
+            return 500, JSON, b'{"detail": "KeyError: refund"}'
+        return whole({"output": body["key"]})
+
+    with serving(answer) as url:
+        words = "deterministic = true\nretries = 1\nlimits = { errors = 0.1 }"
+        write_suite(tmp_path, "http", table("http", url), asked=ASKED, replay=words)
+        assert stopship("replay", str(tmp_path), "--allow-blind") == 0
+        run = stopship.out.split()[1]
+        assert stopship("accept", run, "--suite", str(tmp_path), "--because", "first") == 0
+        other_build(tmp_path)
+        stopship("gate", str(tmp_path), "--allow-blind")
+    assert "outputs missing or blank: 2 of the candidate, 0 of the baseline" in stopship.out
+    assert sorted(asked) == ["c010", "c010", "c020", "c020"]

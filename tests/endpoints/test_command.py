@@ -31,6 +31,15 @@ for line in sys.stdin:
         told = {"id": asked["id"], "error": "no such article \\x1b[31m"}
     if what == "lost":
         told = {"id": asked["id"], "error": "HTTP 503", "lost": True}
+    if what == "lost without a word":
+        told = {"id": asked["id"], "output": "", "lost": True}
+    if what == "helper":
+        import subprocess
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"], start_new_session=True)
+        os._exit(3)
+    if what == "mute":
+        os.close(1)
+        time.sleep(30)
     if what == "wrong id":
         told["id"] = 0
     if what == "no output":
@@ -76,8 +85,45 @@ def test_each_way_to_fail_is_the_targets_own_and_the_next_case_is_answered(tmp_p
 
 
 def test_an_answer_may_say_that_infrastructure_lost_it(tmp_path: Path) -> None:
-    found = outcomes(tmp_path, ["a", "lost"], "limits = { errors = 0.9 }")
-    assert found["lost"].status is Status.LOST
+    found = outcomes(tmp_path, ["a", "lost", "lost without a word"], "limits = { errors = 0.9 }")
+    assert found["lost"].status is found["lost without a word"].status is Status.LOST
+    assert found["lost"].error == "NoAnswer: HTTP 503"
+
+
+def test_who_can_answer_no_more_ends_its_case_though_its_output_is_held_open(tmp_path: Path) -> None:
+    began = time.monotonic()
+    found = outcomes(tmp_path, ["a", "helper", "b", "mute", "c"])
+    assert time.monotonic() - began < 15
+    assert {one for one in found if found[one].status is Status.OK} == set("abc")
+    assert found["helper"].error == "BadAnswer: the command ended with exit 3 before it answered"
+    assert found["mute"].error == "BadAnswer: the command closed its output before it answered"
+
+
+ENDING = """\
+import json, sys, time
+for number, line in enumerate(sys.stdin):
+    asked = json.loads(line)
+    what = asked["case"]["asked"]
+    if what == "end":
+        sys.exit(0)
+    if what == "break" and number:
+        sys.exit(4)
+    print("\\ufeff" + json.dumps({"id": asked["id"], "output": what}), flush=True)
+    if number == 2:
+        sys.exit(0)
+"""
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.1])
+def test_a_process_that_ends_when_it_has_answered_fails_nobody(tmp_path: Path, wait: float) -> None:
+    """It is met before it is seen to have ended, and after; and its first line has a byte order mark."""
+    code = ENDING.replace("enumerate(sys.stdin):", f"enumerate(sys.stdin):\n    time.sleep({wait})")
+    asked = ["a", "b", "c", "d", "end", "e", "break", "f"]
+    file = write_suite(tmp_path, "command", RUN, asked=asked, files={"child.py": code})
+    found = {asked[int(one.key[1:])]: one for one in replay(plan_of(file)).run.outcomes}
+    assert {one for one in asked if found[one].status is Status.OK} == set("abcdef")
+    assert found["end"].error == "BadAnswer: the command ended with exit 0 before it answered"
+    assert found["break"].error == "BadAnswer: the command ended with exit 4 before it answered"
 
 
 def test_what_it_prints_reaches_standard_error_alone_and_acts_on_nothing(
@@ -95,6 +141,7 @@ def test_a_file_of_the_command_that_no_pin_holds_is_refused(tmp_path: Path) -> N
     (tmp_path / "loose.py").write_text(CHILD)
     for run, what in (
         ('run = ["python3", "loose.py"]', "no pin of the stack holds 'loose.py'"),
+        ('run = ["python3", "app/mian.py"]', "names 'app/mian.py', which does not exist"),
         ('run = ["python3", "-c", "print(1)"]', "names no file that the stack pins"),
     ):
         file = write_suite(tmp_path, "command", run, files={"child.py": CHILD})

@@ -20,6 +20,8 @@ from stopship.gating.replay import Replay
 from stopship.gating.spending import EndedEarly
 from stopship.model.run import Outcome, Status
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("aiohttp")
 pytest.importorskip("jinja2")
 
@@ -78,7 +80,7 @@ def test_an_answer_is_the_true_one_or_counts_as_what_it_was(
     found = asked(plan, retries=0)
     assert found.keys() == plan.opened.cases.keys()
     met = endpoint.counts["faults"].get(fault, 0)
-    expected = Status.FAILED if kind == "http" and fault in ODD else Status.LOST
+    expected = Status.FAILED if kind == "http" and fault in (*ODD, "500") else Status.LOST
     counts = Counter(one.status for one in found.values())
     assert counts == Counter({Status.OK: COUNT - met, expected: met})
     assert endpoint.requests == COUNT
@@ -105,6 +107,19 @@ def test_what_infrastructure_lost_is_asked_again_and_answered_as_it_would_have_b
     faults = sum(endpoint.counts["faults"].values())
     assert endpoint.requests == COUNT + faults
     assert faults > COUNT / 5
+
+
+def test_a_500_of_a_service_is_asked_again_and_its_own_failure_where_it_stands(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    plan = planned(tmp_path, "http", endpoint)
+    endpoint.plan(rates={"500": 1.0})
+    found = asked(plan, retries=2)
+    assert {one.status for one in found.values()} == {Status.FAILED}
+    assert all(one.error.startswith("Crashed: HTTP 500: ") for one in found.values())
+    assert endpoint.requests == 3 * COUNT
+    endpoint.plan(rates={"500": 1.0}, first=2)
+    assert {one.status for one in asked(plan, retries=2).values()} == {Status.OK}
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "http"])
@@ -191,3 +206,17 @@ def test_a_session_that_ended_early_is_gone_on_with(tmp_path: Path, endpoint: En
     run = replay(plan, resume=True).run
     assert {one.status for one in run.outcomes} == {Status.OK}
     assert 0 < endpoint.requests < COUNT
+
+
+def test_no_more_calls_are_made_than_limits_allow_however_often_it_is_gone_on_with(
+    tmp_path: Path, endpoint: Endpoint
+) -> None:
+    plan = planned(tmp_path, "http", endpoint, "retries = 0\nlimits = { calls = 30, errors = 0.99 }")
+    endpoint.plan(rates={"503": 0.6}, seed=7)
+    for _ in range(3):
+        with pytest.raises(EndedEarly, match="30 calls were made, all that limits allow"):
+            replay(plan, resume=True)
+    assert endpoint.requests == 30
+    with pytest.raises(EndedEarly, match="30 calls were made"):
+        replay(plan, fresh=True)
+    assert endpoint.requests == 60

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.endpoints.running import Endpoint
 from tests.endpoints.suites import plan_of, write_suite
 
+from stopship.errors import EvidenceError
 from stopship.gating.performing import replay
 from stopship.model.run import Status
 from stopship.parts.targets.anthropic_messages import AnthropicTarget
@@ -82,5 +83,11 @@ def test_proxies_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert proxy_of("https://api.example/v1") == "http://all:1"
     monkeypatch.setenv("HTTPS_PROXY", "http://own:1")
     assert proxy_of("https://api.example/v1") == "http://own:1"
+    monkeypatch.setenv("HTTPS_PROXY", "own:1")
+    assert proxy_of("https://api.example/v1") == "http://own:1"
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://me:secret@own:1")
+    with pytest.raises(EvidenceError, match="a proxy of the kind 'socks5', expected http") as caught:
+        proxy_of("https://api.example/v1")
+    assert "secret" not in str(caught.value)
     monkeypatch.setenv("NO_PROXY", "api.example")
     assert proxy_of("https://api.example/v1") is None

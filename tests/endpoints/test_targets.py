@@ -12,12 +12,13 @@ from tests.endpoints.running import Endpoint
 from tests.endpoints.suites import plan_of, write_suite
 
 from stopship.errors import EvidenceError, UsageError
-from stopship.gating.evidence import observed_faults
+from stopship.gating.evidence import drawn_faults
 from stopship.gating.performing import replay
 from stopship.model.case import Case, Json
 from stopship.model.run import Run, Status
-from stopship.parts.targets.network import BadAnswer, NoAnswer, of_status
+from stopship.parts.targets.network import BadAnswer, Crashed, NoAnswer, of_status
 from stopship.parts.targets.prompts import messages_of
+from stopship.parts.targets.protocol import status_error
 from stopship.pinning.lock import lock_stack
 
 pytest.importorskip("aiohttp")
@@ -111,12 +112,12 @@ def test_parameters_come_from_the_suite_or_from_a_pin(tmp_path: Path, endpoint: 
 def test_a_served_model_that_is_not_the_pinned_one_is_void(tmp_path: Path, endpoint: Endpoint) -> None:
     words = ["a", "b [other-model]"]
     run = run_of(tmp_path / "pin", "openai", table(endpoint, "openai"), asked=words)
-    assert [f"model '{OTHER_MODEL}' answered" in one for one in observed_faults(run, "the run")] == [True]
+    assert [f"model '{OTHER_MODEL}' answered" in one for one in drawn_faults(run, "the run")] == [True]
     named = table(endpoint, "openai", 'model = "m-9"')
     run = run_of(tmp_path / "named", "openai", named, asked=["a"])
     assert run.outcomes[0].trace["model"] == "m-9"
-    assert observed_faults(run, "the run") == []
-    assert observed_faults(run_of(tmp_path / "odd", "openai", named, asked=words), "the run")
+    assert drawn_faults(run, "the run") == []
+    assert drawn_faults(run_of(tmp_path / "odd", "openai", named, asked=words), "the run")
 
 
 def test_whatever_the_suite_says_of_a_target_is_part_of_the_plan(tmp_path: Path, endpoint: Endpoint) -> None:
@@ -157,7 +158,8 @@ def test_a_template_sees_the_row_and_writes_json_as_it_is() -> None:
     assert messages_of("[1, 2] {{ asked }}", case, "x")[0]["content"] == "[1, 2] <b> & 'ü'"
     listed = messages_of('[{"role": "system", "content": {{ asked | tojson }}}]', case, "x")
     assert listed == [{"role": "system", "content": "<b> & 'ü'"}]
-    for template in ("{{ missing }}", "{% if %}", "{{ row.__class__.__mro__ }}"):
+    odd = ("{{ asked + 1 }}", "{% include 'other.j2' %}", "{{ 1 / 0 }}", "{{ input.x.y }}")
+    for template in ("{{ missing }}", "{% if %}", "{{ row.__class__.__mro__ }}", *odd):
         with pytest.raises(UsageError, match="the prompt cannot be rendered for the case 'k'"):
             messages_of(template, case, "x")
 
@@ -201,14 +203,22 @@ def _tokens(trace: Mapping[str, Any]) -> int:
     return int(trace["usage"]["input_total"]) + int(trace["usage"]["output_total"])
 
 
+def test_an_account_without_credit_is_no_failure_whatever_its_status() -> None:
+    said = "Your credit balance is too low to access the API."
+    told = json.dumps({"type": "error", "error": {"type": "invalid_request_error", "message": said}})
+    assert isinstance(status_error(400, told, None), EvidenceError)
+    assert isinstance(status_error(400, told.replace("credit", "token"), None), BadAnswer)
+
+
 @pytest.mark.parametrize(
     ("status", "of_a_model", "of_a_service"),
     [
-        *[(one, NoAnswer, NoAnswer) for one in (408, 425, 429, 500, 502, 503, 529)],
+        *[(one, NoAnswer, NoAnswer) for one in (408, 425, 429, 502, 503, 504, 529)],
+        (500, NoAnswer, Crashed),
         *[(one, NoAnswer, BadAnswer) for one in (204, 301, 302, 307)],
         *[(one, BadAnswer, BadAnswer) for one in (400, 413, 422)],
         *[(one, EvidenceError, BadAnswer) for one in (403, 404)],
-        (401, EvidenceError, EvidenceError),
+        *[(one, EvidenceError, EvidenceError) for one in (401, 402, 407)],
     ],
 )
 def test_what_a_status_says(status: int, of_a_model: type, of_a_service: type) -> None:

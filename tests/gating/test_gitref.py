@@ -5,16 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cli.running import Command
 from tests.gating.making import MUST, TODAY, Made, forget_code, key, make
 from tests.gating.test_golden import admitted, flaky
 
 from stopship.cli.suites import desk
 from stopship.errors import EvidenceError, UsageError
+from stopship.gating.edits import edits_of
 from stopship.gating.gate import Asked, gate
 from stopship.gating.opened import GOLDEN
 from stopship.gating.performing import replay
 from stopship.gating.replay import planned
 from stopship.model.verdict import Record, Verdict
+from stopship.store.suitefile import read_suite
 
 WRONG = [key(i) for i in range(20, 45)]
 
@@ -259,3 +262,26 @@ def test_damaged_admissions_of_the_revision_are_void(tmp_path: Path) -> None:
     record = judged(made)
     assert record.verdict is Verdict.VOID
     assert "golden.json" in record.reasons[0]
+
+
+def test_a_change_that_edits_what_will_judge_once_it_is_merged_says_so(made: Made, stopship: Command) -> None:
+    words = ("gate", str(made.folder), "--baseline-ref", "main")
+    assert stopship(*words) == 20
+    assert "once it is merged" not in stopship.said
+    made.edit("suite.toml", "20pt", "90pt")
+    made.edit("suite.toml", "alpha = 0.05", "alpha = 0.01")
+    made.edit("suite.toml", "lang = {}", "lang = {}\ntier = {}")
+    forget_code()
+    assert stopship(*words) == 20  # the margin of main judges
+    told = (
+        "the change edits what will judge once it is merged: right margin 20pt -> 90pt; [decide]; [cohorts]"
+    )
+    assert told in stopship.said
+
+
+def test_edits_of_rules_are_told_by_their_ids(made: Made) -> None:
+    before = read_suite(made.file)
+    made.edit("suite.toml", "compare =", 'severity = "warn"\nnote = "x"\ncompare =')
+    assert edits_of(read_suite(made.file), before) == ["right severity"]
+    made.edit("suite.toml", 'id      = "right"', 'id      = "rights"')
+    assert edits_of(read_suite(made.file), before) == ["rule right is gone", "rule rights is new"]

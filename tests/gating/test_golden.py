@@ -33,6 +33,8 @@ def answer(case, stack):
     is_later = number >= 120  # the first outputs and those of the acceptance are good
     if is_later and case.key in told.get("lost", ()):
         raise Unavailable("HTTP 503")
+    if is_later and case.key in told.get("broken", ()):
+        raise KeyError("SHOP_KEY")
     draw = hashlib.sha256(f"{case.key} {number}".encode()).digest()[0] / 256
     rate = told.get("flaky", {}).get(case.key, told.get("rate", 0.0)) if is_later else 0.0
     return "no" if draw < rate else f"{case.row['asked']} {number}"
@@ -44,7 +46,7 @@ def flaky(folder: Path, **how: Any) -> Made:
     how = {"rules": MUST, "replay": "", **how}
     made = make(folder, is_accepted=False, **how)
     (made.folder / "app" / "answer.py").write_text(FLAKY, "utf-8")
-    made.stack("stack", **{k: v for k, v in how.items() if k in ("flaky", "rate", "lost")})
+    made.stack("stack", **{k: v for k, v in how.items() if k in ("flaky", "rate", "lost", "broken")})
     made.accept(made.replay())
     return made
 
@@ -69,6 +71,14 @@ def test_a_case_that_passes_every_time_is_admitted_and_one_that_fails_once_is_re
     assert (refused.key, refused.of) == ("c01", 20)
     assert 0 < refused.passed < 20
     assert [(one.key, one.times) for one in read_golden(made.folder / GOLDEN)] == [("c00", 20), ("c02", 20)]
+
+
+def test_a_refusal_says_why_the_first_output_that_did_not_pass_fails(tmp_path: Path) -> None:
+    made = flaky(tmp_path / "s", flaky={"c01": 1.0}, broken=["c02"])
+    found = {one.key: one for one in admitted(made).refused}
+    assert found["c02"].why.startswith("KeyError: 'SHOP_KEY'")
+    assert found["c01"].passed == 0
+    assert found["c01"].why.startswith("the output 'no")
 
 
 def test_a_refused_case_is_not_asked_until_it_passes(tmp_path: Path) -> None:
@@ -252,6 +262,8 @@ def test_a_waived_must_pass_case_may_fail_until_the_day_and_no_other_case_may(tm
     held = made.gate("bad", today=date(2026, 3, 7))
     assert held.verdict is Verdict.SHIP
     assert "waiver until 2026-03-07 for incidents: ticket 7: prompt v16" in held.notes
+    (finding,) = (one for one in held.findings if one.kind == "must_pass")
+    assert (finding.waived_keys, finding.waived_until) == (("c01",), "2026-03-07")
     made.stack("worse", wrong=["c01", "c02"])
     other = made.gate("worse", today=date(2026, 3, 7))
     assert other.verdict is Verdict.STOP

@@ -19,6 +19,7 @@ from stopship.gating.spending import EndedEarly, Meter
 from stopship.model.case import Case
 from stopship.model.run import Outcome, Status
 from stopship.model.suite import Limits
+from stopship.parts.targets.network import Crashed
 from stopship.parts.targets.outcome import retry_after, seconds_until
 from stopship.store.slots import Slots
 
@@ -66,6 +67,20 @@ def test_lost_outputs_are_asked_for_again_as_often_as_allowed(concurrency: int, 
     assert set(flaky.asked.values()) == {3}
 
 
+def test_what_breaks_down_each_time_is_its_own_failure_though_the_run_is_over() -> None:
+    def answer(key: str) -> dict[str, Any]:
+        if key == "c1":
+            time.sleep(0.1)
+            raise Crashed("HTTP 500")
+        return told(key)
+
+    for how in ({}, {"concurrency": 2}, {"concurrency": 2, "pace": Pace(retries=0)}):
+        found = run(answer, 2, meter=Meter(Limits(tokens=9)) if how else None, **how)
+        assert [found[f"c{i}"].status for i in range(2)] == [Status.OK, Status.FAILED]
+    tried = Flaky(1, Crashed("HTTP 500"))
+    assert {one.status for one in run(tried, 2, pace=Pace(retries=1, first_s=0.001)).values()} == {Status.OK}
+
+
 def test_failures_of_the_target_are_never_asked_for_again() -> None:
     flaky = Flaky(1, ValueError("no"))
     found = run(flaky, 3, concurrency=2, pace=Pace(retries=5, first_s=0.001))
@@ -106,7 +121,8 @@ def test_retry_after_is_read_off_an_error_of_any_library() -> None:
         ("0.5", 0.5),
         ("Wed, 21 Oct 2015 07:28:10 GMT", 10.0),
         ("Wed, 21 Oct 2015 07:27:00 GMT", 0.0),
-        *[(one, None) for one in ("", None, "soon", "-1", "nan", "inf", "99999999", "Wed, 99 Oct 2015")],
+        ("99999999", 99999999.0),  # years: lost for this run, never taken for nothing
+        *[(one, None) for one in ("", None, "soon", "-1", "nan", "inf", "Wed, 99 Oct 2015")],
     ],
 )
 def test_retry_after_is_seconds_or_a_date(told: str | None, seconds: float | None) -> None:
@@ -182,6 +198,30 @@ def test_a_limit_that_the_last_output_reaches_ends_nothing(how: dict[str, Any]) 
     assert len(run(told, 12, meter=Meter(Limits(calls=12, tokens=119)), **how)) == 12
 
 
+@pytest.mark.parametrize("how", WAYS, ids=["here", "threads", "async"])
+@pytest.mark.parametrize("limits", [Limits(tokens=99), Limits(usd=99)], ids=["tokens", "usd"])
+def test_what_is_not_told_is_not_nothing_though_all_were_in_flight(
+    how: dict[str, Any], limits: Limits
+) -> None:
+    prices = None
+    if limits.usd is not None:
+        pytest.importorskip("genai_prices")
+        prices = open_prices()
+    held = {**how, "concurrency": 4} if how else how
+    for _ in range(2):
+        with pytest.raises(EvidenceError, match=r"limits has (tokens|usd), and an output tells n"):
+            run(lambda key: {"output": key}, 4, meter=Meter(limits, prices=prices), **held)
+    meter = Meter(limits, prices=prices)
+    with Engine(Fake(lambda key: {"output": key}), None, concurrency=2, meter=meter) as engine:
+        engine.start(jobs(1))
+        with pytest.raises(EvidenceError, match="and an output tells n"):
+            engine.wait("c0")
+
+
+def test_what_failed_or_was_lost_need_not_tell_its_tokens() -> None:
+    assert len(run(Flaky(99), 3, meter=Meter(Limits(tokens=9)))) == 3
+
+
 def test_minutes_end_a_run_whose_calls_hang() -> None:
     held = threading.Event()
     began = time.monotonic()
@@ -237,8 +277,9 @@ def test_dollars_come_from_the_price_list_where_the_target_does_not_tell() -> No
     assert len(prices.name.partition("sha256:")[2]) == 64
     with pytest.raises(EvidenceError, match="has no price for the model 'my-own'"):
         prices.usd({"model": "my-own", "usage": usage})
-    with pytest.raises(EvidenceError, match="neither cost_usd nor usage"):
-        prices.usd({"model": "gpt-4o"})
+    for model in ({"model": "gpt-4o"}, {"model": "gpt-4o", "usage": {"raw": {}}}):
+        with pytest.raises(EvidenceError, match="neither cost_usd nor usage"):
+            prices.usd(model)
     meter = Meter(Limits(usd=1.0), prices=prices)
     assert meter.end(Outcome(key="a", trace=trace)) is None
     assert meter.end(Outcome(key="b", trace={"output": "", "cost_usd": 0.5})) is None

@@ -111,6 +111,14 @@ def test_an_output_that_failed_parts_with_its_reason(tmp_path: Path) -> None:
     assert "no answer for c30" in tally(found, "answered").why
 
 
+def test_what_fails_every_time_on_both_sides_is_told_apart(tmp_path: Path) -> None:
+    made = make(tmp_path / "s")
+    first, second = (str(made.stack(name, wrong=["c30"])) for name in ("bad", "worse"))
+    assert tally(of(made, first, second)).is_alike
+    assert not tally(of(made, "baseline", second)).is_alike
+    assert not tally(of(made, "baseline", "baseline")).is_alike
+
+
 def test_an_unknown_case_or_run_is_a_usage_error(tmp_path: Path) -> None:
     made = make(tmp_path / "s")
     with pytest.raises(UsageError, match="no case is called 'c3'"):

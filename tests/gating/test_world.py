@@ -179,7 +179,7 @@ def test_an_unchanged_call_is_served_whatever_the_fidelity_and_a_change_of_its_p
 
 def test_a_write_is_never_executed_unless_it_is_allowed_by_name() -> None:
     app = Application()
-    with pytest.raises(Missed, match="tool order: no recordings of this case"):
+    with pytest.raises(Missed, match="tool order: it writes, and nothing allows it"):
         at(world_of(shelf=MemoryShelf()), lambda: app.order("mug"))
     assert app.ran == []
     assert at(world_of(shelf=MemoryShelf(), allowed=frozenset({"order"})), lambda: app.order("mug"))

@@ -5,6 +5,7 @@ import errno
 import socket
 import ssl
 import sys
+import tarfile
 import threading
 import urllib.error
 from collections.abc import Callable
@@ -231,6 +232,8 @@ def http(code: int) -> Exception:
         (Status503, True),
         (with_response, True),
         (lambda: Unavailable("down"), True),
+        (lambda: tarfile.ReadError("not a gzip file"), False),
+        (type("ReadError", (Exception,), {"__module__": "httpx"}), True),
         (lambda: raised(RuntimeError(), ConnectionError(), None), True),
         (lambda: raised(RuntimeError(), None, ConnectionError()), True),
         (lambda: raised(RuntimeError(), KeyError(), ConnectionError()), False),

@@ -100,6 +100,13 @@ def suite_measured(_folder: Path) -> Record:
     return gate(_arm(RIGHT), _arm(outputs), [rule(), CLOSED], COLUMNS, about=about)
 
 
+def suite_waived(_folder: Path) -> Record:
+    closed = replace(CLOSED, is_waived=True, waived_until="2026-12-24")
+    failing: list[arms.Output] = [0.0, *[1.0] * 99]
+    about = replace(ABOUT, notes=("waiver until 2026-12-24 for closed: the broken night",))
+    return gate(_arm(failing), _arm(failing), [rule(), closed], COLUMNS, about=about)
+
+
 def suite_void_lost(_folder: Path) -> Record:
     return gate(_arm(RIGHT), _arm([LOST, LOST, LOST, *[1.0] * 97]), [rule(), CLOSED], COLUMNS, about=ABOUT)
 
@@ -135,6 +142,7 @@ SUITES = {
     "suite-ship": suite_ship,
     "suite-fix-not-shown": suite_fix_not_shown,
     "suite-measured": suite_measured,
+    "suite-waived": suite_waived,
     "suite-void-lost": suite_void_lost,
     "suite-no-baseline": suite_no_baseline,
     "suite-new": suite_new,

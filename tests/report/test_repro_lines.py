@@ -34,3 +34,20 @@ def test_chance_is_told_only_of_what_somebody_failed() -> None:
     sides = (_side("baseline", is_recorded=False), _side("next", is_recorded=False))
     lines = repro_lines("c1", sides, tallies, reproduced=True)
     assert [line.split()[-1] for line in lines[-3:]] == ["no", ".50", "-"]
+
+
+def test_what_both_sides_fail_every_time_is_no_difference_that_chance_could_make() -> None:
+    tallies = [
+        ShownTally(
+            rule="right",
+            good="1 of 1",
+            bad="1 of 1",
+            chance=None,
+            is_failed=True,
+            is_alike=True,
+            why="says no",
+        )
+    ]
+    sides = (_side("baseline", is_recorded=False), _side("next", is_recorded=False))
+    (line,) = repro_lines("c1", sides, tallies, reproduced=False)[-1:]
+    assert " ".join(line.split()) == "right 1 of 1 1 of 1 - fails on both sides: says no"

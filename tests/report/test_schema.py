@@ -71,7 +71,9 @@ def test_the_schema_has_every_key_and_no_more() -> None:
     assert set(files["findings"][0]) == set(SCHEMA["$defs"]["finding"]["required"])
     tail = golden("tails-stop")["findings"][0]
     way = next(one for one in golden("undecided")["findings"] if "ways" in one)
-    assert set(suite["findings"][0]) | set(tail) | {"ways"} == set(FINDING)
+    waived = next(one for one in golden("suite-waived")["findings"] if "waived" in one)
+    assert set(suite["findings"][0]) | set(tail) | {"ways", "waived"} == set(FINDING)
+    assert set(waived["waived"]) == set(FINDING["waived"]["properties"])
     assert set(way["ways"][0]) == set(FINDING["ways"]["items"]["properties"])
     assert set(tail) - {"tail"} == set(SCHEMA["$defs"]["finding"]["required"])
     assert set(suite["counts"]) == set(TOP["counts"]["properties"])

@@ -33,7 +33,7 @@ KEPT = (
 @pytest.mark.parametrize(
     ("asked", "attempt", "phase", "text"),
     [
-        (recording("lookup", {"id": 1}, case="refund-9"), 0, Phase.NO_CASE, "record the case"),
+        (recording("lookup", {"id": 1}, case="refund-9"), 0, Phase.NO_CASE, "record it"),
         (recording("search", {"id": 1}), 0, Phase.NO_NAME, "the case has model chat, tool lookup"),
         (recording("chat", {"id": 3}), 0, Phase.NO_NAME, "the case has"),
         (

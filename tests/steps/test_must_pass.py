@@ -64,6 +64,20 @@ def test_a_waiver_excuses_the_cases_that_failed_in_the_accepted_run_and_no_other
     assert must_pass_finding(must(), arm([0.0, 1.0, 1.0]), accepted).decision is Decision.REGRESSION
 
 
+def test_a_waived_failure_is_told_with_its_case_and_the_last_day() -> None:
+    waived, accepted = must(is_waived=True, waived_until="2026-03-07"), arm([0.0, 0.0, 1.0])
+    found = must_pass_finding(waived, arm([0.0, 1.0, 1.0]), accepted)
+    assert (found.decision, found.waived_keys, found.waived_until) == (
+        Decision.PASS,
+        ("c0000",),
+        "2026-03-07",
+    )
+    both = must_pass_finding(waived, arm([0.0, 1.0, 0.0]), accepted)
+    assert (both.worse_keys, both.waived_keys) == (("c0002",), ("c0000",))
+    mended = must_pass_finding(waived, arm([1.0, 1.0, 1.0]), accepted)
+    assert (mended.waived_keys, mended.waived_until) == ((), "")
+
+
 def test_no_case_at_all_is_void() -> None:
     rule = must(must_pass=INCIDENTS)
     found = must_pass_finding(rule, arm([1.0], selecting([rule]), cells={"tag": ["sampled"]}), None)

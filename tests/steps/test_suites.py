@@ -193,7 +193,7 @@ def test_an_expected_improvement_must_be_proven(better: int, verdict: Verdict, a
     record = gate(before, arm([1.0] * 200), [rule(expects_improvement=True)], allow=allow)
     assert (record.verdict, record.allowed) == (verdict, False)
     if not better:
-        assert "an improvement is expected, and none is proven" in record.reasons[0]
+        assert "an improvement is expected" in record.reasons[0]
 
 
 def test_references_share_a_rules_weight_and_an_anchor_sees_all_cases_alone() -> None:

@@ -289,6 +289,13 @@ def check_bytes(folder: Path) -> None:
                 assert coded[4:-4] not in data
 
 
+def test_a_secret_is_known_without_its_line_end_and_by_its_lines(tmp_path: Path) -> None:
+    key = "-----BEGIN KEY-----\nMIIEvAIBADANBgkq\nabcdefghijklmnop\n-----END KEY-----\n"
+    with Recorder(tmp_path / "work", {"KEY": "sk-0123456789\n", "PEM": key}) as recorder:
+        kept = recorder.add(recording("m", "sk-0123456789 abcdefghijklmnop -----END KEY-----"))
+    assert kept.asked.call.request == "[secret KEY] [secret PEM] -----END KEY-----"
+
+
 def test_what_holds_no_secret_is_written_as_it_is(tmp_path: Path) -> None:
     with Recorder(tmp_path / "work", HIDDEN) as recorder:
         assert recorder.add(A) is A

@@ -70,6 +70,7 @@ def test_limits_are_read(tmp_path: Path) -> None:
         ('[replay.http]\nurl = "ftp://h/"', "is no address"),
         ('[replay.http]\nurl = "h/a"', "is no address"),
         ('[replay.http]\nurl = "http://h:x/"', "is no address"),
+        ('[replay.http]\nurl = "http://a..b/"', "is no address"),
         ('[replay.command]\nrun = "node a.js"', "has no command"),
         ("[replay.command]\nrun = []", "has no command"),
         ("[replay.command]\nrun = [1]", "has no command"),

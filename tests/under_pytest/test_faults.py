@@ -5,12 +5,13 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from tests.under_pytest.sessions import APART, Desk, outcomes, verdicts
 from tests.under_pytest.small import Small, asked
 from tests.under_pytest.test_together import pytest_of, until_asked
 
 pytest_plugins = ["pytester"]
-pytestmark = APART
+pytestmark = [APART, pytest.mark.slow]
 
 SLOW = Small(is_noisy=True)
 

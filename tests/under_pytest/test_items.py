@@ -20,6 +20,14 @@ def test_node_ids_are_the_keys_and_collecting_alone_judges_nothing(desk: Desk) -
     assert not (folder / ".stopship" / "work").exists()
 
 
+@pytest.mark.parametrize("how", [(), ("-q",)])
+def test_a_gate_stands_on_a_line_of_its_own(desk: Desk, how: tuple[str, ...]) -> None:
+    desk.suite(Small())
+    lines = desk.pytest("suites", *how).stdout.str().splitlines()
+    assert [one for one in lines if "%]" in one]
+    assert all(one.rstrip().endswith("%]") for one in lines if "%]" in one), lines
+
+
 def test_a_case_that_got_worse_passes_and_says_so_and_is_what_worse_reruns(desk: Desk) -> None:
     desk.suite(Small(wrong=("c05", *(f"c{i}" for i in range(20, 45)))))
     done = desk.pytest("suites", "--stopship-stack", BAD, "--junitxml=out.xml", "-v")
@@ -64,7 +72,7 @@ def test_a_failed_target_and_a_failed_scorer_fail_their_items_and_a_lost_case_is
     for key in ("c01", "c03", "c04", "c06"):
         assert ended(done, key) == "FAILED"
     assert ended(done, "c02") == "SKIPPED"
-    assert "lost to infrastructure, no evidence" in text
+    assert "lost, no evidence" in text
     assert "the target failed: ValueError" in text
     assert "the scorer scorers.py:right failed" in text
     assert done.ret != 0

@@ -19,6 +19,8 @@ from stopship.gating.workplace import workplace
 from stopship.pinning.lock import lock_stack
 from stopship.store.suitefile import read_suite
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 RULE = "never-again"

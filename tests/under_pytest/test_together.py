@@ -13,7 +13,7 @@ from tests.under_pytest.sessions import APART, PLAIN, Desk, outcomes
 from tests.under_pytest.small import Small, asked
 
 pytest_plugins = ["pytester"]
-pytestmark = APART
+pytestmark = [APART, pytest.mark.slow]
 
 Process = subprocess.Popen[str]
 
@@ -57,7 +57,7 @@ def work(folder: Path) -> list[str]:
     return [one.name for one in (folder / ".stopship" / "work").glob("*/*.jsonl")]
 
 
-@pytest.mark.parametrize("replay", ["", pytest.param("concurrency = 4", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("replay", ["", "concurrency = 4"])
 def test_two_sessions_at_once_draw_each_sample_once_and_give_one_run(desk: Desk, replay: str) -> None:
     folder = desk.suite(Small(is_noisy=True, replay=replay))
     files = [desk.root / f"{name}.json" for name in "ab"]
@@ -72,7 +72,6 @@ def test_two_sessions_at_once_draw_each_sample_once_and_give_one_run(desk: Desk,
     assert work(folder) == []
 
 
-@pytest.mark.slow
 def test_sessions_in_opposite_orders_do_not_wait_for_each_other_for_ever(desk: Desk) -> None:
     folder = desk.suite(Small(is_noisy=True, replay="concurrency = 4"))
     desk.write(
@@ -92,7 +91,6 @@ def test_sessions_in_opposite_orders_do_not_wait_for_each_other_for_ever(desk: D
     assert len(asked(folder)) == 60
 
 
-@pytest.mark.slow
 def test_a_session_goes_on_with_what_a_killed_one_filed_while_both_were_at_work(desk: Desk) -> None:
     folder = desk.suite(Small(is_noisy=True))
     first = pytest_of(desk, "suites")
@@ -122,7 +120,6 @@ def test_a_gate_beside_a_session_shares_its_draws(desk: Desk) -> None:
     assert len(asked(folder)) == len(set(asked(folder))) == 60
 
 
-@pytest.mark.slow
 def test_a_part_of_a_suite_beside_the_whole_is_in_nobodys_way(desk: Desk) -> None:
     folder = desk.suite(Small(is_noisy=True))
     whole, part = pytest_of(desk, "suites"), pytest_of(desk, "suites", "-k", "c05 or c50")
@@ -130,7 +127,6 @@ def test_a_part_of_a_suite_beside_the_whole_is_in_nobodys_way(desk: Desk) -> Non
     assert len(asked(folder)) == 60
 
 
-@pytest.mark.slow
 def test_fresh_draws_beside_a_session_leave_it_alone(desk: Desk) -> None:
     folder = desk.suite(Small(is_noisy=True))
     session = pytest_of(desk, "suites")
@@ -154,7 +150,6 @@ def spoilt(folder: Path, desk: Desk) -> None:
     path.write_bytes(path.read_bytes().replace(b'"draw"', b'"drew"', 1))
 
 
-@pytest.mark.slow
 def test_a_damaged_journal_names_the_command_that_clears_it(desk: Desk) -> None:
     folder = desk.suite(Small(is_noisy=True))
     spoilt(folder, desk)

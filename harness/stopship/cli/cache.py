@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from stopship.cli.suites import STORE, desk_of, suite_option
-from stopship.errors import EvidenceError, UsageError, nearest
+from stopship.errors import EvidenceError, StopshipError, UsageError, nearest
 from stopship.store.shown import quoted, shown
 
 if TYPE_CHECKING:
     from stopship.gating.workplace import Workplace
     from stopship.model.exchange import Recording
+    from stopship.model.stack import Stack
     from stopship.report.recordings import Explained
     from stopship.store.recordings import Recordings
 
@@ -80,8 +81,10 @@ def explain(case: str, suite_path: Path | None) -> int:
     opened = _opened(place)
     found = opened.of_case(case)
     if not found:
-        raise UsageError(f"no recordings of a case {quoted(case)}", do=nearest(case, list(opened.cases())))
-    _say(explain_lines(case, _explained(found), place=place.store.name))
+        known = list(opened.cases())
+        do = nearest(case, known) if known else "nothing is recorded in this suite: docs/replay.md says how"
+        raise UsageError(f"no recordings of a case {quoted(case)}", do=do)
+    _say(explain_lines(case, _explained(found), place=place.store.name, stack=_present(place)))
     return 0
 
 
@@ -182,20 +185,31 @@ def _opened(place: "Workplace") -> "Recordings":
     return Recordings(*_fetched(place))
 
 
+def _present(place: "Workplace") -> "Stack | None":
+    """The stack of the suite as it is locked."""
+    from stopship.store.lockfile import lock_path, read_lock
+
+    try:
+        return read_lock(lock_path(place.suite.folder / place.suite.stack))
+    except StopshipError:
+        return None
+
+
 def _explained(found: "Sequence[Recording]") -> "list[Explained]":
-    """Each recording, held against the one before it of the same kind and name."""
+    """Each recording, held against the closest one before it of the same kind and name."""
     from stopship.report.recordings import Explained
+    from stopship.steps.callorder import closest_before, in_call_order
     from stopship.steps.misses import differences
 
+    ordered = in_call_order(found)
     told: list[Explained] = []
-    for number, one in enumerate(found, 1):
-        call, other = one.asked.call, told[-1] if told else None
-        before = other.recording.asked.call if other is not None else None
-        if before is None or (before.kind, before.name) != (call.kind, call.name):
+    for number, one in enumerate(ordered, 1):
+        before = closest_before(ordered, number - 1)
+        if before is None:
             told.append(Explained(recording=one, number=number))
             continue
-        fields = differences(before.request, call.request)
-        told.append(Explained(recording=one, number=number, other=other, differences=fields))
+        fields = differences(ordered[before].asked.call.request, one.asked.call.request)
+        told.append(Explained(recording=one, number=number, other=told[before], differences=fields))
     return told
 
 

@@ -92,6 +92,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
         no_examples=no_examples,
     )
     written = _make_way(suite, stack_file, reports)
+    from stopship.gating.edits import edit_note
     from stopship.gating.gate import Asked, other_stack, void_gate, void_unopened
     from stopship.gating.nextsteps import next_steps
 
@@ -115,6 +116,7 @@ def gate(  # noqa: PLR0913  # one parameter an option
         record = void_gate(at.opened, [str(err), *_drifted(err)])
         reports.give(record, next_steps(at.place, record, suite))
         return record.exit_code
+    notes += edit_note(written, at.opened.suite) if at.commit else []
     asked = Asked(
         today=datetime.now(tz=UTC).date(),
         now=int(time.time()),

@@ -95,7 +95,7 @@ def _lines(found: "Admitting", *, repeats: int) -> list[str]:
         )
     for one in found.refused[:_REFUSED]:
         lost = found.times - one.of
-        why = f"{one.passed} of {one.of} pass"
+        why = f"{one.passed} of {one.of} pass" + (f"; first: {plain(one.why, 160)}" if one.why else "")
         if lost:
             why += f", {lost} lost to infrastructure; --times {found.times + 1} asks for them again"
         lines.append(f"  refused {plain(one.key, 60)}  {plain(one.rule, 60)}: {why}")
@@ -103,8 +103,8 @@ def _lines(found: "Admitting", *, repeats: int) -> list[str]:
         lines.append(f"  … and {len(found.refused) - _REFUSED} more are refused")
     if found.refused:
         lines.append(
-            "  a refused case stays a must-pass case: mend what makes it fail, or turn it into a rule with "
-            "limit = { at_least = … }"
+            "  a refused case stays a must-pass case: mend what makes it fail and accept the mended stack, "
+            "whose outputs are new ones, or turn it into a rule with limit = { at_least = … }"
         )
     if found.held:
         lines.append(f"  {alarm_text(found.held, repeats=repeats)}")

@@ -16,9 +16,19 @@ def scorers() -> int:
     return 0
 
 
+_OPTIONAL = (
+    ("aiohttp", "gateway", "the gateway, and [replay.openai], [replay.anthropic], [replay.http]"),
+    ("jinja2", "openai", "prompts of [replay.openai] and [replay.anthropic]"),
+    ("genai-prices", "prices", "limits in dollars"),
+)
+
+
 @click.command(short_help="Say what is installed, and what is missing for what.")
 def doctor() -> int:
-    """Say what is installed, and what is missing for what. Exits 1 where something is missing."""
+    """Say what is installed, and what is missing for what. Exits 1 where something is missing.
+
+    What only some targets need is told, too, and is no fault where it is not there.
+    """
     import platform
     from importlib import metadata
 
@@ -41,6 +51,11 @@ def doctor() -> int:
         except metadata.PackageNotFoundError:
             version, missing = "MISSING", missing + 1
         rows.append((name, version, use))
+    for name, extra, use in _OPTIONAL:
+        try:
+            rows.append((name, metadata.version(name), use))
+        except metadata.PackageNotFoundError:
+            rows.append((name, "not there", f"{use}: pip install 'stopship[{extra}]'"))
     system = f"{platform.system()} {platform.machine()}"
     click.echo(f"stopship {__version__} on Python {platform.python_version()}, {system}")
     click.echo(

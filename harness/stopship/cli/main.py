@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 from stopship import __version__
+from stopship.cli.ending import INTERRUPTED, ended_line, ends_on_sigterm
 from stopship.errors import StopshipError, nearest
 
 _COMMANDS = {
@@ -65,7 +66,7 @@ def cli() -> None:
     """Compare the outputs of an AI system before and after a change, and stop the build if it got worse.
 
     Exit codes: 0 SHIP, 20 STOP, 21 UNDECIDED, 22 VOID (the evidence cannot be judged), 2 wrong command,
-    70 a fault of stopship itself.
+    130 Ctrl-C, 143 SIGTERM, 70 a fault of stopship itself.
     """
 
 
@@ -80,13 +81,20 @@ def entry() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    with ends_on_sigterm() as came:
+        status = _status(came)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _status(came: list[int]) -> object:
+    """Run the command; its exit code. `came`: codes of signals that end it."""
     try:
         status = cli.main(prog_name="stopship", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
-        status = 130
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo(ended_line(came, sys.argv[1] if len(sys.argv) > 1 else ""), err=True)
+        status = came[0] if came else INTERRUPTED
     except click.ClickException as err:
         err.show()
         status = err.exit_code
@@ -110,4 +118,4 @@ def entry() -> None:
             "this is a bug in stopship, not in your input; please report it with the text above", err=True
         )
         status = 70
-    sys.exit(status if isinstance(status, int) else 0)
+    return status

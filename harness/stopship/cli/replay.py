@@ -1,7 +1,10 @@
 """`stopship replay`: put a suite's cases to a stack and seal the run."""
 
+import os
+import shlex
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -11,13 +14,19 @@ import click
 
 from stopship.cli.options import conditions_of
 from stopship.cli.reporting import columns, in_ci
-from stopship.cli.suites import blind_option, desk, stack_option, tell_outlook
-from stopship.errors import UsageError
+from stopship.cli.resuming import says_how_to_go_on
+from stopship.cli.suites import Desk, blind_option, desk, stack_option, tell_outlook
+from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.model.exchange import Fidelity, Record
+from stopship.model.run import Status
 from stopship.model.suite import Suite
+from stopship.report.layout import wrapped
+from stopship.report.neutral import plain
 
 if TYPE_CHECKING:
     from stopship.gating.outside import Outside
+    from stopship.gating.replay import Replayed
+    from stopship.model.run import Run
 
 
 @click.command(
@@ -86,9 +95,11 @@ def replay(  # noqa: PLR0913  # one parameter an option
 ) -> int:
     """Put the cases of SUITE to its stack, and seal what came out as a run under `.stopship/runs`.
 
-    A replay of the same cases by the same stack is served from the sealed run.
+    A replay of the same cases by the same stack is served from the sealed run. Exits 0 where outputs were
+    told, though some were lost, and 22 where none was; `gate` judges.
     """
     from stopship.gating.epochs import Draw
+    from stopship.gating.evidence import drawn_faults
     from stopship.gating.foreseen import foreseen
     from stopship.gating.performing import replay as replayed
     from stopship.gating.replay import planned
@@ -132,15 +143,51 @@ def replay(  # noqa: PLR0913  # one parameter an option
             click.echo(line)
         return 0
     bar = Progress()
-    done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": now})
+    with says_how_to_go_on():
+        done = replayed(plan, resume=resume, fresh=fresh, tell=bar.tell, provenance={"started": now})
     bar.end()
-    for line in run_lines(done.run, columns=columns()):
+    for line in run_lines(done.run, columns=columns(), faults=drawn_faults(done.run, "this run")):
         click.echo(line)
-    if done.is_served:
-        click.echo("  served from the sealed run of this very replay; --fresh draws anew")
+    for line in _aside(at, done, effects):
+        click.echo(line)
+    stacks = [str(stack_file)] if stack_file else []
+    given = (("--stack", stacks), ("--pin", pins), ("--case", cases), ("--where", where))
+    words = [word for name, each in given for one in each for word in (name, one)]
+    words += ["--allow-blind"] if allow_blind else []
+    return _ended(at, done.run, words, is_recording=is_recording)
+
+
+def _ended(at: Desk, run: "Run", given: list[str], *, is_recording: bool) -> int:
+    """Say what was not told, and what makes it told. The exit code: 22 where nothing was."""
+    from stopship.gating.recording import lacks_recordings, record_words
+    from stopship.report.shortfall import short_line
+
+    limit = at.opened.suite.replay.lost_limit
+    if line := short_line(run, limit):
+        click.echo(wrapped(line, first="", then="  ", columns=columns()))
+    if lacks_recordings(at.opened.suite, run.outcomes):
+        words = shlex.join(record_words(at.place, os.path.relpath(at.opened.folder), given))
+        if plain(words, len(words)) == words:
+            click.echo(f"Next:  {words}")
+    elif is_recording and (said := at.opened.suite.replay.fidelity) is not Fidelity.LIVE:
+        click.echo(
+            f"  recorded; the suite replays {said.value}, so a gate takes a replay of it, and not this run"
+        )
+    is_told = any(one.status is Status.OK for one in run.outcomes)
+    return 0 if is_told else EvidenceError.exit_code
+
+
+def _aside(at: Desk, done: "Replayed", effects: Sequence[str]) -> list[str]:
+    """Where the run came from, and what was named for nothing: slips, more often than not."""
+    from stopship.gating.recording import marked
+
+    said = ["served from the sealed run of this very replay; --fresh draws anew"] if done.is_served else []
+    names = {call.name for one in done.run.outcomes for call in one.calls} | set(marked(at.place))
+    unused, why = sorted(set(effects) - names), "nothing of that name is marked, and nothing was called"
+    said += [f"--allow-effects {plain(one)}: {why}; {plain(nearest(one, list(names)))}" for one in unused]
     if done.ignored:
-        click.echo(f"  {done.ignored} recorded outputs of cases that the suite does not have were ignored")
-    return 0
+        said.append(f"{done.ignored} recorded outputs of cases that the suite does not have were ignored")
+    return [f"  {one}" for one in said]
 
 
 def _outside(suite: "Suite", fidelity: str | None, record: str, effects: tuple[str, ...]) -> "Outside":

@@ -24,7 +24,13 @@ Example:
     "--good", required=True, metavar="STACK|RUN", help="A stack file, a run, `baseline` or `anchor`."
 )
 @click.option("--bad", required=True, metavar="STACK|RUN", help="The same, for the side that is suspected.")
-@click.option("--times", type=click.IntRange(1, 100), default=10, show_default=True, help="Outputs a side.")
+@click.option(
+    "--times",
+    type=click.IntRange(1, 100),
+    default=10,
+    show_default=True,
+    help="Outputs a side; one where the suite replays frozen, as a recording is one draw.",
+)
 @suite_option
 def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -> int:
     """Show how often each side fails which rule, whether that can be chance, and where the traces part.
@@ -34,6 +40,7 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
     from stopship.gating.casefiles import cases_of
     from stopship.gating.repro import Side
     from stopship.gating.repro import repro as reproduced
+    from stopship.model.exchange import Fidelity
     from stopship.model.suite import RECORDED
     from stopship.report.neutral import plain
     from stopship.report.pins import change_lines, diff_lines
@@ -62,6 +69,7 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
             chance=one.chance,
             is_failed=bool(one.good or one.bad),
             why=one.why,
+            is_alike=one.is_alike,
         )
         for one in found.tallies
     ]
@@ -71,12 +79,18 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
         tallies,
         reproduced=found.is_reproduced,
         perhaps=found.chance if found.is_perhaps else None,
+        faults=found.faults,
+        lost=found.lost,
     )
     for word, side in (("bad", found.bad), ("good", found.good)):
         if side.why and at.opened.suite.replay.target != RECORDED:
             first, *further = side.why.splitlines()
             told = [f"  {word} was not asked anew: {plain(first)}"]
             lines[3:3] = [*told, *(f"    {plain(one.strip())}" for one in further)]
+    if at.opened.suite.replay.fidelity is Fidelity.FROZEN and times > 1:
+        lines.insert(
+            3, "  asked once, whatever --times says: the suite replays frozen, and a recording is one draw"
+        )
     if found.deterministic and max(found.good.distinct, found.bad.distinct) > 1:
         lines.append(
             "  the target is declared deterministic and is not: its outputs differ from time to time"

@@ -38,12 +38,13 @@ def finds(name: str) -> "Callable[[Workplace], bool]":
 @suite_option
 def show(run: str, key: str | None, suite_path: Path | None) -> int:
     """Show what a run is a replay of and how it went, or one case of it in full."""
+    from stopship.gating.evidence import drawn_faults
     from stopship.report.runs import case_lines, run_lines
 
     at = desk_with(suite_path, finds(run), f"know a run {quoted(run)}")
     found = at.place.run(run)
     if key is None:
-        lines = run_lines(found, columns=columns())
+        lines = run_lines(found, columns=columns(), faults=drawn_faults(found, "this run"))
     elif key not in found.rows:
         from stopship.errors import nearest
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., object])
 STORE = "STOPSHIP_STORE"
+_LISTED = 12  # suites
 
 suite_option = click.option(
     "--suite",
@@ -102,6 +103,7 @@ def desk_of(suite_path: Path | None) -> Desk:
 def desk_with(suite_path: Path | None, holds: "Callable[[Workplace], bool]", what: str) -> Desk:
     """The suite that `--suite` names, or the one here that holds what is asked for. No other is opened."""
     from stopship.gating.workplace import only_suite, suites_below, workplace
+    from stopship.store.shown import shown
     from stopship.store.suitefile import read_suite
 
     found = [suite_path] if suite_path else suites_below(Path.cwd())
@@ -117,8 +119,12 @@ def desk_with(suite_path: Path | None, holds: "Callable[[Workplace], bool]", wha
     if len(fitting) == 1:
         return desk(fitting[0])
     held = "none of" if not fitting else f"{len(fitting)} of"
+    listed = ", ".join(shown(os.path.relpath(one.parent)) for one in (fitting or found)[:_LISTED])
+    listed += ", …" if len(fitting or found) > _LISTED else ""
     unread = "".join(f"\n  could not be looked into: {one}" for one in faults)
-    raise UsageError(f"{held} the {len(found)} suites here {what}{unread}", do="name one with --suite")
+    raise UsageError(
+        f"{held} the {len(found)} suites here {what}{unread}", do=f"name one with --suite: {listed}"
+    )
 
 
 def tell_outlook(opened: "OpenSuite", *, allow_blind: bool) -> None:

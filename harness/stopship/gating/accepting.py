@@ -15,7 +15,7 @@ from stopship.errors import EvidenceError, UsageError, nearest
 from stopship.gating.gate import Asked, gate
 from stopship.gating.hygiene import picked_among, refuse_selecting, refuse_the_winner
 from stopship.gating.opened import OpenSuite
-from stopship.gating.workplace import Workplace
+from stopship.gating.workplace import Workplace, typed
 from stopship.model.run import Accepted, Pointer, Run, Waiver
 from stopship.model.verdict import Record, Verdict
 from stopship.store.pointer import write_pointer
@@ -87,13 +87,13 @@ def _accepted_alone(
     record = gate(opened, place, run, asked)
     is_first = pointer.baseline is None
     refuse_selecting(opened, run)
-    broken = _broken(record, is_first=is_first)
+    broken = _broken(record, place, is_first=is_first)
     _check_waiver(decision, opened, broken)
     _refuse_unwaived(broken, decision, "this run", is_first=is_first)
     is_redrawn = not run.head.deterministic
     kept = redraw() if is_redrawn else run
     if is_redrawn:
-        again = _broken(gate(opened, place, kept, asked), is_first=is_first)
+        again = _broken(gate(opened, place, kept, asked), place, is_first=is_first)
         refuse_the_winner(run, kept)
         _refuse_unwaived(again, decision, "a fresh draw of the accepted stack", is_first=is_first)
     waivers, lifted = _waivers(opened, place, kept, decision, pointer)
@@ -134,12 +134,12 @@ def _alone(place: Workplace) -> Iterator[None]:
         yield
 
 
-def _broken(record: Record, *, is_first: bool) -> list[str]:
+def _broken(record: Record, place: Workplace, *, is_first: bool) -> list[str]:
     """The rules that the run breaks. Raises EvidenceError for a VOID run."""
     if record.verdict is Verdict.VOID and not (is_first and _is_silent(record)):
         raise EvidenceError(
             "a VOID run cannot be accepted: " + "; ".join(record.reasons[:3]),
-            do="mend the evidence and replay",
+            do=f"mend what it says, then: stopship replay {typed(place.suite.folder)}, and accept that run",
         )
     return sorted({one.rule for one in record.findings if one.is_broken})
 

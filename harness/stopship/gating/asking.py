@@ -15,6 +15,7 @@ from stopship.model.case import Json
 from stopship.model.run import Outcome
 from stopship.model.suite import MODELS, Limits, ReplayPlan
 from stopship.store.slots import Slots
+from stopship.store.tally import Tally
 
 
 def asking(  # noqa: PLR0913  # one argument for each thing that decides how it is asked
@@ -25,11 +26,13 @@ def asking(  # noqa: PLR0913  # one argument for each thing that decides how it 
     total: int | None,
     known: Iterable[Outcome],
     rate: Path,
+    calls: Path | None = None,
     finish: Callable[[Outcome], Outcome] = lambda one: one,
     enter: Callable[[], Callable[[], None]] = lambda: lambda: None,
     is_frozen: bool = False,
 ) -> Engine:
-    """The engine. `total`: outputs of a run of all cases; `known`: those that there are; `rate`: a file.
+    """The engine. `total`: outputs of a run of all cases; `known`: those that there are; `rate`: a file;
+    `calls`: a folder of journals, where what is filed is asked for.
     `finish`: what an outcome becomes; `enter`: called once all is there, gives what closing calls.
     `is_frozen`: nothing is asked, so there is no rate to keep, and nothing is spent but time.
 
@@ -43,6 +46,7 @@ def asking(  # noqa: PLR0913  # one argument for each thing that decides how it 
         lost_limit=plan.lost_limit,
         known=known,
         prices=_prices(plan),
+        tally=Tally(calls) if calls is not None and plan.limits.calls is not None else None,
     )
     slots = Slots(rate, plan.per_minute) if plan.per_minute is not None else None
     return Engine(

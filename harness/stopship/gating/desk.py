@@ -140,8 +140,16 @@ class OutputDesk:
         """Nothing is known of what this output would be."""
         self._keep(Missed(why))
 
+    def starts(self, program: str) -> None:
+        if not self.is_live:
+            self._world.started(program)
+
     def pinned(self, axis: str) -> Path:
         return self._world.pinned(axis)
+
+    def end(self, err: StopshipError) -> None:
+        """No output can be told: what this one met, every other meets as well."""
+        self._keep(err)
 
     def reads(self, within: Boundary, axis: str) -> None:
         """Raises UsageError where a call that is being made reads a pin which it does not name."""
@@ -195,9 +203,7 @@ class OutputDesk:
             if not is_nested:
                 self._writes += call.effect.changes
             self._take_place(turn)
-            is_frozen = self._world.fidelity.freezes(call.kind) or (
-                call.effect.changes and call.name not in self._world.allowed
-            )
+            is_frozen = self._world.fidelity.freezes(call.kind) or self._is_refused(call)
             found = self._frozen(turn.asked) if is_frozen else self._kept(turn.asked)
             if found is not None:
                 recording, attempt = found
@@ -220,6 +226,10 @@ class OutputDesk:
         if turn.place is None or self._forced is None:
             return answer
         return self._forced.end(turn.place, turn.asked, answer)
+
+    def _is_refused(self, call: Call) -> bool:
+        """Whether it writes and is not allowed by name."""
+        return call.effect.changes and call.name not in self._world.allowed
 
     @property
     def is_live(self) -> bool:
@@ -336,7 +346,12 @@ class OutputDesk:
 
     def _miss(self, asked: Asked, attempt: int) -> Missed:
         self._note(asked, Source.MISS, None, attempt)
-        found = explain_miss(asked, self._world.shelf.of_case(self.key), attempt=attempt)
+        found = explain_miss(
+            asked,
+            self._world.shelf.of_case(self.key),
+            attempt=attempt,
+            is_refused=self.is_live and self._is_refused(asked.call),
+        )
         return Missed(miss_text(found))
 
     @contextmanager

@@ -4,12 +4,13 @@ Decides what is an answer, what the target's own failure, and what infrastructur
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stopship.errors import Missed, StopshipError
 from stopship.model.case import Case, Json
 from stopship.model.run import Outcome, Status
+from stopship.parts.targets.network import Crashed
 from stopship.parts.targets.outcome import NotATrace, is_lost, retry_after, told_trace
 from stopship.parts.user_code import Raised, caught, told
 
@@ -35,12 +36,20 @@ class Ending:
     result: Outcome | StopshipError
     asks_s: float | None = None
     is_missed: bool = False  # lost, as no recording answers a call of it: nobody's infrastructure failed
+    is_own: bool = False  # lost until it is asked for no more: the target's own failure then
 
     @property
     def is_lost_outside(self) -> bool:
         """Whether infrastructure lost it, so that it may be there when it is asked for again."""
         is_lost = isinstance(self.result, Outcome) and self.result.status is Status.LOST
         return is_lost and not self.is_missed
+
+    @property
+    def standing(self) -> "Ending":
+        """What it is where it has been asked for as often as it may be."""
+        if not self.is_own or not isinstance(self.result, Outcome):
+            return self
+        return Ending(replace(self.result, status=Status.FAILED))
 
 
 def ending(job: Job, found: object, took_ms: float, *, timeout_s: float | None, path: Path) -> Ending:
@@ -61,7 +70,10 @@ def ending(job: Job, found: object, took_ms: float, *, timeout_s: float | None, 
     asks = caught(retry_after, error) if is_loss else None
     status = Status.LOST if is_loss else Status.FAILED
     asks_s = asks if isinstance(asks, int | float) else None
-    return Ending(_outcome(job, status, took_ms, error=text), asks_s, is_missed=isinstance(error, Missed))
+    outcome = _outcome(job, status, took_ms, error=text)
+    return Ending(
+        outcome, asks_s, is_missed=isinstance(error, Missed), is_own=is_loss and isinstance(error, Crashed)
+    )
 
 
 def out_of_time(job: Job, took_s: float, timeout_s: float) -> Ending:

@@ -103,6 +103,7 @@ class Engine:
         if self._is_inline:
             for job in jobs:
                 yield self._given(self._run_here(job))
+            self._check_known()
             return
         source, wanted, is_drawn, is_cut = iter(jobs), set[Place](), False, False
         while True:
@@ -116,6 +117,7 @@ class Engine:
             if not wanted and is_cut:
                 raise self._stopped()
             if not wanted:
+                self._check_known()
                 return  # whatever limit the last one reached
             place = self._next_of(wanted)
             if place is None:
@@ -142,7 +144,9 @@ class Engine:
                 raise LookupError(f"no job {place} was started")
         if self._next_of({place}) is None:
             raise self._stopped()
-        return self._given(self._taken(place))
+        found = self._taken(place)
+        self._check_known()
+        return self._given(found)
 
     def close(self) -> None:
         """Cancel what has not begun, and leave behind what has; waits for nothing that may last."""
@@ -200,6 +204,11 @@ class Engine:
         assert self._stop is not None  # noqa: S101  # or the job would have ended
         is_over = self.meter is not None and isinstance(self._stop, EndedEarly)
         return self.meter.final() if is_over and self.meter is not None else self._stop
+
+    def _check_known(self) -> None:
+        """Raise where it is not known what was spent: a limit of it holds for what was in flight, too."""
+        if self.meter is not None and self.meter.is_unknown and self._stop is not None:
+            raise self._stop
 
     def _fill(self) -> None:
         """Begin as many queued jobs as may be in flight. The lock is held."""
@@ -261,7 +270,11 @@ class Engine:
         if self._flying.get(job.place) is not flight:
             return
         del self._flying[job.place]
-        if not self._is_tried_again(job, ended):
+        wait = self._wait_after(job, ended)
+        if wait is not None and self._stop is None:
+            self._put_off(job, wait, has_slot=False)
+        else:
+            ended = ended.standing if wait is None else ended
             self._tries.pop(job.place, None)
             self._ended[job.place] = ended.result
             self._count(ended)
@@ -270,15 +283,12 @@ class Engine:
         self._fill()
         self._changed.notify_all()
 
-    def _is_tried_again(self, job: Job, ended: Ending) -> bool:
-        """Whether a lost output is asked for again; if so, its time is set."""
-        if self._pace is None or self._stop is not None or not ended.is_lost_outside:
-            return False
+    def _wait_after(self, job: Job, ended: Ending) -> float | None:
+        """The seconds after which a lost output may be asked for again; None: it may not, or was not lost."""
+        if self._pace is None or not ended.is_lost_outside:
+            return None
         tries = self._tries[job.place]
-        wait = self._pace.again(job, tries.calls, self._clock() - tries.began, ended.asks_s)
-        if wait is not None:
-            self._put_off(job, wait, has_slot=False)
-        return wait is not None
+        return self._pace.again(job, tries.calls, self._clock() - tries.began, ended.asks_s)
 
     def _count(self, ended: Ending) -> None:
         if self.meter is not None and isinstance(ended.result, Outcome):
@@ -340,7 +350,7 @@ class Engine:
             return self._stop
         began = self._clock()
         found = attempt(self._call, job, prints=PRINTS)
-        ended = self._read(job, found, (self._clock() - began) * 1000)
+        ended = self._read(job, found, (self._clock() - began) * 1000).standing
         self._count(ended)
         return ended.result
 

@@ -9,16 +9,17 @@ from collections.abc import Mapping, Sequence
 from stopship.gating.hygiene import selection_faults
 from stopship.gating.opened import OpenSuite
 from stopship.gating.paths import HELD
-from stopship.model.calls import answered_otherwise, other_paths
+from stopship.model.calls import answered_otherwise, is_missed, other_paths
 from stopship.model.case import Json, Lost, Trace
-from stopship.model.exchange import Source
+from stopship.model.exchange import Fidelity, Source
 from stopship.model.rule import Rule
 from stopship.model.run import Outcome, Run, Status
-from stopship.model.stack import Kind
+from stopship.model.stack import Kind, Stack
 from stopship.steps.arm import Arm, Scoring, merged
 from stopship.store.shown import quoted
 
 FINGERPRINT = "fingerprint"
+_RECORDS = ", as one that records is"
 
 
 def arm_of(opened: OpenSuite, run: Run, name: str, *, is_part: bool = False) -> Arm:
@@ -66,7 +67,7 @@ def concerns(rule: Rule, row: Mapping[str, Json]) -> bool:
 def trace_of(outcome: Outcome) -> Trace | Lost:
     """An outcome as scorers see it. Where the target tells no latency, what the engine measured stands in."""
     if outcome.status is Status.LOST:
-        return Lost(outcome.error)
+        return Lost(outcome.error, is_missed=is_missed(outcome))
     latency = outcome.trace.get("latency_ms")
     return Trace(
         output=outcome.trace.get("output"),
@@ -96,8 +97,9 @@ def candidate_faults(opened: OpenSuite, run: Run) -> list[str]:
         )
     if head.fidelity is not plan.fidelity:
         faults.append(
-            f"the suite replays {plan.fidelity.value}, and {run.place} is a {head.fidelity.value} replay: "
-            "replay again"
+            f"the suite replays {plan.fidelity.value}, and {run.place} is a {head.fidelity.value} replay"
+            f"{_RECORDS if head.fidelity is Fidelity.LIVE else ''}: "
+            "take a replay without --record and --fidelity"
         )
     if head.repeats < plan.repeats:
         faults.append(
@@ -118,16 +120,22 @@ def candidate_faults(opened: OpenSuite, run: Run) -> list[str]:
 
 def drawn_faults(run: Run, name: str) -> list[str]:
     """Why what a stack was asked for says nothing about it, whatever it is to be compared with."""
-    return observed_faults(run, name) + other_pin_faults(run, name)
+    return told_faults(run.head.stack, run.outcomes, name)
 
 
-def other_pin_faults(run: Run, name: str) -> list[str]:
+def told_faults(stack: Stack, outcomes: Sequence[Outcome], name: str) -> list[str]:
+    """The same of some outputs of a stack."""
+    return observed_faults(stack, outcomes, name) + other_pin_faults(outcomes, name)
+
+
+def other_pin_faults(outcomes: Sequence[Outcome], name: str) -> list[str]:
     """Calls that were answered by another version of a pin than the stack has: they say nothing about it."""
     counts = Counter(
-        call.name for one in run.outcomes for call in one.calls if call.source == Source.OTHER_PIN.value
+        call.name for one in outcomes for call in one.calls if call.source == Source.OTHER_PIN.value
     )
     return [
-        f"{count} calls of {quoted(call)} in {name} were served from recordings of another version of a pin "
+        f"{count} {'call' if count == 1 else 'calls'} of {quoted(call)} in {name} "
+        f"{'was' if count == 1 else 'were'} served from recordings of another version of a pin "
         "that it names, or of its own code: a frozen replay cannot see that change; record them again, or "
         "replay with another fidelity"
         for call, count in sorted(counts.items())
@@ -182,11 +190,11 @@ def world_faults(candidate: Run, other: Run, name: str) -> list[str]:
     return []
 
 
-def observed_faults(run: Run, name: str) -> list[str]:
+def observed_faults(stack: Stack, outcomes: Sequence[Outcome], name: str) -> list[str]:
     """Pins that the traces contradict: what answered was not what was locked."""
     seen: dict[tuple[str, str], list[str]] = {}
     unreadable = []
-    for one in run.outcomes:
+    for one in outcomes:
         told = one.trace.get("observed")
         if told is None:
             continue
@@ -194,9 +202,9 @@ def observed_faults(run: Run, name: str) -> list[str]:
             unreadable.append(one.key)
             continue
         for axis, version in told.items():
-            if axis == FINGERPRINT and run.head.stack.get(axis) is None:
+            if axis == FINGERPRINT and stack.get(axis) is None:
                 continue  # of a provider's own machines: told, and held against a pin where there is one
-            if not _agrees(run, axis, version):
+            if not _agrees(stack, axis, version):
                 seen.setdefault((axis, str(version)), []).append(one.key)
     faults = []
     if unreadable:
@@ -205,7 +213,7 @@ def observed_faults(run: Run, name: str) -> list[str]:
             f"`observed` is no object of axes and versions in {some}: what answered cannot be checked"
         )
     for (axis, version), keys in sorted(seen.items()):
-        pin = run.head.stack.get(axis)
+        pin = stack.get(axis)
         locked = (pin.served if pin.kind is Kind.OBSERVE else pin.version) if pin else "not pinned at all"
         faults.append(
             f"{axis} {quoted(version)} answered {_some(sorted(set(keys)), 'of ' + name)}, and the lock says "
@@ -214,8 +222,8 @@ def observed_faults(run: Run, name: str) -> list[str]:
     return faults
 
 
-def _agrees(run: Run, axis: str, version: object) -> bool:
-    pin = run.head.stack.get(axis)
+def _agrees(stack: Stack, axis: str, version: object) -> bool:
+    pin = stack.get(axis)
     if pin is None:
         return False
     return version in (pin.version, pin.content, *([pin.served] if pin.kind is Kind.OBSERVE else []))

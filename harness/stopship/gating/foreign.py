@@ -3,6 +3,8 @@
 Decides which pins of the stack it reads, and that there are such pins. Never asks it anything.
 """
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from stopship.store.shown import quoted, shown
 ADAPTER = 1  # how these targets ask and read; a change of it is another draw of every stack
 _OWN_KEYS = {OPENAI: (OPENAI_URL, "OPENAI_API_KEY"), ANTHROPIC: (ANTHROPIC_URL, "ANTHROPIC_API_KEY")}
 
+_BESIDE = re.compile(r"(\./)?\w[\w.-]*(/[\w.-]+)*")  # a path as it is written in a command
 _TEXTS = ("model", "prompt", "tools", "schema")  # all but the first name axes
 
 
@@ -93,12 +96,26 @@ def _command(opened: OpenSuite, answering: Answering, words: list[str]) -> tuple
             )
         found.append(word)
     if not is_pinned:
+        gone = [
+            quoted(word) for word in words[1:] if _is_path(word) and not os.path.lexists(opened.folder / word)
+        ]
+        if gone:
+            raise EvidenceError(
+                f"the command names {gone[0]}, which does not exist in the folder of the suite",
+                where=shown(opened.suite.path),
+                do="mend the name in run",
+            )
         raise EvidenceError(
             "the command names no file that the stack pins: a change of what answers would go unseen",
             where=shown(answering.path),
             do='name the program\'s file in run, and it or its folder in [code] paths = ["…"]',
         )
     return tuple(found)
+
+
+def _is_path(word: str) -> bool:
+    """Whether a word of a command names a file beside the suite: `agent/main.py`, `answer.sh`."""
+    return bool(_BESIDE.fullmatch(word)) and ("/" in word or bool(Path(word).suffix))
 
 
 def _is_file(path: Path) -> bool:

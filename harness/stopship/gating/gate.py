@@ -11,6 +11,7 @@ from pathlib import Path
 from stopship.errors import EvidenceError
 from stopship.gating.admissions import golden_notes
 from stopship.gating.ages import ACCEPT_AGAIN, AGAIN, stale_faults
+from stopship.gating.cuts import cut_notes
 from stopship.gating.drawing import costs_of
 from stopship.gating.evidence import arm_of, baseline_faults, candidate_faults, drawn_faults, world_faults
 from stopship.gating.isolating import isolation_notes
@@ -109,6 +110,7 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
         return void_gate(opened, faults)
     after = _arm(opened, candidate, asked, "candidate")
     about_calls = (*call_notes(candidate, baseline), *isolation_notes(candidate.isolation))
+    about_calls += cut_notes(candidate, baseline)
     own_notes = (*asked.notes, *golden_notes(opened, place), *unpinned_notes(opened.suite), *about_calls)
     about = _about(opened, candidate, asked, own_notes)
     alpha, allow = opened.suite.decide.alpha, allows(opened, asked)
@@ -126,7 +128,10 @@ def _judged(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -
     else:
         references, said = references_of(opened, place, candidate, after, baseline, accepted, asked)
         waived = waived_on(asked.today, accepted)
-        rules = [replace(one, is_waived=one.id in waived) for one in opened.rules]
+        rules = [
+            replace(one, is_waived=one.id in waived, waived_until=waived.get(one.id, ""))
+            for one in opened.rules
+        ]
         before = _arm(opened, asked.extended or baseline, asked, "baseline")
         record = conclude(
             pair(before, after, opened.columns, lost_limit=about.lost_limit),
@@ -264,10 +269,10 @@ def references_of(  # as `_judged` has them
     return tuple(found), said
 
 
-def waived_on(today: date, accepted: Accepted | None) -> frozenset[str]:
-    """Ids of the rules whose regression is accepted to this day."""
+def waived_on(today: date, accepted: Accepted | None) -> dict[str, str]:
+    """Ids of the rules whose regression is accepted to this day, with the last day of each."""
     waivers = accepted.waivers if accepted is not None else ()
-    return frozenset(one.rule for one in waivers if date.fromisoformat(one.until) >= today)
+    return {one.rule: one.until for one in waivers if date.fromisoformat(one.until) >= today}
 
 
 def _check_reference(opened: OpenSuite, run: Run, name: str, candidate: Run, asked: Asked) -> None:

@@ -18,13 +18,13 @@ from stopship.gating.performing import replay
 from stopship.gating.rebuilding import answering_of
 from stopship.gating.replay import Told, planned
 from stopship.gating.selection import Selection
-from stopship.gating.workplace import Workplace
+from stopship.gating.workplace import Workplace, typed
 from stopship.model.case import Json
 from stopship.model.columns import Condition
 from stopship.model.golden import Admission
 from stopship.model.rule import Rule
 from stopship.model.run import Run, Status
-from stopship.steps.again import passes
+from stopship.steps.again import first_reasons, passes
 from stopship.steps.arm import Arm, Scoring
 from stopship.steps.pass_rates import NightRate, night_rate
 from stopship.steps.weights import rule_weights
@@ -55,6 +55,7 @@ class Refused:
     key: str
     passed: int
     of: int  # outputs that could be judged; fewer than were drawn where infrastructure lost some
+    why: str = ""  # the first of them that did not pass does not; "": all passed, and some were lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,7 @@ def admit(opened: OpenSuite, place: Workplace, wanted: Wanted) -> Admitting:
         raise EvidenceError(
             "no baseline: there is no accepted stack to draw from",
             where=shown(place.pointer_path),
-            do="stopship replay SUITE; stopship accept RUN",
+            do=f"stopship replay {typed(opened.folder)}, and accept that run",
         )
     plan = planned(
         opened,
@@ -145,13 +146,14 @@ def _judged(
         (one.key, arm_of_one(opened, one, run.place)) for one in run.outcomes if one.status is not Status.LOST
     ]
     for rule in (one for one in rules if one.must_pass is not None):
-        passed = passes(rule, tries)
+        passed, reasons = passes(rule, tries), first_reasons(rule, tries)
         for key in chosen[rule.id]:
             of = sum(1 for name, _ in tries if name == key)
             if passed[key] == of == wanted.times:
                 admitted.append(_admission(opened, rule, key, run, wanted))
             else:
-                refused.append(Refused(rule=rule.id, key=key, passed=passed[key], of=of))
+                why = reasons.get(key, "")
+                refused.append(Refused(rule=rule.id, key=key, passed=passed[key], of=of, why=why))
     path = place.own_golden_path
     asked = {(one.rule, one.key) for one in admitted} | {(one.rule, one.key) for one in refused}
     by_id = {one.id: one for one in opened.own_rules}

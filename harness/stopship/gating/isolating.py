@@ -1,4 +1,4 @@
-"""What a run says of the network of its program: isolated, or `not isolated` and why.
+"""What a run says of what its programs could reach: isolated, or `not isolated` and why.
 
 Decides nothing of a verdict. Never says `isolated` of a run of which one output was told without.
 """
@@ -11,6 +11,7 @@ from stopship.model.run import ISOLATED, NOT_ISOLATED, isolation_of
 from stopship.parts.targets.command import CommandTarget
 from stopship.parts.targets.secluded import refusal
 from stopship.store.atomic import write_atomically
+from stopship.store.shown import shown
 
 _NAMES = {NOT_ISOLATED: "not-isolated", ISOLATED: "isolated"}  # of files beside the journals
 _UNKNOWN = f"{NOT_ISOLATED}: some outputs were told before that was noted"
@@ -18,11 +19,11 @@ _UNKNOWN = f"{NOT_ISOLATED}: some outputs were told before that was noted"
 
 def note(target: object, fidelity: Fidelity, journals: Path) -> None:
     """Keep beside the journals how this process asks: others may ask for the rest of the run."""
-    if not _is_program(target, fidelity):
-        return
     if not any(one.stat().st_size for one in journals.glob("journal*.jsonl")):
         forget(journals)
-    elif not _read(journals):
+    if not _is_program(target, fidelity):
+        return
+    if any(one.stat().st_size for one in journals.glob("journal*.jsonl")) and not _read(journals):
         _write(journals, _UNKNOWN)
     why = refusal()
     _write(journals, f"{NOT_ISOLATED}: {why}" if why else ISOLATED)
@@ -31,8 +32,14 @@ def note(target: object, fidelity: Fidelity, journals: Path) -> None:
 def told(target: object, fidelity: Fidelity, journals: Path, earlier: Sequence[str]) -> str:
     """What the run says; "": nothing was to be isolated. `earlier`: of the runs that lent it outputs."""
     if not _is_program(target, fidelity):
-        return ""
+        return isolation_of([_read(journals), *earlier])
     return isolation_of([one or _UNKNOWN for one in (_read(journals), *earlier)])
+
+
+def loose(journals: Path, program: str) -> None:
+    """Keep that a Python target started a process outside of every marked function: it goes unseen."""
+    if journals.is_dir() and not _read(journals):
+        _write(journals, f"{NOT_ISOLATED}: the target started {shown(program)}, which nothing watches over")
 
 
 def forget(journals: Path) -> None:

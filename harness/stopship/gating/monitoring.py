@@ -21,7 +21,7 @@ from stopship.gating.performing import replay
 from stopship.gating.rebuilding import answering_of
 from stopship.gating.replay import Told, planned
 from stopship.gating.stacking import Answering
-from stopship.gating.workplace import Workplace
+from stopship.gating.workplace import Workplace, typed
 from stopship.model.case import Json
 from stopship.model.night import Night
 from stopship.model.run import Accepted, Run
@@ -84,7 +84,7 @@ def monitor(opened: OpenSuite, place: Workplace, watching: Watching) -> Monitore
         raise EvidenceError(
             "no baseline: there is no accepted stack to draw from",
             where=shown(place.pointer_path),
-            do="stopship replay SUITE; stopship accept RUN",
+            do=f"stopship replay {typed(opened.folder)}, and accept that run",
         )
     rules, unwatched = watched(opened.rules)
     with _alone(place):

@@ -8,8 +8,10 @@ import shlex
 from pathlib import Path
 
 from stopship.errors import StopshipError
+from stopship.gating.recording import lacks_recordings, record_words
 from stopship.gating.workplace import BASELINE, Workplace
-from stopship.model.run import SHORT_ID
+from stopship.model.exchange import Fidelity
+from stopship.model.run import SHORT_ID, Status
 from stopship.model.verdict import Record, Verdict
 
 
@@ -29,14 +31,15 @@ def next_steps(
         return _not_fetched(place, record, named)
     is_elsewhere = place.pointer_folder is not None  # the pointer here may name another run
     given = ["--stack", _near(stack)] if stack is not None else []
+    blind = ["--allow-blind"] if allow_blind else []
+    if record.verdict is Verdict.VOID and _lacks_recordings(place, run):
+        return _printable(record_words(place, _near(suite), [*given, *blind]))
     if record.verdict is Verdict.VOID and record.baseline is None:
         if is_elsewhere or place.pointer().baseline is not None:
             return []  # accepting would write over a pointer that only this judgement does not see
-        blind = ["--allow-blind"] if allow_blind else []
-        return _printable(
-            ["stopship", "replay", _near(suite), *given, *blind],
-            ["stopship", "accept", run, *named, *given, "--because", "first baseline"],
-        )
+        if not _is_whole(place, run):
+            return []  # it would be refused
+        return _printable(["stopship", "accept", run, *named, *given, "--because", "first baseline"])
     if record.verdict not in (Verdict.STOP, Verdict.UNDECIDED):
         return []
     worst = [one.key for one in record.examples]
@@ -48,8 +51,27 @@ def next_steps(
     key = worst[0]
     good = baseline or (record.baseline.run[:SHORT_ID] if is_elsewhere else BASELINE)
     case = ["--", key] if key.startswith("-") else []
-    words = [*named, "--good", good, "--bad", run, "--times", "10", *case]
+    is_frozen = place.suite.replay.fidelity is Fidelity.FROZEN  # one recording is one draw
+    words = [*named, "--good", good, "--bad", run, *([] if is_frozen else ["--times", "10"]), *case]
     return _printable(["stopship", "repro", *([] if case else [key]), *words])
+
+
+def _lacks_recordings(place: Workplace, run: str) -> bool:
+    """Whether what the run lost is there once it is recorded."""
+    try:
+        return lacks_recordings(place.suite, place.run(run).outcomes)
+    except StopshipError:
+        return False
+
+
+def _is_whole(place: Workplace, run: str) -> bool:
+    """Whether the run holds enough to be a baseline."""
+    try:
+        outcomes = place.run(run).outcomes
+    except StopshipError:
+        return False
+    lost = sum(one.status is Status.LOST for one in outcomes)
+    return lost <= place.suite.replay.lost_limit * len(outcomes)
 
 
 def _not_fetched(place: Workplace, record: Record, named: list[str]) -> list[str]:

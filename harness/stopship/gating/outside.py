@@ -27,6 +27,7 @@ from stopship.store.secrets import LEAST, Secrets
 from stopship.store.segments import SEGMENT_LIMIT, forget_lines, segment_names
 from stopship.store.shown import shown
 
+_ASKED = "as after a change of what is asked: a prompt, a tool's schema, a model's settings"
 _SEALED = "recorded"  # in the working folder of a plan, until the store has it
 
 
@@ -97,11 +98,14 @@ def call_notes(candidate: Run, baseline: Run | None) -> tuple[str, ...]:
     parted = parting(baseline.outcomes, candidate.outcomes) if baseline is not None else None
     if parted is not None and parted.parted:
         first = sum(number == 1 for _, number in parted.parted)
+        if first == parted.outputs:
+            return (*notes, f"all {first} outputs ask otherwise from their first call on, {_ASKED}")
         (key, sample), number = min(parted.parted, key=lambda one: (one[1], one[0]))
         at = f"{shown(key)}, sample {sample}" if candidate.head.repeats > 1 else shown(key)
+        from_first = f", {first} of them from their first call on" if first else ""
         notes.append(
-            f"{len(parted.parted)} of {parted.outputs} outputs call otherwise than in the baseline, "
-            f"{first} of them from their first call on; {at} at call {number}"
+            f"{len(parted.parted)} of {parted.outputs} outputs call otherwise than in the baseline"
+            f"{from_first}; {at} at call {number}"
         )
     return tuple(notes)
 

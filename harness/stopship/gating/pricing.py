@@ -25,7 +25,7 @@ class Prices:
     def usd(self, trace: Mapping[str, Json]) -> float:
         """Dollars of an output's usage; EvidenceError where there is no price for it."""
         usage, model = trace.get("usage"), _model(trace)
-        if not isinstance(usage, dict) or not model:
+        if not isinstance(usage, dict) or not model or not {"input_total", "output_total"} & usage.keys():
             raise EvidenceError(
                 "limits has usd, and an output tells neither cost_usd nor usage and model: what it cost is "
                 "not known",

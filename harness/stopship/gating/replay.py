@@ -219,6 +219,7 @@ class Replay:
             total=self.total if is_filed and not self.head.selection else None,
             known=known,
             rate=self.place.folder / "rate",
+            calls=self.journal_folder if is_filed else None,
             finish=lambda one: _settled(world, self.shelf, one),
             enter=world.entered,
         )
@@ -239,6 +240,7 @@ class Replay:
             pins={pin.axis: pin.digest for pin in self.head.stack.pins},
             files={path: pin.axis for path, (pin, _) in self.answering.stack.held().items()},
             pinned=self.answering.stack.path,
+            started=lambda program: isolating.loose(self.journal_folder, program),
             unseen=unseen_of(self.opened, self.answering, self.target, self.place.store.local),
             accepted=outside.accepted,
             deterministic=self.head.deterministic,

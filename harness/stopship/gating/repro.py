@@ -1,6 +1,7 @@
 """Put one case to two stacks, often enough to see whether one of them fails it.
 
-Decides what counts as failing a rule and how likely chance is. Never gives a verdict on a build.
+Decides what counts as failing a rule, how likely chance is, and where nothing was tested. Never gives a
+verdict on a build.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stopship.errors import UsageError
-from stopship.gating.evidence import arm_of_one, concerns
+from stopship.gating.evidence import arm_of_one, concerns, told_faults
 from stopship.gating.gate import kept_texts
 from stopship.gating.opened import OpenSuite
 from stopship.gating.rebuilding import NotAtHandError, answering_of
@@ -29,9 +30,12 @@ from stopship.model.stack import Stack
 from stopship.model.suite import RECORDED
 from stopship.steps.parting import Parting, parting
 from stopship.steps.pindiff import compare
-from stopship.steps.scored import SCORED, UNSCORED, ScoreColumn
+from stopship.steps.scored import LOST, SCORED, UNSCORED, ScoreColumn
 from stopship.steps.stats.fisher import at_least_as_many
 from stopship.store.shown import quoted, shown
+
+SIDES = ("good", "bad")
+_NONE = (UNSCORED, LOST)  # no try: nothing is known of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,11 @@ class Tally:
     chance: float | None  # that the bad side fails this much more often by chance; None: chance plays no part
     why: str  # what the scorer said of a failure
 
+    @property
+    def is_alike(self) -> bool:
+        """Whether both sides fail it every time: there is no difference that chance could make."""
+        return self.good == self.good_tries > 0 and self.bad == self.bad_tries > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repro:
@@ -74,11 +83,19 @@ class Repro:
     parting: Parting | None
     changes: tuple[PinChange, ...]
     deterministic: bool
+    faults: tuple[str, ...] = ()  # why what was told says nothing of a side's stack, in the gate's words
+    lost: tuple[str, ...] = ()  # why nothing was told of a side at all
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether what was told is of these two stacks. Else neither can be cleared, nor found guilty."""
+        return not self.faults and not self.lost
 
     @property
     def is_reproduced(self) -> bool:
         """Whether the bad side fails some rule more often than the good one, and hardly by chance."""
-        return bool(self._more_often) and (self.chance is None or self.chance <= ALPHA)
+        is_sure = self.chance is None or self.chance <= ALPHA
+        return self.is_tested and bool(self._more_often) and is_sure
 
     @property
     def chance(self) -> float | None:
@@ -90,7 +107,7 @@ class Repro:
     @property
     def is_perhaps(self) -> bool:
         """Whether the bad side fails more often, though chance may be why."""
-        return bool(self._more_often) and not self.is_reproduced
+        return self.is_tested and bool(self._more_often) and not self.is_reproduced
 
     @property
     def _more_often(self) -> list[Tally]:
@@ -117,6 +134,16 @@ def repro(opened: OpenSuite, place: Workplace, key: str, *, good: str, bad: str,
         parting=parting(_told(first), _told(second)),
         changes=compare(sides[0].stack, sides[1].stack, read, read),
         deterministic=opened.suite.replay.deterministic,
+        faults=tuple(
+            fault
+            for word, side in zip(SIDES, sides, strict=True)
+            for fault in told_faults(side.stack, side.outcomes, f"the {word} side")
+        ),
+        lost=tuple(
+            f"every output of the {word} side was lost: {side.outcomes[0].error}"
+            for word, side in zip(SIDES, sides, strict=True)
+            if all(one.status is Status.LOST for one in side.outcomes)
+        ),
     )
 
 
@@ -173,7 +200,7 @@ def _tallies(opened: OpenSuite, good: Side, bad: Side) -> tuple[list[Tally], tup
     row = opened.row(good.outcomes[0].key)
     for rule in (one for one in opened.rules if concerns(one, row)):
         columns = [[one.scores[rule.scorer.spec] for one in side] for side in arms]
-        tries = [[i for i, one in enumerate(side) if one.states[0] != UNSCORED] for side in columns]
+        tries = [[i for i, one in enumerate(side) if one.states[0] not in _NONE] for side in columns]
         if not any(tries):
             continue
         usual = _usual(columns[0])
@@ -208,8 +235,6 @@ def _usual(columns: Sequence[ScoreColumn]) -> float | None:
 
 def _fails(rule: Rule, state: int, value: float, usual: float | None) -> bool:
     """Less than full marks; without a best end, outside the limit or beyond the margin."""
-    if state == UNSCORED:
-        return False
     if state != SCORED:
         return True
     scale, is_high = rule.scorer.scale, rule.better is Direction.HIGHER

@@ -5,7 +5,7 @@ follows. Never drops an answer: what was given is filed, and a later run goes on
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from stopship.errors import EvidenceError
@@ -13,6 +13,7 @@ from stopship.gating.pricing import Prices
 from stopship.model.case import Json
 from stopship.model.run import Outcome, Status
 from stopship.model.suite import Limits
+from stopship.store.tally import Tally
 
 HOPELESS = 20  # outputs in a row from the start, all of them lost
 
@@ -41,15 +42,18 @@ class Meter:
         lost_limit: float = 0.0,
         known: Iterable[Outcome] = (),
         prices: Prices | None = None,
+        tally: Tally | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`total`: outputs of the whole run, where too many lost ones make it hopeless."""
+        """`total`: outputs of the whole run, where too many lost ones make it hopeless. `tally`: the calls of
+        the plan by whatever process, those for outputs that were lost included; None: an output is a call."""
         self._limits, self._total, self._lost_limit = limits, total, lost_limit
-        self._prices, self._clock = prices, clock
+        self._prices, self._tally, self._clock = prices, tally, clock
         self._spent = _Spent()
         self._began: float | None = None
         self._why = ""  # of the latest output that was lost
         self._over = ""  # why the run is over
+        self.is_unknown = False  # an output did not tell what a limit counts
         for one in known:
             self._spent.calls += 1
             if one.status is not Status.LOST:  # what an earlier attempt lost makes this one not hopeless
@@ -70,8 +74,12 @@ class Meter:
         """Count a call that is about to begin, or say why it may not."""
         if (over := self.over()) is not None:
             return over
+        if self._tally is not None:
+            self._spent.calls = max(self._spent.calls, self._tally.count)
         if self._limits.calls is not None and self._spent.calls >= self._limits.calls:
             return self._ended(f"{self._spent.calls} calls were made, all that limits allow")
+        if self._tally is not None:
+            self._tally.add()
         self._spent.calls += 1
         return None
 
@@ -96,6 +104,7 @@ class Meter:
         try:
             self._count(outcome, is_missed=is_missed)
         except EvidenceError as err:
+            self.is_unknown = True
             return err
         spent, limits = self._spent, self._limits
         if limits.tokens is not None and spent.tokens > limits.tokens:
@@ -119,11 +128,13 @@ class Meter:
         if outcome.status is Status.LOST and not is_missed:
             self._spent.lost += 1
             self._why = outcome.error
-        usage = outcome.trace.get("usage")
-        if isinstance(usage, dict):
-            for name in ("input_total", "output_total"):
-                count = usage.get(name)
-                self._spent.tokens += int(count) if isinstance(count, int | float) else 0
+        tokens = _tokens(outcome.trace)
+        self._spent.tokens += tokens or 0
+        if tokens is None and outcome.status is Status.OK and self._limits.tokens is not None:
+            raise EvidenceError(
+                "limits has tokens, and an output tells no usage: how many it took is not known",
+                do="let the target tell usage, or take tokens out of limits",
+            )
         if outcome.status is Status.OK:
             self._spent.usd += self._usd(outcome)
 
@@ -146,6 +157,13 @@ class Meter:
         )
         return EndedEarly(
             f"the run ended early: {why}; {so_far}",
-            do="what was answered is filed: mend the endpoint or raise limits under [replay], and run again "
-            "(`stopship replay SUITE --resume`)",
+            do="what was answered is filed: mend the endpoint or raise limits under [replay], and run again",
         )
+
+
+def _tokens(trace: Mapping[str, Json]) -> int | None:
+    """What an output used; None: it does not tell."""
+    usage = trace.get("usage")
+    counts = [usage.get(name) for name in ("input_total", "output_total")] if isinstance(usage, dict) else []
+    told = [int(one) for one in counts if isinstance(one, int | float) and not isinstance(one, bool)]
+    return sum(told) if told else None

@@ -94,8 +94,10 @@ class Waypoint:
             return turn.answer
         try:
             told = await go(turn.place is not None)  # a decision is not what the target goes on with
-        except BaseException:  # the gateway closes, or says nothing of the call
+        except BaseException as err:
             desk.left(turn)
+            if isinstance(err, StopshipError):  # nothing was asked: that ends the replay, of whatever output
+                desk.end(err)
             raise
         try:
             return desk.made(turn, told)

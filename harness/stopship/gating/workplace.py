@@ -3,6 +3,8 @@
 Decides which run a name means. Never judges one.
 """
 
+import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +99,14 @@ class Workplace:
             return self._kept(accepted.run)
         try:
             return resolve(name, self._local())
-        except UsageError:
+        except UsageError as err:
+            if stack := self._stack_file(name):
+                command = f"stopship replay {typed(self.suite.folder)} --stack {typed(stack)}"
+                raise UsageError(
+                    err.what,
+                    do=f"{typed(stack)} is a stack file. `repro` takes its path; where a run is wanted, "
+                    f"replay it first: {command}",
+                ) from err
             if self.store.local is not None or len(name) < LEAST_PREFIX:
                 raise
             meant = [one for one in self.store.list_runs() if one.startswith(name.lower())]
@@ -105,6 +114,16 @@ class Workplace:
             if len(meant) != 1 or any(one.startswith(name.lower()) for one in known):
                 raise
         return self.store.fetch_run(meant[0], self.cache)
+
+    def _stack_file(self, name: str) -> Path | None:
+        """The stack file that a person may have meant."""
+        named, own = f"{name.removesuffix('.toml')}.toml", self.suite.folder
+        near = [Path(), own, own / "stacks", (own / self.suite.stack).parent]
+        try:
+            found = [folder / named for folder in near if (folder / named).is_file()]
+        except (OSError, ValueError):  # no name of a file
+            return None
+        return next((one for one in found if one.name != SUITE_FILE), None)
 
     def kept(self, run_id: str) -> Run:
         """A run of the store by its whole id: what a pointer names."""
@@ -117,7 +136,10 @@ class Workplace:
             raise EvidenceError(
                 f"the run {run_id[:12]} that {POINTER} names is not in the store",
                 where=shown(self.store.name),
-                do="fetch the store, or push the run into it: stopship push RUN",
+                do=f"fetch the store, or get the run from who accepted it: `stopship push {run_id[:12]}` "
+                f"there, or `runs/` committed with {POINTER}. A replay of the accepted stack makes it again "
+                f"where the target is deterministic. Where nobody has it, begin anew: remove {POINTER}, "
+                "replay, accept",
             )
         return self.store.fetch_run(run_id, self.cache)
 
@@ -137,6 +159,11 @@ def workplace(suite: Suite, *, store: str | None = None) -> Workplace:
 def find_suite_file(path: Path) -> Path:
     """The suite file that a path means: itself, or `suite.toml` in the folder."""
     return path / SUITE_FILE if path.is_dir() else path
+
+
+def typed(folder: Path) -> str:
+    """A folder as a person standing here would type it."""
+    return shown(shlex.quote(os.path.relpath(folder)))
 
 
 def suites_below(folder: Path) -> list[Path]:

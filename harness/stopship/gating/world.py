@@ -28,6 +28,10 @@ def seen_all(_path: str, _within: Boundary | None) -> None:
     """Anything may be read."""
 
 
+def ignored(_program: str) -> None:
+    """Nobody wants to know."""
+
+
 class Shelf(Protocol):
     """Where recordings are kept."""
 
@@ -67,6 +71,7 @@ class World:
     pins: Mapping[str, str] = field(default_factory=dict)  # axis -> digest
     files: Mapping[str, str] = field(default_factory=dict)  # real path of a pinned file -> axis
     unseen: Unseen = seen_all
+    started: Callable[[str], None] = ignored  # a process that is not watched
     pinned: Callable[[str], Path] = Path  # where an axis lies
     accepted: Sequence[str] = ()  # ids of accepted stacks, the latest first
     deterministic: bool = True  # the same stack answers the same: what it decided may be served again

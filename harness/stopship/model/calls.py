@@ -31,6 +31,11 @@ class Parting:
     parted: tuple[tuple[Place, int], ...]  # place, and number of its first call that differs, from 1 on
 
 
+def is_missed(outcome: Outcome) -> bool:
+    """Whether a call of an output was not served: then the output is lost."""
+    return any(call.source == Source.MISS.value for call in outcome.calls)
+
+
 def coverage(outcomes: Iterable[Outcome]) -> Coverage:
     """How much of a run was served."""
     told = list(outcomes)
@@ -38,7 +43,7 @@ def coverage(outcomes: Iterable[Outcome]) -> Coverage:
     return Coverage(
         calls=len(calls),
         served=sum(call.is_served for call in calls),
-        missed=sum(any(call.source == Source.MISS.value for call in one.calls) for one in told),
+        missed=sum(map(is_missed, told)),
         outputs=len(told),
     )
 

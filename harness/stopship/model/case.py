@@ -13,6 +13,9 @@ Json = object
 """A JSON value as parsed: None, bool, int, float, str, list or dict. Checked where it is used."""
 
 
+FILTERED = "content_filter"  # the reason that a trace gives for its end
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One captured input, as the row of the file being scored tells it."""
@@ -74,6 +77,11 @@ class Trace:
         return json.dumps(self.output, ensure_ascii=False, separators=(",", ":"))
 
     @property
+    def is_filtered(self) -> bool:
+        """Whether the provider's filter held it back, whatever there is of it."""
+        return self.record.get("finish_reason") == FILTERED
+
+    @property
     def is_answered(self) -> bool:
         """Whether there is an output that is not blank. Tables without outputs count as answered."""
         return not self.has_output or not (self.output is None or is_blank(self.output))
@@ -81,9 +89,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Stands where a trace should: infrastructure failed, which says nothing about the stack."""
+    """Stands where a trace should: infrastructure failed, or a call was not served."""
 
     reason: str = ""  # `HTTP 503`
+    is_missed: bool = False  # a call of it was not served
 
 
 def _listed(value: Json) -> list[Json]:

@@ -17,6 +17,7 @@ class Phase(Enum):
     NO_NAME = "nothing of this kind and name"
     NO_EQUAL = "no equal request"
     WORLD = "world differs"  # asked after another number of writes
+    EFFECT = "it writes, and nothing allows it"  # in a replay that makes its calls
     PLACE = "another sample or stack"  # the same call, under other pins or as another sample
     ATTEMPTS = "attempts used up"
 

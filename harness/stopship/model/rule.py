@@ -128,6 +128,7 @@ class Rule:
     where: tuple[Condition, ...] = ()  # the cases that margin and limit look at; (): every case
     expects_improvement: bool = False  # ships only where the change is proven better than the baseline
     is_waived: bool = False  # its regression was accepted for a time, and the time is not over
+    waived_until: str = ""  # ISO date of the last day of that time, for people
     incident_class: IncidentClass | None = None
     owner: str = ""
     note: str = ""

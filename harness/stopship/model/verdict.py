@@ -127,6 +127,8 @@ class Finding:
     why: str = ""  # one sentence for people where the decision needs one
     worse_keys: tuple[str, ...] = ()  # worst first
     better_keys: tuple[str, ...] = ()
+    waived_keys: tuple[str, ...] = ()  # must-pass cases that fail, and may until the waiver ends
+    waived_until: str = ""  # the last day of the waiver that they need
     worst: tuple[WorseCase, ...] = ()  # the first of worse_keys, with labels
     owner: str = ""  # of the rule: who is asked
     incident_class: str = ""  # of the rule: what kind of harm it stands against

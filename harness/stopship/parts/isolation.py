@@ -6,9 +6,10 @@ Decides which events of the interpreter reach out. Never looks at code that belo
 import os
 import sys
 import threading
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from stopship.boundaries import desk_here, is_sealed, is_watched, lose_all, opens, ports
+from stopship.boundaries import desk_here, is_sealed, is_watched, lose_all, made_here, opens, ports
 
 _EVENTS = frozenset(  # of CPython's table of audit events
     [
@@ -16,6 +17,8 @@ _EVENTS = frozenset(  # of CPython's table of audit events
         *("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"),
     ]
 )
+_STARTS = ("subprocess.Popen", "os.posix_spawn", "os.system", "os.exec")
+_OF_THE_MACHINE = ("uname", "lsb_release")  # which SDKs ask what they run on
 _HERE = ("127.0.0.1", "localhost", b"127.0.0.1", b"localhost")
 _OWN_THREADS = "stopship-"  # what the names of our own threads begin with
 _installed = threading.Lock()
@@ -34,6 +37,9 @@ def isolate() -> None:
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if event in ("open", "sqlite3.connect"):
         _opened(event, arguments)
+        return
+    if event in _STARTS and is_watched():
+        _started(arguments)
         return
     if event not in _EVENTS or not is_watched():
         return
@@ -62,6 +68,18 @@ def _opened(event: str, arguments: tuple[object, ...]) -> None:
         return
     name = os.fsdecode(path)
     opens(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+
+
+def _started(arguments: tuple[object, ...]) -> None:
+    """A process is started, which nothing here watches over."""
+    desk = desk_here()
+    if desk is None or made_here() is not None:
+        return
+    words = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list | tuple) else arguments[:1]
+    named = [os.fsdecode(one) for one in words if isinstance(one, str | bytes | os.PathLike)]
+    name = Path(named[0].split()[0]).name if named and named[0].strip() else "a program"
+    if name not in _OF_THE_MACHINE:
+        desk.starts(name)
 
 
 def _is_gateway(arguments: tuple[object, ...]) -> bool:

@@ -93,6 +93,10 @@ def _way(one: Way) -> dict[str, object]:
     }
 
 
+def _waived(one: Finding) -> dict[str, object]:
+    return {"until": one.waived_until or None, "keys": list(one.waived_keys)}
+
+
 def _finding(one: Finding) -> dict[str, object]:
     return {
         "rule": one.rule,
@@ -134,6 +138,7 @@ def _finding(one: Finding) -> dict[str, object]:
         **({"note": one.note} if one.note else {}),
         "worse_keys": list(one.worse_keys),
         "better_keys": list(one.better_keys),
+        **({"waived": _waived(one)} if one.waived_keys else {}),
         "worst": [
             {"key": case.key, "before": case.before, "after": case.after}
             | ({"triage": case.triage} if case.triage else {})

@@ -54,7 +54,8 @@ def _gate(suite: ET.Element, record: Record) -> None:
 def _case(suite: ET.Element, one: Finding) -> None:
     name = xml(f"{one.kind} {one.scope}", _NAME)
     case = ET.SubElement(suite, "testcase", classname=xml(one.title, _NAME), name=name)
-    told = {"owner": one.owner, "class": one.incident_class, "note": one.note}
+    waived = words.status(one) if one.waived_keys else ""
+    told = {"owner": one.owner, "class": one.incident_class, "note": one.note, "waived": waived}
     if any(told.values()):
         properties = ET.SubElement(case, "properties")
         for word, value in told.items():

@@ -4,6 +4,7 @@ Decides wording only; whatever a call or a recording says is neutralised here.
 """
 
 import json
+import shlex
 
 from stopship.model.case import Json
 from stopship.model.exchange import Asked
@@ -14,6 +15,7 @@ from stopship.report.pins import short
 _NAME, _VALUE, _PATH = 60, 50, 60
 _PARTED = 30  # characters shown of each of two texts from where they part
 _SHOWN = 3  # differences
+_DO = "do       "  # what a line begins with that says what helps
 _REAL = "record the case again, or it is a real change of behaviour"
 
 
@@ -23,12 +25,12 @@ def miss_lines(miss: Miss) -> list[str]:
     if miss.closest is not None:
         lines.append(f"  closest  {_place(miss.closest.asked)}")
     lines += difference_lines(miss.differences)
-    return [*lines, f"  do       {_remedy(miss)}"]
+    return [*lines, f"  {_DO}{_remedy(miss)}"]
 
 
 def miss_text(miss: Miss) -> str:
     """The same as one line, what differs first: it may be cut short."""
-    first, *rest = (one.strip() for one in miss_lines(miss))
+    first, *rest = (one.strip().removeprefix(_DO) for one in miss_lines(miss))
     return "; ".join([first, *sorted(rest, key=lambda one: one.startswith("closest "))])
 
 
@@ -76,13 +78,13 @@ def _drift(one: Difference) -> str:
         return f"{one.drift.value}: recorded {value(one.expected)}"
     if one.drift is Drift.MISSING_THERE:
         return f"{one.drift.value}: asked {value(one.found)}"
-    expected, found = _from_where_they_part(one.expected, one.found)
+    expected, found = from_where_they_part(one.expected, one.found)
     return f"{one.drift.value}: recorded {value(expected)}, asked {value(found)}"
 
 
-def _from_where_they_part(old: Json, new: Json) -> tuple[Json, Json]:
+def from_where_they_part(old: Json, new: Json, limit: int = _VALUE) -> tuple[Json, Json]:
     """Two long texts without most of what they begin with alike, which would be all that is shown of them."""
-    if not isinstance(old, str) or not isinstance(new, str) or min(len(old), len(new)) <= _VALUE:
+    if not isinstance(old, str) or not isinstance(new, str) or max(len(old), len(new)) <= limit:
         return old, new
     same = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), _VALUE)
     begin = max(old.rfind(each, 0, same) for each in " \n") + 1  # of the word in which they part
@@ -90,8 +92,12 @@ def _from_where_they_part(old: Json, new: Json) -> tuple[Json, Json]:
 
 
 def _remedy(miss: Miss) -> str:
+    if miss.phase is Phase.EFFECT:
+        name = miss.asked.call.name
+        always = f"effects = [{value(name, _NAME)}] in the suite"
+        return f"allow it: --allow-effects {plain(shlex.quote(name), _NAME)}, or {always}"
     if miss.phase is Phase.NO_CASE:
-        return "record the case"
+        return "record it"
     if miss.phase is Phase.NO_NAME:
         listed = ", ".join(plain(one, _NAME) for one in miss.known[:5])
         more = f" and {len(miss.known) - 5} more" if len(miss.known) > 5 else ""

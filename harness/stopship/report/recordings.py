@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stopship.model.canonical import digest
-from stopship.model.exchange import ADAPTER, Answer, Asked, Recording, call_pins
+from stopship.model.exchange import ADAPTER, PATH, Answer, Asked, Recording, call_pins
 from stopship.model.miss import Difference, Drift
+from stopship.model.stack import Stack
 from stopship.report.layout import table
-from stopship.report.misses import value
+from stopship.report.misses import from_where_they_part, value
 from stopship.report.neutral import plain
 from stopship.report.pins import short
 
 _NAME, _REQUEST, _PATH, _VALUE = 60, 70, 50, 24
+_PARTED = 36  # of two texts that are shown from where they part
 _ANSWERS, _FIELDS = 4, 3  # shown of each
 
 
@@ -45,14 +47,27 @@ def completeness_lines(found: Sequence[tuple[str, int, Sequence[tuple[str, str]]
     return table(rows, left=frozenset({0, 3}))
 
 
-def explain_lines(case: str, found: Sequence[Explained], *, place: str) -> list[str]:
-    """What is in the key of each recording of a case."""
+def explain_lines(
+    case: str, found: Sequence[Explained], *, place: str, stack: Stack | None = None
+) -> list[str]:
+    """What is in the key of each recording of a case. `stack`: the present one, whose versions are named."""
     head = f"{plain(case, _NAME, keep_end=True)}: {counted(len(found), 'recording')}, adapter {ADAPTER}"
     lines = [f"{head}   {plain(place)}"]
+    if any(one.recording.asked.call.name == PATH for one in found):
+        lines.append("an order is that of the model calls of one output: a step replay follows it")
+    asks = {one.recording.asked.ask: one.number for one in found}
     for one in found:
         asked = one.recording.asked
         call, epoch = asked.call, f", epoch {asked.epoch}" if asked.epoch else ""
-        pins = ", ".join(f"{plain(axis, _NAME)} {_pin(said)}" for axis, said in call_pins(asked).items())
+        pins = ", ".join(_named_pin(axis, said, stack) for axis, said in call_pins(asked).items())
+        if call.name == PATH:
+            lines += [
+                f"{one.number}  order of model calls   key {short(asked.key)}",
+                f"   place    sample {asked.sample}{epoch}",
+                f"   pins     {pins or 'none'}",
+                f"   calls    {_order(one.recording, asks)}",
+            ]
+            continue
         lines += [
             f"{one.number}  {call.kind.value} {plain(call.name, _NAME)}   key {short(asked.key)}",
             f"   request  {short(digest(call.request))}  {value(call.request, _REQUEST)}",
@@ -63,6 +78,23 @@ def explain_lines(case: str, found: Sequence[Explained], *, place: str) -> list[
         if one.other is not None:
             lines.append(f"   differs  from {one.other.number}: {'; '.join(_why(one, one.other))}")
     return lines
+
+
+def _order(recording: Recording, asks: Mapping[str, int]) -> str:
+    """The numbers of the recordings that an output's model calls were answered from, in their order."""
+    told = recording.answers[0].result if recording.answers else None
+    steps = [one[0] for one in told if isinstance(one, list) and one] if isinstance(told, list) else []
+    return ", then ".join(str(asks.get(str(one), "one that is not recorded any more")) for one in steps)
+
+
+def _named_pin(axis: str, said: str, stack: Stack | None) -> str:
+    """`prompt v14 2f00aa`, or that it is not the present one. A function's own code is no such pin."""
+    name, pin = plain(axis, _NAME), stack.get(axis) if stack is not None else None
+    if pin is None:
+        return f"{name} {_pin(said)}"
+    if pin.digest == said:
+        return f"{plain(pin.title, _NAME)} {_pin(said)}"
+    return f"{name} {_pin(said)} (not the present one)"
 
 
 def _why(one: Explained, other: Explained) -> list[str]:
@@ -102,7 +134,8 @@ def _changed(one: Difference) -> str:
         return f"{value(one.expected, _VALUE)} -> missing"
     if one.drift is Drift.MISSING_THERE:
         return f"missing -> {value(one.found, _VALUE)}"
-    return f"{value(one.expected, _VALUE)} -> {value(one.found, _VALUE)}"
+    old, new = from_where_they_part(one.expected, one.found, _VALUE)
+    return f"{value(old, _PARTED)} -> {value(new, _PARTED)}"
 
 
 def _answers(answers: Sequence[Answer]) -> str:

@@ -11,7 +11,7 @@ from stopship.report import words
 from stopship.report.neutral import plain
 
 _ALSO = 3  # checks named beside those that decide
-_KEYS, _KEY = 3, 60  # new cases named in a note, and characters of each
+_KEYS, _KEY = 3, 60  # cases named in a note, and characters of each
 _NO_PROOF = frozenset((Decision.BLIND, Decision.INCONCLUSIVE))
 _TITLES = {"limit": "Cases outside the limit", "must_pass": "Cases that must pass and fail"}
 
@@ -109,6 +109,7 @@ def notes(record: Record) -> list[str]:
             f"{small}, and worst of its kind: {worst.scope} by {worst.title}, "
             f"{worst.worse} of {_many(worst.n, 'case')} worse, {worst.better} better"
         )
+    said += waived(record)
     guards = unproven_guards(record)
     if guards:
         said.append(_weakest(guards))
@@ -123,6 +124,18 @@ def notes(record: Record) -> list[str]:
     if record.deterministic:
         said.append("deterministic target: no flips, so a build that changed nothing gives the same outputs")
     return [*said, *record.notes]
+
+
+def waived(record: Record) -> list[str]:
+    """Which cases that must pass fail, and do not stop the build."""
+    said = []
+    for one in (it for it in record.findings if it.waived_keys):
+        named = ", ".join(plain(repr(key), _KEY, keep_end=True) for key in one.waived_keys[:_KEYS])
+        named += ", …" if len(one.waived_keys) > _KEYS else ""
+        until = f" until {one.waived_until}" if one.waived_until else ""
+        failed = f"{len(one.waived_keys)} of {_many(one.n, 'case')} that must pass failed ({named})"
+        said.append(f"{one.rule}: {failed}, as in the accepted run: waived{until}")
+    return said
 
 
 def _beyond_the_first_look(record: Record) -> list[str]:
@@ -189,12 +202,12 @@ def _on_the_arms(record: Record) -> list[str]:
 
 
 def _lost(record: Record) -> list[str]:
-    """What infrastructure kept from everybody; within what is allowed, or the verdict would be VOID."""
+    """What was kept from everybody; within what is allowed, or the verdict would be VOID."""
     lost = [record.counts.get(f"lost_{arm}", 0) for arm in ("candidate", "baseline")]
     if not any(lost):
         return []
     sides = f"{lost[0]} of the candidate" + (f", {lost[1]} of the baseline" if record.baseline else "")
-    return [f"outputs lost to infrastructure: {sides}; no rule counts them, whatever they would have been"]
+    return [f"outputs lost: {sides}; no rule counts them, whatever they would have been"]
 
 
 def _forecast(record: Record) -> str:

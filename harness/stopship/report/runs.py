@@ -19,6 +19,7 @@ from stopship.report import words
 from stopship.report.layout import WIDTH, table, wrapped
 from stopship.report.neutral import plain
 from stopship.report.pins import change_lines, short
+from stopship.report.shortfall import bad_lines
 
 _KEY, _VALUE, _LINE = 60, 160, 400
 _LISTED = 20
@@ -26,10 +27,13 @@ _NO_BREAK = "\u00a0"
 _TOLD = ("citations", "refusal", "usage", "observed", "cost_usd", "latency_ms")  # of a trace, for people
 
 
-def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
-    """What the run is a replay of, and how it went. Pins wrap at `columns`, between pins."""
+def run_lines(run: Run, *, columns: int = WIDTH, faults: Sequence[str] = ()) -> list[str]:
+    """What the run is a replay of, and how it went. Pins wrap at `columns`, between pins.
+
+    `faults`: why a gate would be VOID, whatever came out.
+    """
     head = run.head
-    counted = Counter(one.status for one in run.outcomes)
+    counted, found = Counter(one.status for one in run.outcomes), coverage(run.outcomes)
     each = f", {head.repeats} outputs each" if head.repeats > 1 else ""
     lines = [
         (
@@ -41,10 +45,9 @@ def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
         *_pin_lines([plain(one.title) for one in head.stack.pins], columns),
         (
             f"  outputs  {counted[Status.OK]} told, {counted[Status.FAILED]} failed, "
-            f"{counted[Status.LOST]} lost to infrastructure"
+            f"{counted[Status.LOST]} lost{'' if found.missed else ' to infrastructure'}"
         ),
     ]
-    found = coverage(run.outcomes)
     if found.calls or head.fidelity is not Fidelity.LIVE:
         missed = f"; {found.missed} outputs lost by a miss" if found.missed else ""
         served = f"{found.served} of {found.calls} served from recordings"
@@ -55,12 +58,11 @@ def run_lines(run: Run, *, columns: int = WIDTH) -> list[str]:
         lines.append(f"  part     {plain(head.selection)}")
     if head.epoch:
         lines.append(f"  epoch    {head.epoch}")
-    bad = [one for one in run.outcomes if one.status is not Status.OK]
-    shown = bad[:_LISTED]
-    lines += [f"  {one.status.value:<8} {plain(one.key, _KEY)}  {plain(one.error, _LINE)}" for one in shown]
-    if len(bad) > _LISTED:
-        lines.append(f"  … and {len(bad) - _LISTED} more")
-    return lines
+    for one in faults:
+        lines += wrapped(
+            plain(one, _LINE), first="  void     ", then="           ", columns=columns
+        ).splitlines()
+    return [*lines, *bad_lines(run.outcomes)]
 
 
 def plan_lines(  # noqa: PLR0913  # one argument for each thing that is told
@@ -155,8 +157,7 @@ def _call_lines(one: Outcome, parted: int | None) -> list[str]:
 
 def _outcome(one: Outcome) -> list[str]:
     if one.status is not Status.OK:
-        what = "lost to infrastructure" if one.status is Status.LOST else "failed"
-        return [f"{what}: {plain(one.error, _LINE)}"]
+        return [f"{one.status.value}: {plain(one.error, _LINE)}"]
     lines = [_value(one.trace.get("output"), _LINE)]
     steps = one.trace.get("steps")
     for number, step in enumerate(steps if isinstance(steps, list) else [], 1):
@@ -225,6 +226,7 @@ class ShownTally:
     chance: float | None  # None: it plays no part
     is_failed: bool  # by either side, once at least
     why: str
+    is_alike: bool = False  # by both sides, every time
 
 
 def repro_lines(
@@ -234,9 +236,16 @@ def repro_lines(
     *,
     reproduced: bool,
     perhaps: float | None = None,
+    faults: Sequence[str] = (),
+    lost: Sequence[str] = (),
 ) -> list[str]:
-    """Who fails what, how often, and whether that can be chance; `perhaps`: how likely, where it may be."""
+    """Who fails what, how often, and whether that can be chance; `perhaps`: how likely, where it may be.
+
+    `faults` and `lost`: why nothing was tested, of what was told and of what was not.
+    """
     head = "reproduced" if reproduced else "not reproduced"
+    if faults or lost:
+        head = "not tested: the gate says VOID of what was asked" if faults else "not tested"
     if perhaps is not None:
         can_ask = not all(one.is_recorded for one in sides)
         more = "ask more often with --times" if can_ask else "recorded outputs cannot be asked more often"
@@ -247,15 +256,23 @@ def repro_lines(
         how = "as recorded, not asked anew" if side.is_recorded else how
         other = f", {side.distinct} different outputs" if side.distinct > 1 else ""
         lines.append(f"  {word:<5} {plain(side.name, _KEY)} (stack {short(side.stack)}), {how}{other}")
+    for one in (*faults, *lost):
+        lines += wrapped(plain(one, _LINE), first="  ", then="    ").splitlines()
     rows = [("rule", "good fails", "bad fails", "by chance", "")]
     rows += [
-        (plain(one.rule, _KEY), one.good, one.bad, _chance(one), plain(one.why, _VALUE)) for one in tallies
+        (plain(one.rule, _KEY), one.good, one.bad, _chance(one), plain(_said(one), _VALUE)) for one in tallies
     ]
     return [*lines, "", *(f" {line.rstrip()}" for line in table(rows, left=frozenset((0, 4))))]
 
 
+def _said(one: ShownTally) -> str:
+    if not one.is_alike:
+        return one.why
+    return f"fails on both sides: {one.why}" if one.why else "fails on both sides"
+
+
 def _chance(one: ShownTally) -> str:
-    if not one.is_failed:
+    if not one.is_failed or one.is_alike:
         return "-"
     return "no" if one.chance is None else f"p {words.probability(one.chance)}"
 
@@ -291,12 +308,26 @@ def accepted_lines(
     said = f"{plain(record.suite)}: run {run.short} is the baseline"
     if is_redrawn:
         said += " (fresh outputs of the accepted stack)"
-    judged = "first baseline" if record.baseline is None else f"judged {record.verdict.value} before"
+    judged = f"judged {record.verdict.value} against the baseline before it"
+    if record.baseline is None:
+        judged = "first baseline"
+    elif record.baseline.run == run.id:
+        judged = "it was the baseline already, and is again"
     return [
         said,
         f"  {judged}; the pointer is {plain(path)}: review it with the change",
+        *_failed_lines(run),
         *(f"  {plain(rule)} may stay broken until {until}" for rule, until in waivers),
     ]
+
+
+def _failed_lines(run: Run) -> list[str]:
+    """How much of a baseline is no answer: a candidate that fails there, too, is no worse than it."""
+    bad = [one for one in run.outcomes if one.status is Status.FAILED]
+    if not bad:
+        return []
+    first = f"{plain(bad[0].key, _KEY)} first: {plain(bad[0].error, _LINE)}"
+    return [f"  {len(bad)} of {len(run.outcomes)} outputs failed, {first}"]
 
 
 def outlook_line(

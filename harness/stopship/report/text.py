@@ -35,10 +35,13 @@ def render(
 
 
 def brief(record: Record) -> list[str]:
-    """The headline and, unless it ships, up to six lines on why: for a summary below other output."""
+    """The headline and, unless it ships, up to six lines on why: for a summary below other output.
+
+    What fails under a waiver is told of a build that ships, too.
+    """
     lines = [words.headline(record)]
     if record.verdict is Verdict.SHIP:
-        return lines
+        return lines + [f"  {plain(one, _BRIEF)}" for one in remarks.waived(record)[:_MOST_BRIEF]]
     reasons = words.reason_lines(record)
     lines += [f"  {plain(first, _BRIEF, keep_end=True)}" for first, *_ in reasons[:_MOST_BRIEF]]
     if len(reasons) > _MOST_BRIEF:

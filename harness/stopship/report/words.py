@@ -60,6 +60,9 @@ def summary(record: Record) -> str:
     warned = sum(1 for one in record.findings if not one.stops and one.decision is Decision.REGRESSION)
     if warned and record.verdict is Verdict.SHIP:
         said += f"; {warned} {'check' if warned == 1 else 'checks'} of warning rules broken"
+    waived = sum(len(one.waived_keys) for one in record.findings)
+    if waived and record.verdict is Verdict.SHIP:
+        said += f"; {waived} {'failure is' if waived == 1 else 'failures are'} waived"
     return said
 
 
@@ -84,25 +87,41 @@ def reason_lines(record: Record) -> list[list[str]]:
 
 
 def by_urgency(record: Record) -> list[Finding]:
-    """Broken first (cohorts before `all`), then what holds, then `all` of each rule, guards, watched ones."""
+    """Broken first (cohorts before `all`), then what holds, then `all` of each rule, guards, watched ones.
+
+    What could not be judged comes first where that is the verdict, else after what is broken.
+    """
 
     def rank(one: Finding) -> tuple[int, bool, float, str, str]:
         if one.decision is Decision.ERROR:
-            group = 0
+            group = 0 if record.verdict is Verdict.VOID else 2
         elif one.is_broken:
             group = 1
         elif one.holds or (not one.stops and one.decision in (Decision.REGRESSION, Decision.SUSPECT)):
-            group = 2
-        elif one.scope == "all":
             group = 3
+        elif one.scope == "all":
+            group = 4
         else:
-            group = 5 if one.mode is Mode.WATCH else 4
+            group = 6 if one.mode is Mode.WATCH else 5
         return (group, one.scope == "all", one.harm, one.rule, one.scope)
 
     return sorted(record.findings, key=rank)
 
 
 def status(one: Finding) -> str:
+    """How a check stands; of cases that fail under a waiver it is never a mere `ok`."""
+    said = _status(one)
+    if not one.waived_keys:
+        return said
+    until = f" until {one.waived_until}" if one.waived_until else ""
+    count = len(one.waived_keys)
+    if one.worse:
+        return f"{said}; {count} more waived{until}"
+    waived = f"{count} failed, waived{until}"
+    return waived if said == "ok" else f"{said}; {waived}"
+
+
+def _status(one: Finding) -> str:
     """`BROKEN p .021`, `broken (warning)`, `suspect p .04`, `not improved`, `not proven`, `ok`, `watched`."""
     if one.decision is Decision.ERROR:
         return "VOID"
@@ -169,12 +188,12 @@ def row(one: Finding) -> tuple[str, ...]:
     """The cells of a finding under COLUMNS; names are as they are in the data, to be neutralised.
 
     A limit judges the candidate alone: `worse` is what lies outside it, `change` the mean itself. Of cases
-    that must pass, `worse` are those that failed.
+    that must pass, `worse` are those that failed, waived or not.
     """
     is_limit = one.kind == "limit"
     if one.kind == "must_pass":
-        better = str(one.better) if one.expects else "-"
-        return (one.title, one.scope, str(one.n), str(one.worse), better, "-", "-", allowed(one), status(one))
+        worse, better = str(one.worse + len(one.waived_keys)), str(one.better) if one.expects else "-"
+        return (one.title, one.scope, str(one.n), worse, better, "-", "-", allowed(one), status(one))
     return (
         one.title,
         one.scope,

@@ -33,12 +33,27 @@ Place = tuple[str, str]
 
 def passes(rule: Rule, tries: Tries) -> Counter[str]:
     """How many outputs of each case score best."""
-    best = rule.scorer.scale.high if rule.better is Direction.HIGHER else rule.scorer.scale.low
     found: Counter[str] = Counter()
     for key, arm in tries:
-        column = arm.scores[rule.scorer.spec]
-        found[key] += column.states[0] == SCORED and column.values[0] == best
+        found[key] += _scores_best(rule, arm)
     return found
+
+
+def first_reasons(rule: Rule, tries: Tries) -> dict[str, str]:
+    """Why the first output of each case that does not score best does not; without a reason, what it is."""
+    found: dict[str, str] = {}
+    for key, arm in tries:
+        if key not in found and not _scores_best(rule, arm):
+            said = arm.openings[0].decode("utf-8", "surrogatepass")
+            found[key] = arm.scores[rule.scorer.spec].reasons[0] or f"the output {said!r}"
+    return found
+
+
+def _scores_best(rule: Rule, arm: Arm) -> bool:
+    """Whether the one output of an arm has the best score that there is."""
+    best = rule.scorer.scale.high if rule.better is Direction.HIGHER else rule.scorer.scale.low
+    column = arm.scores[rule.scorer.spec]
+    return column.states[0] == SCORED and column.values[0] == best
 
 
 def broken_too(

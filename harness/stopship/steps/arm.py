@@ -158,6 +158,7 @@ def _case(key: str, row: Mapping[str, Json], columns: Columns) -> Case:
 def _add_lost(arm: Arm, key: str, lost: Lost) -> None:
     reason = lost.reason[:REASON] or "lost"
     arm.lost.append((key, reason))
+    arm.missed += lost.is_missed
     arm.answered.append(1)  # nobody knows; it is counted as lost
     arm.openings.append(b"")
     for column in arm.scores.values():

@@ -124,7 +124,7 @@ def _expecting(rule: Rule, finding: Finding) -> Finding:
     if not rule.expects_improvement or finding.scope != "all":
         return finding
     is_told = finding.decision in (Decision.ERROR, Decision.IMPROVED, Decision.REGRESSION, Decision.SUSPECT)
-    why = finding.why if is_told else "an improvement is expected, and none is proven"
+    why = finding.why if is_told else "an improvement is expected"
     return replace(finding, expects=True, why=why, cases_needed=None)
 
 

@@ -15,11 +15,15 @@ MOST = 200  # differences that are listed, and recordings that are looked at clo
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
-def explain_miss(asked: Asked, recordings: Sequence[Recording], *, attempt: int = 0) -> Miss:
+def explain_miss(
+    asked: Asked, recordings: Sequence[Recording], *, attempt: int = 0, is_refused: bool = False
+) -> Miss:
     """Say why a call was not served, given all recordings of its case.
 
-    `attempt` is which answer of the call was wanted, from 0 on.
+    `attempt` is which answer of the call was wanted, from 0 on. `is_refused`: it is not made, as it writes.
     """
+    if is_refused:
+        return Miss(phase=Phase.EFFECT, asked=asked, attempt=attempt)
     of_case = [one for one in recordings if one.asked.case == asked.case]
     known = tuple(sorted({f"{it.asked.call.kind.value} {it.asked.call.name}" for it in of_case}))
     if not of_case:

@@ -32,8 +32,11 @@ def must_pass_finding(
     failed = _failing(rule, found)
     failed &= np.array([key not in excused for key in keys], dtype=np.bool_)
     unknown = found.has(UNSCORED, LOST)
+    excepted = np.zeros_like(failed)
     if rule.is_waived and baseline is not None:
-        failed &= ~_failed_before(rule, keys, baseline)
+        excepted = failed & _failed_before(rule, keys, baseline)
+        failed &= ~excepted
+    waived = tuple(keys[i] for i in np.flatnonzero(excepted))
     worse = tuple(keys[i] for i in np.flatnonzero(failed))
     common = Finding(
         rule=rule.id,
@@ -50,6 +53,8 @@ def must_pass_finding(
         worse=len(worse),
         limit=EVERY,
         worse_keys=worse,
+        waived_keys=waived,
+        waived_until=rule.waived_until if waived else "",
         expects=rule.expects_improvement,
     )
     fault = _fault(rule, found, keys, unknown)

@@ -111,13 +111,20 @@ def kept_clusters(pairing: Pairing, kept: Codes) -> Codes | None:
 
 
 def lost_faults(arm: Arm, noun: str, limit: float) -> list[str]:
-    """Why an arm of which infrastructure lost too much says nothing; `limit` is a share of its outputs."""
+    """Why an arm of which too much was lost says nothing; `limit` is a share of its outputs."""
     if not arm.lost or len(arm.lost) / arm.outputs <= limit:
         return []
     key, reason = min(arm.lost)
     share = f"{100 * len(arm.lost) / arm.outputs:.3g} %, allowed {100 * limit:.3g} %"
-    found = f"{len(arm.lost)} of {arm.outputs} outputs of the {noun} were lost to infrastructure ({share})"
+    found = f"{len(arm.lost)} of {arm.outputs} outputs of the {noun} were lost{_why_lost(arm)} ({share})"
     return [f"{found}: first: {key!r}: {reason}"]
+
+
+def _why_lost(arm: Arm) -> str:
+    if not arm.missed:
+        return " to infrastructure"
+    some = "" if arm.missed == len(arm.lost) else f"{arm.missed} of them "
+    return f", {some}as a call was not served"
 
 
 def _unproven(columns: Columns, scopes: Sequence[Scope]) -> list[str]:

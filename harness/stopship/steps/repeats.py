@@ -46,6 +46,7 @@ def merged(arms: Sequence[Arm]) -> Arm:
         excluded=set().union(*(one.excluded for one in arms)),
         seen=set().union(*(one.seen for one in arms)),
         lost=sorted(one for arm in arms for one in arm.lost),
+        missed=sum(one.missed for one in arms),
         outputs=sum(one.outputs for one in arms),
         repeats=len(arms),
     )

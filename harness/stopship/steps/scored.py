@@ -62,5 +62,6 @@ class Arm:
     excluded: set[str] = field(default_factory=set)  # keys that `where` leaves out
     seen: set[str] = field(default_factory=set)  # column names met in any row
     lost: list[tuple[str, str]] = field(default_factory=list)  # key and reason of each lost output
+    missed: int = 0  # of the lost ones, those of which a call was not served
     outputs: int = 0  # planned, lost ones included
     repeats: int = 1  # most outputs a case

@@ -4,6 +4,7 @@ Decides what a whole lock is. Never mends one, and trusts nothing in it: every d
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -236,6 +237,7 @@ def stack_name(path: Path) -> str:
         return f"{path.name.removesuffix('.lock.json')}.toml"
     if path.suffix == ".toml":
         return path.name
-    raise UsageError(
-        "is neither a stack file nor a lock", where=shown(path), do="name NAME.toml or NAME.lock.json"
-    )
+    do = "name NAME.toml or NAME.lock.json"
+    if not os.path.lexists(path):  # a run, more likely than not
+        do += "; of runs: stopship diff baseline RUN"
+    raise UsageError("is neither a stack file nor a lock", where=shown(path), do=do)

@@ -209,6 +209,6 @@ def _is_run(path: Path) -> bool:
 
 def _there_is(ids: Sequence[str]) -> str:
     if not ids:
-        return "there are no runs yet"
+        return "there are no runs yet: `stopship replay SUITE` makes one"
     more = f", … ({len(ids)} in all)" if len(ids) > _LISTED else ""
     return "there are: " + ", ".join(one[:SHORT_ID] for one in ids[:_LISTED]) + more

@@ -1,6 +1,7 @@
 """Secrets taken out of what is recorded: each is written as `[secret NAME]`, wherever it stands.
 
-Decides what counts as a secret in a text: its value, and its value as JSON, URLs and Base64 write it.
+Decides what counts as a secret in a text: its value and its lines, as they are and as JSON, URLs and Base64
+write them.
 Never writes what still holds one.
 """
 
@@ -15,6 +16,7 @@ from stopship.errors import EvidenceError, UsageError
 from stopship.model.canonical import canonical_text
 from stopship.model.case import Json
 from stopship.model.exchange import Answer, Asked, Recording
+from stopship.model.secretnames import secret_parts
 from stopship.store.recordinglines import Line, line_of, named
 from stopship.store.shown import quoted
 
@@ -34,8 +36,8 @@ class Secrets:
                     f"the secret {quoted(name)} has fewer than {LEAST} characters, as ordinary text has",
                     do="take a longer one, or leave it out and keep it out of what is recorded",
                 )
-            if value:
-                self._names |= {form: name for form in _forms(value) if form not in self._names}
+            for part in secret_parts(value, LEAST):
+                self._names |= {form: name for form in _forms(part) if form not in self._names}
         forms = sorted(self._names, key=len, reverse=True)  # the longest first: one may hold another
         self._texts = re.compile("|".join(map(re.escape, forms))) if forms else None
         written = b"|".join(re.escape(canonical_text(one)[1:-1]) for one in forms)

@@ -6,10 +6,11 @@ Decides what each may say. A key has no place there: it is refused, and the refu
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from stopship.model.canonical import NotCanonical, check_canonical
 from stopship.model.case import Json
+from stopship.model.secretnames import is_secret_name
 from stopship.model.stack import is_name
 from stopship.model.suite import COMMAND, HTTP, TargetTable
 from stopship.store.shown import quoted
@@ -26,17 +27,37 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _SECRET_KEY = re.compile(
-    r"(?:api_?)?key|(?:auth_?)?token|authorization|bearer|secret|password", re.IGNORECASE
+    r"(?:.+_)?(?:api_?key|access_?key|account_?key|private_?key|subscription_?key|secret|secret_?key)"
+    r"|(?:auth|access|refresh|id|session|api|bearer|security)_?token"
+    r"|(?:x_)?(?:auth_)?(?:key|token)|(?:proxy_)?authorization|bearer|(?:.+_)?(?:password|passwd|credentials?)",
+    re.IGNORECASE,
 )
+_SIGNED = re.compile(r"sig|signature", re.IGNORECASE)  # in the query of an address
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _INSTEAD = 'take it out of the file and change it; keys come from the environment: key_env = "OPENAI_API_KEY"'
 
 
 def check_secrets(table: Table) -> None:
     """A fault for everything in `[replay]` that is, or is called, a key."""
     for path, name, value in _texts(table.values, "", ""):
-        is_called = _SECRET_KEY.fullmatch(name) is not None and isinstance(value, str)
+        is_called = _SECRET_KEY.fullmatch(_plain(name)) is not None and isinstance(value, str)
         if is_called or (isinstance(value, str) and _SECRET.search(value)):
             table.fault(path.partition(".")[0], f"{quoted(path)} holds a key or a bearer value", _INSTEAD)
+
+
+def _plain(name: str) -> str:
+    """A name in one way of writing: `x-api-key` and `xApiKey` are `x_api_key`."""
+    return re.sub(r"\W", "_", _HUMP.sub("_", name))
+
+
+def _is_key(queried: str) -> bool:
+    """Whether a part of the query of an address is a key. A number is a setting (`max_tokens=500`)."""
+    name, _, value = queried.partition("=")
+    if value.isdecimal() and len(value) < 8:
+        return False
+    plain = _plain(name)
+    is_called = (_SECRET_KEY.fullmatch(plain), _SIGNED.fullmatch(plain), is_secret_name(plain))
+    return any(is_called) or bool(_SECRET.search(queried)) or (plain == "code" and len(value) >= 16)
 
 
 def _texts(value: Any, path: str, name: str) -> Iterator[tuple[str, str, Any]]:
@@ -128,19 +149,26 @@ def url_of(table: Table, key: str, *, required: bool = False) -> str:
     text = table.text(key, required=example if required else "")
     if not text:
         return ""
-    try:
-        parts = urlsplit(text)
-        has_password = parts.username is not None or parts.password is not None
-        is_plain = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        has_password, is_plain = False, False
-    if has_password:
+    host, *queried = re.split(r"[?#&;]", text)  # looked at first: what is refused for its form is repeated
+    if "@" in (host.partition("://")[2] or host).partition("/")[0]:
         table.fault(key, f"{key} holds a user or a password", _INSTEAD)
         return ""
-    if not is_plain or parts.fragment:
-        table.fault(key, f"{key} {quoted(text)} is no address", f"write {example}")
-        return ""
-    if any(_SECRET_KEY.fullmatch(one.partition("=")[0]) for one in parts.query.split("&") if one):
+    if any(map(_is_key, map(unquote_plus, queried))):
         table.fault(key, f"{key} holds a key in its query", _INSTEAD)
         return ""
+    if not _is_address(text):
+        table.fault(key, f"{key} {quoted(text)} is no address", f"write {example}")
+        return ""
     return text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        host.encode("idna")  # what is no name is asked for nowhere
+        return (
+            parts.scheme in ("http", "https") and bool(host) and (parts.port or 1) > 0 and not parts.fragment
+        )
+    except ValueError:
+        return False

@@ -43,5 +43,5 @@ def before(opened: OpenSuite, place: Workplace, today: date) -> Before | None:
         worths={
             one.id: worths(arm, one.scorer, one.better) for one in opened.rules if one.margin is not None
         },
-        waived=waived_on(today, accepted),
+        waived=frozenset(waived_on(today, accepted)),
     )

@@ -4,7 +4,8 @@ Decides when a gate is judged, skipped or VOID. Never calls a partial or broken 
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -192,8 +193,9 @@ class Gatekeeper:
             self._shown = [Shown(watch=one, skipped="switched off") for one in watches]
         elif watches:
             self._shown = [self._judged(one, session) for one in watches]
-            for shown in self._shown:
-                self._report(session, shown)
+            with _own_line(self.config):
+                for shown in self._shown:
+                    self._report(session, shown)
         elif self._asking.is_required:
             self._shown = [Shown(watch=None, void=_NO_SUITE)]
         code = self._exit_code(status)
@@ -293,6 +295,19 @@ class Gatekeeper:
         for one in self._shown:
             for line, markup in brief_lines(one):
                 terminal.write_line(line, **markup)
+
+
+@contextmanager
+def _own_line(config: pytest.Config) -> Iterator[None]:
+    """Around the letters of gates: pytest has ended the line of the last item, with how far it was."""
+    terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+    is_short = terminal is not None and config.get_verbosity() <= 0
+    if is_short:
+        terminal.write("\n")
+    yield
+    fill = getattr(terminal, "_write_progress_information_filling_space", None)
+    if is_short and fill is not None and getattr(terminal, "_show_progress_info", False):
+        fill()
 
 
 def _fault_of(met: _Met) -> str:

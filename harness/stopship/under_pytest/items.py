@@ -70,7 +70,7 @@ class CaseItem(pytest.Item):
             raise CaseFailure("\n".join(_lines(failed)))
         lost = [one for one in found if one.lost]
         if len(lost) == len(found):
-            raise skipped(f"lost to infrastructure, no evidence: {plain(lost[0].lost, _LINE)}")
+            raise skipped(f"lost, no evidence: {plain(lost[0].lost, _LINE)}")
 
     def _judged(self) -> list[Judged]:
         try:

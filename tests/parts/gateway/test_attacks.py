@@ -318,7 +318,7 @@ def test_a_key_that_is_not_set_is_named(endpoint: Endpoint, memory: Memory) -> N
     with Gateway(upstreams, memory, environ={}) as gateway:
         status, body, _ = fetched(gateway.admit(CASE).base_urls["up"] + END, BODY)
     assert status == 424
-    assert "needs the key in OTHER_KEY, which is not set" in error(body)
+    assert "needs a key, and the environment has no OTHER_KEY; set OTHER_KEY for" in error(body)
     assert not memory.answers
     assert endpoint.requests == 0
 

@@ -20,6 +20,8 @@ from stopship.parts.gateway.seam import Limits, Place
 from stopship.parts.gateway.server import Gateway
 from stopship.parts.gateway.upstreams import Upstream
 
+pytestmark = pytest.mark.slow
+
 ASKS = [
     pytest.param(lambda way, **more: chat(openai_at(way, **more)), id="openai"),
     pytest.param(lambda way, **more: message(anthropic_at(way, **more)), id="anthropic"),

@@ -154,7 +154,8 @@ class Desk:
         if isinstance(error, Miss):
             return refusal(MISSED, "stopship_miss", str(error))
         if isinstance(error, StopshipError):
-            raise Refused(MISSED, "stopship_error", str(error)) from error
+            text = "; ".join(line.strip() for line in str(error).splitlines())
+            raise Refused(MISSED, "stopship_error", text) from error
         if error is not None:
             raise Refused(500, "stopship_bug", "a bug in stopship's gateway; its own report tells more")
         try:

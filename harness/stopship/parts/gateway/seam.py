@@ -38,8 +38,8 @@ Go = Callable[[bool], Awaitable[Answer]]
 to be unseen, nothing is passed on: the client gets what `answer` returns.
 
 Once a call. It returns errors as answers (a status from 400 on, a closed connection, half a stream) and
-raises only what says nothing about the call: UsageError where a key is not set, CancelledError where the
-gateway closes; then nothing may be filed.
+raises only what says nothing about the call: EvidenceError where a key is not set, as for every other case,
+and CancelledError where the gateway closes; then nothing may be filed.
 """
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from stopship.errors import UsageError
+from stopship.errors import EvidenceError, UsageError
 from stopship.model.exchange import Effect
 
 PLACEHOLDER = "stopship-gives-the-key"  # what a target is given for a key
@@ -65,9 +65,9 @@ class Road:
         if not self.upstream.key_env:
             return found
         if not self.key:
-            raise UsageError(
-                f"the upstream {self.name!r} needs the key in {self.upstream.key_env}, which is not set",
-                do="set it for this command; the target needs no key",
+            raise EvidenceError(
+                f"the upstream {self.name!r} needs a key, and the environment has no {self.upstream.key_env}",
+                do=f"set {self.upstream.key_env} for this command; the target itself needs no key",
             )
         names = {name.lower() for name, _ in found}.intersection(KEY_HEADERS)
         names = names or {self.upstream.key_header.lower()}

@@ -10,22 +10,26 @@ import json
 import os
 import signal
 from asyncio.subprocess import PIPE, Process
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from stopship.boundaries import Door, desk_here
 from stopship.errors import EvidenceError
 from stopship.model.case import Case, Json
-from stopship.parts.targets.network import BadAnswer, Foreign, NoAnswer, PerLoop, Secrets
+from stopship.parts.targets.blanking import Secrets
+from stopship.parts.targets.network import BadAnswer, Foreign, NoAnswer, PerLoop
 from stopship.parts.targets.posted import request_of
 from stopship.parts.targets.secluded import NotSecluded, refusal, started
 from stopship.parts.user_code import show
 
 LONGEST_LINE = 64 * 1024 * 1024  # bytes of one answer
 ENDS_S = 0.1  # what a process may still do when its input has ended
+LOOKS_S = 0.1  # how often a process is looked at: what it leaves behind may hold its output open
+SAYS_S = 1.0  # how long what a process wrote is read when it has ended
 PRINTS = "target prints"
 
 
@@ -35,6 +39,7 @@ class CommandTarget(Foreign):
 
     run: tuple[str, ...]  # pinned files as absolute paths
     folder: Path  # where it runs
+    unknown: ClassVar[type[Exception]] = BadAnswer  # what it does is all its own
     hidden: frozenset[str] = frozenset()  # variables that it does not get: keys that the gateway holds
     _pools: PerLoop["Pool"] = field(init=False, repr=False, compare=False)
 
@@ -58,9 +63,21 @@ def _gateway() -> dict[str, Json]:
 
 def _read(told: dict[str, Any]) -> Any:
     error = told.get("error")
+    if told.get("lost") is True:  # whatever stands beside it
+        raise NoAnswer(str(error or "the command says that infrastructure lost it"))
     if error is not None:
-        raise NoAnswer(str(error)) if told.get("lost") is True else BadAnswer(str(error))
+        raise BadAnswer(str(error))
     return {name: one for name, one in told.items() if name != "id"}
+
+
+class Ended(BadAnswer):
+    """The process has ended, with this exit code, and did not answer. None: it lives, and can say no more."""
+
+    def __init__(self, code: int | None) -> None:
+        how = "closed its output" if code is None else f"ended with exit {code}"
+        how = f"was ended by signal {-code}" if code is not None and code < 0 else how
+        super().__init__(f"the command {how} before it answered")
+        self.code = code
 
 
 class Pool:
@@ -76,22 +93,42 @@ class Pool:
         self._number = 0
 
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The answer of a process; one that did not give it, in time or at all, is ended."""
+        """The answer of a process; one that did not give it, in time or at all, is ended.
+
+        A program may end between two cases: it has not seen the next one. Who ends with exit 0 after it had
+        answered others did so, and a new process is asked; who breaks down fails its case.
+        """
         self._number += 1
-        number = self._number
-        child = self._idle.pop() if self._idle else await self._started()
+        asked = {"id": self._number, **request}
+        while self._idle:
+            child = self._idle.pop()
+            if child.is_over:
+                self._end(child)
+                continue
+            try:
+                return await self._asked(child, asked)
+            except Ended as err:
+                if err.code != 0:
+                    raise
+                break
+        return await self._asked(await self._started(), asked)
+
+    async def _asked(self, child: "Child", request: dict[str, Any]) -> dict[str, Any]:
         is_answered = False
         try:
-            found = await child.ask({"id": number, **request})
+            found = await child.ask(request)
             is_answered = True
             return found
         finally:
             if is_answered:
                 self._idle.append(child)
             else:  # it failed, or nobody waits any more
-                child.kill()
-                self._burials.add(burial := asyncio.ensure_future(self._bury(child)))
-                burial.add_done_callback(self._burials.discard)
+                self._end(child)
+
+    def _end(self, child: "Child") -> None:
+        child.kill()
+        self._burials.add(burial := asyncio.ensure_future(self._bury(child)))
+        burial.add_done_callback(self._burials.discard)
 
     async def _bury(self, child: "Child") -> None:
         await child.ended()
@@ -134,14 +171,20 @@ class Pool:
         return process, door.take(listening)
 
     async def close(self) -> None:
+        if not self._all:
+            return
         for one in self._all:
             one.end()
-        if self._all:
-            await asyncio.wait([asyncio.ensure_future(one.ended()) for one in self._all], timeout=ENDS_S)
+        ends = [asyncio.ensure_future(one.ended()) for one in self._all]
+        await asyncio.wait(ends, timeout=ENDS_S)
         for one in self._all:
             one.kill()
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*(one.ended() for one in self._all)), 1.0)
+        await asyncio.wait(ends, timeout=SAYS_S)
+        for one in self._all:
+            one.let_go()
+        for end in ends:
+            end.cancel()
+        await asyncio.wait(ends)  # a pipe closes at the next turn of the loop
 
 
 class Child:
@@ -150,8 +193,32 @@ class Child:
     def __init__(self, process: Process, secrets: Secrets, leave: Callable[[], object]) -> None:
         self._process, self._secrets, self._leave = process, secrets, leave
         self._telling = asyncio.ensure_future(self._tell())
+        self._exit = asyncio.ensure_future(self._exited())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it can answer no more."""
+        assert self._process.stdout is not None  # noqa: S101  # it was opened so
+        return self._process.returncode is not None or self._process.stdout.at_eof()
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        answer = asyncio.ensure_future(self._answered(request))
+        try:
+            await asyncio.wait({answer, self._exit}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():  # it has ended: only what it wrote before is waited for
+                await asyncio.wait({answer}, timeout=SAYS_S)
+            if not answer.done():
+                raise Ended(self._process.returncode)
+            return answer.result()
+        finally:
+            answer.cancel()
+
+    async def _exited(self) -> None:
+        """Wait until it has ended. `Process.wait` also waits for whoever else holds its output."""
+        while self._process.returncode is None:
+            await asyncio.sleep(LOOKS_S)
+
+    async def _answered(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None  # noqa: S101  # it was opened so
         assert self._process.stdout is not None  # noqa: S101  # ditto
         with suppress(ConnectionError):  # that it has ended is told below
@@ -163,9 +230,9 @@ class Child:
             except ValueError as err:
                 raise BadAnswer(f"the command answered a line of more than {LONGEST_LINE} bytes") from err
             if not line.endswith(b"\n"):
-                code = await self._process.wait()
-                how = f"was ended by signal {-code}" if code < 0 else f"ended with exit {code}"
-                raise BadAnswer(f"the command {how} before it answered")
+                await asyncio.wait({self._exit}, timeout=SAYS_S)
+                raise Ended(self._process.returncode)
+            line = line.removeprefix(BOM_UTF8)
             if line.lstrip().startswith(b"{"):
                 return _answer(line, request["id"])
             self._show(line)  # whatever else it prints
@@ -197,6 +264,11 @@ class Child:
         self._leave()
         await self._telling
 
+    def let_go(self) -> None:
+        """Close its pipes, whoever else holds their other ends."""
+        self._exit.cancel()
+        self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  # there is no other way
+
     def kill(self) -> None:
         """End it and what it has started."""
         with suppress(ProcessLookupError, PermissionError):
@@ -209,5 +281,5 @@ def _answer(line: bytes, number: int) -> dict[str, Any]:
     except (ValueError, RecursionError) as err:
         raise BadAnswer(f"the command answered what is no JSON: {err}") from err
     if found.get("id") != number:
-        raise BadAnswer(f"the command answered with the id {found.get('id')!r:.40}, and was asked {number}")
+        raise BadAnswer(f"the command answered with the id {found.get('id')!r}, and was asked {number}")
     return dict(found)

@@ -10,14 +10,17 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 from stopship.errors import UsageError
 from stopship.model.case import Case, Json
 from stopship.parts.targets.network import Foreign, NoAnswer, PerLoop, Pins
-from stopship.parts.targets.posting import clients, library, lines_of, posted, text_of
+from stopship.parts.targets.outcome import NotATrace, told_trace
+from stopship.parts.targets.posting import address_of, clients, library, lines_of, posted, text_of
 from stopship.parts.targets.prompts import load_templates, messages_of
-from stopship.parts.targets.protocol import answer_of, events_of, status_error
+from stopship.parts.targets.protocol import an_object, answer_of, events_of, status_error
+
+MOST_TOKENS_TOLD = 10**12  # of one answer; a number beyond it is no count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,7 @@ class ModelTarget(Foreign):
         """The response to a body, to be entered."""
         client = await self._clients.get()
         sent = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        return posted(client, f"{self.base_url.rstrip('/')}{self.endpoint}", sent, self.headers(self.key()))
+        return posted(client, address_of(self.base_url, self.endpoint), sent, self.headers(self.key()))
 
     async def whole(self, body: dict[str, Any]) -> dict[str, Json]:
         """The trace of an answer that comes at once."""
@@ -141,7 +144,7 @@ class Streamed:
 
     def __init__(self) -> None:
         self.answer: dict[str, Any] = {}
-        self.parts: dict[int, dict[str, Any]] = {}  # blocks or tool calls, by number
+        self.parts: dict[tuple[int, int], dict[str, Any]] = {}  # blocks or tool calls, in their order
         self.text: list[str] = []
         self.refusal: list[str] = []
         self.end: Any = None  # the reason that it ends
@@ -177,15 +180,52 @@ def _arguments(given: Any) -> str:
     return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, sort_keys=True)
 
 
-def arguments_of(text: Any) -> Json:
-    """The arguments of a tool call as JSON; what is no JSON stays the text that the model wrote."""
+def arguments_of(text: str) -> Json:
+    """The arguments of a tool call as JSON. What is no JSON, or none that can be kept, stays the text that
+    the model wrote: another number is another call."""
     try:
-        found: Json = json.loads(text)
-    except (TypeError, ValueError):
-        return str(text)
+        found: Json = json.loads(text, object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError):
+        return text
+    return found if _is_kept(found) else text
+
+
+def kept(value: Json) -> Json:
+    """A value that an endpoint gave as JSON; as text where JSON cannot keep it."""
+    return value if _is_kept(value) else json.dumps(value, ensure_ascii=False)
+
+
+def _without_twins(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
     return found
 
 
-def count(usage: Mapping[str, Any], *names: str) -> int:
-    """The sum of these counts; one that is missing is none."""
-    return sum(one for name in names if isinstance(one := usage.get(name), int) and one >= 0)
+def _is_kept(value: Json) -> bool:
+    """Whether a step of a trace may hold it."""
+    try:
+        told_trace({"output": [{"input": value}]})
+    except NotATrace:
+        return False
+    return True
+
+
+def usage_of(told: Any, *, given: tuple[str, ...], made: str, cached: object) -> dict[str, Json]:
+    """Tokens, by the same names in all protocols. What is not told is not there: it is not 0."""
+    told = an_object(told, "a usage")
+    counts = {"input_total": _sum(told, given), "output_total": _sum(told, (made,))}
+    found: dict[str, Json] = {name: one for name, one in counts.items() if one is not None}
+    if found:
+        found["cached"] = cached if _is_count(cached) else 0
+    raw: dict[str, Json] = {name: one for name, one in told.items() if _is_kept(one)}
+    return found | ({"raw": raw} if raw else {})
+
+
+def _sum(told: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    counts = [told[name] for name in names if _is_count(told.get(name))]
+    return sum(counts) if counts else None
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS_TOLD

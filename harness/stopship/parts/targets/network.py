@@ -5,26 +5,20 @@ answer or an error, passes `Foreign.call`, where secrets are blanked: nothing le
 """
 
 import asyncio
-import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
-from urllib.parse import quote
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from stopship.errors import EvidenceError, StopshipError, Unavailable
 from stopship.model.case import Case, Json
-from stopship.model.secretnames import is_secret_name
+from stopship.parts.targets.blanking import Secrets, secrets_of
 from stopship.parts.targets.outcome import seconds_until
 from stopship.parts.user_code import Raised, caught_async, own_case
 
-BLANK = "[secret]"
-SHORTEST_SECRET = (
-    8  # characters; a shorter one is a word such as `none`, which blanking would tear out of answers
-)
 LONGEST_TEXT = 300  # characters of what an endpoint says of an error
 _CLIENTS = frozenset({"aiohttp", "ssl"})  # their errors are the network's
 
@@ -35,6 +29,11 @@ class NoAnswer(Unavailable):
     def __init__(self, what: str, retry_after_s: float | None = None) -> None:
         super().__init__(what)
         self.retry_after_s = retry_after_s
+
+
+class Crashed(NoAnswer):
+    """The service broke down over what it was asked. It may have been chance, so it is asked again; where it
+    still does, that is its own failure."""
 
 
 class BadAnswer(Exception):  # noqa: N818  # says what came back
@@ -49,36 +48,6 @@ class Pins(Protocol):
     def value(self, axis: str, /) -> Json: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """Texts of the environment that nobody may read in an answer, an error or a run."""
-
-    texts: tuple[str, ...]
-
-    def blanked(self, value: Any) -> Any:
-        """The same JSON value, or text, without them."""
-        if not self.texts:
-            return value
-        if isinstance(value, str):
-            for one in self.texts:
-                value = value.replace(one, BLANK)
-            return value
-        if isinstance(value, dict):
-            return {self.blanked(key): self.blanked(one) for key, one in value.items()}
-        return [self.blanked(one) for one in value] if isinstance(value, list) else value
-
-
-def secrets_of(environment: Mapping[str, str], *names: str) -> Secrets:
-    """The values of these variables and of all that are called like a secret, as they are, and as URLs and
-    JSON write them."""
-    found: set[str] = set()
-    for name, value in environment.items():
-        is_secret = name in names or is_secret_name(name)
-        if is_secret and len(value) >= SHORTEST_SECRET:
-            found |= {value, quote(value, safe=""), json.dumps(value)[1:-1]}
-    return Secrets(tuple(sorted(found, key=len, reverse=True)))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign(ABC):
     """A target that is asked over a connection. `ask` does it; `call` is what the engine knows."""
@@ -88,6 +57,7 @@ class Foreign(ABC):
     digest: str  # of everything that the suite says of it
     key_env: str = ""
     is_async: bool = True
+    unknown: ClassVar[type[Exception]] = NoAnswer  # what an error is that nobody foresaw
     _secrets: list[Secrets] = field(default_factory=list, repr=False, compare=False)  # found once
 
     def call(self, case: Case, stack: Any, sample: int = 0, epoch: int = 0) -> Awaitable[Any]:
@@ -102,7 +72,7 @@ class Foreign(ABC):
         error = found.error
         if isinstance(error, asyncio.CancelledError):
             raise error
-        raise _retold(error, secrets, self.spec_short) from None
+        raise _retold(error, secrets, self.spec_short, self.unknown) from None
 
     @property
     def spec_short(self) -> str:
@@ -133,27 +103,38 @@ class Foreign(ABC):
                 where=str(self.path),
                 do=f"set {self.key_env}, or name another variable as key_env",
             )
-        return value
+        return sendable(self.key_env, value)
 
 
-def _retold(error: BaseException, secrets: Secrets, name: str) -> BaseException:
-    """An exception of any library as one of ours, in blanked words."""
-    if isinstance(error, StopshipError):
-        return type(error)(
-            secrets.blanked(error.what), where=secrets.blanked(error.where), do=secrets.blanked(error.do)
+def sendable(name: str, value: str) -> str:
+    """The value of a variable, as a header; EvidenceError for one that no header can hold."""
+    if any(ord(one) < 32 or ord(one) == 127 or 0xD800 <= ord(one) <= 0xDFFF for one in value):
+        raise EvidenceError(
+            f"{name} cannot be sent: it holds a line end, another control character or what is no UTF-8",
+            do=f"set {name} to its value alone; nothing was asked",
         )
+    return value
+
+
+def _retold(error: BaseException, secrets: Secrets, name: str, unknown: type[Exception]) -> BaseException:
+    """An exception of any library as one of ours, in blanked words; cut after that, never before."""
+    if isinstance(error, StopshipError):
+        what = short(secrets.blanked(error.what))
+        return type(error)(what, where=secrets.blanked(error.where), do=secrets.blanked(error.do))
     text = short(secrets.blanked(str(error)))
     if isinstance(error, NoAnswer):
-        return NoAnswer(text, error.retry_after_s)
+        return type(error)(text, error.retry_after_s)
     if isinstance(error, TimeoutError):
         return TimeoutError(text)
     if isinstance(error, BadAnswer):
         return BadAnswer(text)
     kind = type(error).__name__
     if type(error).__module__.partition(".")[0] in _CLIENTS or isinstance(error, OSError):
+        if getattr(error, "status", None) == 407:  # of a proxy that was asked for a connection
+            return _refusal(f"HTTP 407: {text}")
         is_late = "Timeout" in kind and not any(one in kind for one in ("Connect", "Connection", "Pool"))
         return TimeoutError(text) if is_late else NoAnswer(f"{kind}: {text}")
-    return BadAnswer(f"{name}: {kind}: {text}")
+    return unknown(f"{name}: {kind}: {text}")
 
 
 def short(text: str) -> str:
@@ -162,17 +143,27 @@ def short(text: str) -> str:
 
 
 def of_status(status: int, said: str, retry_after: str | None, now: float, *, is_model: bool) -> Exception:
-    """What an HTTP status other than 200 says. At a model's address only a 4xx says something of the stack.
+    """What an HTTP status other than 200 says. At a model's address only a 4xx says something of the stack,
+    at that of the user's own service a 500 as well, where it stands.
 
-    A key that is refused, and a model that is not there, end the run: every case would fail for it alike.
+    A key, an account or a proxy that refuses, and a model that is not there, end the run: every case would
+    fail for it alike. `said` is not cut: it may hold a secret.
     """
     text = f"HTTP {status}" + (f": {said}" if said else "")
-    if status == 401 or (is_model and status in (403, 404)):
-        do = "mend the key, the address or the pinned model; nothing was asked after this"
-        return EvidenceError(f"the endpoint refuses to answer at all: {short(text)}", do=do)
+    if status in (401, 402, 407) or (is_model and status in (403, 404)):
+        return _refusal(text)
+    if status == 500 and not is_model:
+        return Crashed(text, seconds_until(retry_after, now))
     if status in (408, 425, 429) or status >= 500 or (is_model and status < 400):
         return NoAnswer(text, seconds_until(retry_after, now))
     return BadAnswer(text)
+
+
+def _refusal(text: str) -> EvidenceError:
+    return EvidenceError(
+        f"the endpoint refuses to answer at all: {text}",
+        do="mend the key, the account, the proxy, the address or the pinned model; nothing more is asked",
+    )
 
 
 Client = TypeVar("Client")

@@ -3,20 +3,22 @@
 Decides how its answer reads as a trace. Never retries: the engine does.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stopship.model.case import Json
-from stopship.parts.targets.models import ModelTarget, Streamed, arguments_of, count, trace_of
-from stopship.parts.targets.network import NoAnswer, Pins
-from stopship.parts.targets.protocol import no_answer
+from stopship.parts.targets.models import ModelTarget, Streamed, arguments_of, kept, trace_of, usage_of
+from stopship.parts.targets.network import NoAnswer, Pins, sendable
+from stopship.parts.targets.protocol import an_object, finish_of, name_of, no_answer, objects, text_in
 
 _OWN_HEADERS = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 BASE_URL = "https://api.openai.com/v1"
 _FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool_call", "function_call": "tool_call"}
 _FINISH |= {"content_filter": "content_filter"}
+_FINISH |= {"eos": "stop", "model_length": "length"}  # as some endpoints call them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,9 @@ class OpenAITarget(ModelTarget):
     endpoint = "/chat/completions"
 
     def headers(self, key: str) -> dict[str, str]:
-        named = {header: os.environ.get(name, "") for name, header in _OWN_HEADERS.items()}
+        named = {
+            header: sendable(name, os.environ.get(name, "").strip()) for name, header in _OWN_HEADERS.items()
+        }
         own = {name: one for name, one in named.items() if one and self.base_url == BASE_URL}
         return own | ({"Authorization": f"Bearer {key}"} if key else {})
 
@@ -43,58 +47,83 @@ class OpenAITarget(ModelTarget):
         return {**made, **self.settings(stack)}
 
     def read(self, reading: Streamed, event: dict[str, Any]) -> bool:
-        if isinstance(event.get("error"), dict):
-            raise no_answer(event["error"])
         reading.answer |= {name: one for name, one in event.items() if name != "choices" and one is not None}
         reading.whole = lambda: _put_together(reading)
-        choices = event.get("choices") or [{}]
-        delta = choices[0].get("delta") or {}
-        reading.text.append(delta.get("content") or "")
-        reading.refusal.append(delta.get("refusal") or "")
-        for call in delta.get("tool_calls") or ():
-            part = reading.parts.setdefault(call.get("index", 0), {"name": "", "arguments": ""})
-            function = call.get("function") or {}
-            part["name"] += function.get("name") or ""
-            part["arguments"] += function.get("arguments") or ""
-        if choices[0].get("finish_reason"):
-            reading.end, reading.is_complete = choices[0]["finish_reason"], True
-        return bool(delta.get("content") or delta.get("refusal") or delta.get("tool_calls"))
+        choice = _first(event) or {}
+        delta = an_object(choice.get("delta"), "a piece")
+        said, refused = text_in(delta.get("content"), "a piece"), text_in(delta.get("refusal"), "a refusal")
+        calls = objects(delta.get("tool_calls"), "calls of tools")
+        reading.text.append(said)
+        reading.refusal.append(refused)
+        for call in calls:
+            _add(reading, call)
+        if end := choice.get("finish_reason"):
+            reading.end, reading.is_complete = end, True
+        return bool(said or refused or calls)
 
     def trace(self, answer: Mapping[str, Any]) -> dict[str, Json]:
-        choices = answer.get("choices")
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0].get("message"), dict):
+        choice = _first(answer)
+        if choice is None or not isinstance(choice.get("message"), dict):
             raise NoAnswer("the endpoint answered without a choice")
-        message = choices[0]["message"]
-        functions = [one.get("function") or {} for one in message.get("tool_calls") or ()]
-        calls = [(str(one.get("name")), arguments_of(one.get("arguments"))) for one in functions]
-        is_refused = bool(message.get("refusal"))
-        end = str(choices[0].get("finish_reason"))
-        finish = "refusal" if is_refused else _FINISH.get(end, "error")
+        finish, message = finish_of(choice.get("finish_reason"), _FINISH), choice["message"]
+        asked = objects(message.get("tool_calls"), "calls of tools")
+        functions = [an_object(one.get("function"), "a call of a tool") for one in asked]
+        refused = text_in(message.get("refusal"), "a refusal")
         return trace_of(
-            text=message.get("content") or message.get("refusal") or "",
-            calls=calls,
-            finish=finish,
-            refusal="refusal" if is_refused else "filtered" if finish == "content_filter" else "",
+            text=text_in(message.get("content"), "a message") or refused,
+            calls=[(name_of(one), _arguments(one.get("arguments"))) for one in functions],
+            finish="refusal" if refused else finish,
+            refusal="refusal" if refused else "filtered" if finish == "content_filter" else "",
             usage=_usage(answer.get("usage")),
             observed={"model": answer.get("model"), "fingerprint": answer.get("system_fingerprint")},
         )
 
 
+def _first(answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The first of the choices, which alone is the answer; None: it is not among these."""
+    found = [one for one in objects(answer.get("choices"), "choices") if not one.get("index")]
+    if found and found[0].get("error"):
+        raise no_answer(found[0]["error"])
+    return found[0] if found else None
+
+
+def _add(reading: Streamed, call: dict[str, Any]) -> None:
+    """A piece of a call of a tool. Not every endpoint numbers its calls: another id begins another call."""
+    function = an_object(call.get("function"), "a call of a tool")
+    index, told = call.get("index") or 0, call.get("id")
+    if not isinstance(index, int):
+        raise NoAnswer("the endpoint answered a call of a tool whose index is no number")
+    name, given = text_in(function.get("name"), "a name"), function.get("arguments")
+    more = json.dumps(given, ensure_ascii=False) if isinstance(given, dict) else text_in(given, "arguments")
+    before = [place for place in reading.parts if place[0] == index]
+    part = reading.parts[before[-1]] if before else None
+    if part is None or _is_another(part, told, name, more):
+        part = reading.parts[index, len(before)] = {"id": told, "name": "", "arguments": ""}
+    part["name"] += name
+    part["arguments"] += more
+
+
+def _is_another(part: Mapping[str, Any], told: object, name: str, more: str) -> bool:
+    """Whether a piece belongs to another call than the latest of its index. Arguments without a name go on
+    with what has begun, whatever id they have."""
+    if told:
+        return told != part["id"] and bool(name or not more)
+    return bool(name and part["arguments"])
+
+
+def _arguments(given: Any) -> Json:
+    return arguments_of(given) if isinstance(given, str) else kept(given)
+
+
 def _usage(told: Any) -> dict[str, Json]:
-    """Tokens; what was read from the cache is a part of what went in."""
-    if not isinstance(told, dict):
-        return {}
-    details = told.get("prompt_tokens_details") or {}
-    return {
-        "input_total": count(told, "prompt_tokens"),
-        "output_total": count(told, "completion_tokens"),
-        "cached": count(details, "cached_tokens"),
-        "raw": told,
-    }
+    """What was read from the cache is a part of what went in."""
+    details = told.get("prompt_tokens_details") if isinstance(told, dict) else None
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return usage_of(told, given=("prompt_tokens",), made="completion_tokens", cached=cached)
 
 
 def _put_together(reading: Streamed) -> dict[str, Any]:
-    calls = [{"function": reading.parts[number]} for number in sorted(reading.parts)]
+    calls = [{"function": reading.parts[place]} for place in sorted(reading.parts)]
     message = {
         "content": "".join(reading.text),
         "refusal": "".join(reading.refusal),

@@ -30,7 +30,8 @@ _LOST_NAMES = frozenset(  # classes of errors known by name, their subclasses to
         *("http.client.BadStatusLine", "http.client.IncompleteRead"),
         *("ConnectError", "ConnectionError", "APIConnectionError", "EndpointConnectionError"),
         *("NewConnectionError", "NameResolutionError", "ClientConnectionError", "ClientPayloadError"),
-        *("RemoteProtocolError", "ReadError", "ServiceUnavailable", "RateLimitError", "InternalServerError"),
+        *("httpx.ReadError", "httpcore.ReadError"),  # archives that cannot be read have such errors, too
+        *("RemoteProtocolError", "ServiceUnavailable", "RateLimitError", "InternalServerError"),
     ]
 )
 
@@ -285,7 +286,7 @@ def seconds_until(told: str | None, now: float) -> float | None:
         return None
     with suppress(ValueError):
         seconds = float(told)
-        return seconds if 0 <= seconds < 1e7 else None
+        return seconds if isfinite(seconds) and seconds >= 0 else None
     from email.utils import parsedate_to_datetime
 
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stopship.model.case import Case, Json
-from stopship.parts.targets.network import BadAnswer, Foreign, PerLoop, of_status, short
+from stopship.parts.targets.network import BadAnswer, Foreign, PerLoop, of_status
 from stopship.parts.targets.posting import clients, library, posted, text_of
 
 
@@ -36,13 +36,13 @@ class PostedTarget(Foreign):
             text, told, status = await text_of(answer), answer.headers, answer.status
         if status != 200:
             after = told.get("Retry-After")
-            raise of_status(status, short(text), after, time.time(), is_model=False)
+            raise of_status(status, text, after, time.time(), is_model=False)
         kind = told.get("Content-Type", "")
         if "json" not in kind:
             raise BadAnswer(f"answered {kind or 'without a content type'}, expected application/json")
         try:
             return json.loads(text)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise BadAnswer(f"answered what is no JSON: {err}") from err
 
 

@@ -9,27 +9,33 @@ from typing import Any
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.case import Case, Json
+from stopship.parts.user_code import Raised, caught
 
 
 def messages_of(template: str, case: Case, where: str) -> list[dict[str, Json]]:
     """The rendered template: a JSON list of messages as it is, any other text as one message of the user.
 
     The columns of the case are its names, `row` is all of them, `input` the input column. Raises UsageError
-    for a template that is none, and for a case that lacks what it uses.
+    for a template that is none, and for a case that lacks what it uses or for which it fails otherwise.
     """
-    from jinja2 import TemplateError
-
-    try:
-        text = _compiled(template).render({**case.row, "row": dict(case.row), "input": case.input})
-    except TemplateError as err:
+    given = {**case.row, "row": dict(case.row), "input": case.input}
+    text = caught(lambda: _compiled(template).render(given))
+    if isinstance(text, Raised):  # whatever its own words can raise
+        err = text.error
         number = getattr(err, "lineno", None)
         line = f":{number}" if number else ""
         raise UsageError(
-            f"the prompt cannot be rendered for the case {case.key!r}: {err}",
+            f"the prompt cannot be rendered for the case {case.key!r}: {_told(err)}",
             where=f"{where}{line}",
-            do="a template sees the columns of the case, never its labels",
+            do="a template sees the columns of the case, never its labels or other files",
         ) from err
     return _listed(text) or [{"role": "user", "content": text}]
+
+
+def _told(error: BaseException) -> str:
+    from jinja2 import TemplateError
+
+    return str(error) if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
 
 
 def _listed(text: str) -> list[dict[str, Json]] | None:
@@ -37,7 +43,7 @@ def _listed(text: str) -> list[dict[str, Json]] | None:
         return None
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None  # a text that begins with a bracket
     is_messages = isinstance(found, list) and found and all(_is_message(one) for one in found)
     return found if is_messages else None

@@ -1,0 +1,52 @@
+"""What a run has not told: its outputs that failed or were lost, equal reasons together, and what that means.
+
+Decides wording only; whatever a case or a target says is neutralised here.
+"""
+
+from collections.abc import Sequence
+
+from stopship.model.run import Outcome, Run, Status
+from stopship.report.neutral import plain
+
+_KEY, _LINE, _LISTED = 60, 400, 20
+
+
+def bad_lines(outcomes: Sequence[Outcome]) -> list[str]:
+    """A line for each reason, with its first output. Reasons that differ in the case alone are equal."""
+    groups: dict[tuple[Status, str], list[Outcome]] = {}
+    for one in outcomes:
+        if one.status is not Status.OK:
+            groups.setdefault((one.status, _reason(one)), []).append(one)
+    lines = [_line(group) for group in list(groups.values())[:_LISTED]]
+    if len(groups) > _LISTED:
+        left = sum(map(len, list(groups.values())[_LISTED:]))
+        lines.append(f"  … and {left} more outputs, for {len(groups) - _LISTED} other reasons")
+    return lines
+
+
+def short_line(run: Run, lost_limit: float) -> str:
+    """What the outputs that were not told mean for a gate; "": all were told."""
+    told = sum(one.status is Status.OK for one in run.outcomes)
+    lost = sum(one.status is Status.LOST for one in run.outcomes)
+    if not told:
+        return (
+            "no output was told: there is nothing to judge. Do what the reasons above say, and replay again"
+        )
+    if not lost:
+        return ""
+    allowed = f"{100 * lost_limit:.3g} % may be"
+    is_void = lost > lost_limit * len(run.outcomes)
+    what = f"{allowed}: a gate over this run is VOID" if is_void else f"{allowed}: a gate leaves them out"
+    return f"{lost} of {len(run.outcomes)} outputs were lost, and {what}"
+
+
+def _reason(one: Outcome) -> str:
+    """The reason without what it says of this case: its key, and what follows the first half of it."""
+    text = one.error.partition(";")[0]
+    return text.replace(one.key, "\0") if one.key else text
+
+
+def _line(group: Sequence[Outcome]) -> str:
+    first = group[0]
+    many = f"{len(group)} outputs, first " if len(group) > 1 else ""
+    return f"  {first.status.value:<8} {many}{plain(first.key, _KEY)}  {plain(first.error, _LINE)}"
