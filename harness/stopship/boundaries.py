@@ -307,8 +307,11 @@ def making(boundary: Boundary) -> Iterator[None]:
 
 
 def made_here() -> Boundary | None:
-    """The call across a boundary within which this code runs, as it is being made."""
-    return _making.get() or _thread.making
+    """The call across a boundary within which this code runs, as it is being made.
+
+    Where the context knows its output, it knows the call: another one of this thread is none of its own.
+    """
+    return _making.get() if _desk.get() is not None else _thread.making
 
 
 def marked_in(files: Collection[str]) -> dict[Boundary, Callable[..., Any]]:

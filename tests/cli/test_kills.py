@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from stopship.model.exchange import PATH
 from stopship.model.run import Status
 from stopship.store.recordings import Recordings
 from stopship.store.runs import find_runs, read_run
@@ -251,11 +252,11 @@ def check_counts(one: Round, flights: int, *, is_frozen: bool) -> None:
 
 
 def check_recordings(desk: Desk) -> None:
-    """Every call of every case is in the store, once."""
+    """Every call of every case is in the store, once, and its path."""
     kept = Recordings(desk.folder / "recordings")
-    assert len(kept) == 2 * CASES
+    assert len(kept) == 3 * CASES
     assert {(one.asked.case, one.asked.call.name) for one in kept.each()} == {
-        (f"c{number:02}", name) for number in range(CASES) for name in ("search", "reserve")
+        (f"c{number:02}", name) for number in range(CASES) for name in ("search", "reserve", PATH)
     }
 
 

@@ -391,7 +391,7 @@ def test_recording_all_anew_replaces_what_was_recorded(shop: Shop) -> None:
     shop.lock()
     shop.record("--record", "all")
     assert shop.stopship("cache", "check", "--suite", str(shop.folder)) == 0
-    assert "160 recordings" in shop.stopship.out  # what the old stock told stays what it told
+    assert "240 recordings" in shop.stopship.out  # what the old stock told stays; and a path of each output
     assert shop("replay", "--case", "c00") == 0
     assert "3 of 3 served" in shop.stopship.out
 

@@ -1,5 +1,7 @@
 """A shelf of recordings in memory, for tests of what is served."""
 
+from stopship.gating.paths import is_path
+from stopship.model.case import Json
 from stopship.model.exchange import Asked, Recording
 
 
@@ -14,8 +16,16 @@ class MemoryShelf:
     def cleaned(self, asked: Asked) -> Asked:
         return asked
 
+    def blanked(self, value: Json, /) -> Json:
+        return value
+
     def add(self, recording: Recording) -> None:
         self.kept[recording.asked.key] = recording
+
+    @property
+    def calls(self) -> list[Recording]:
+        """What is kept of calls; the paths of outputs left out."""
+        return [one for one in self.kept.values() if not is_path(one)]
 
     def made(self, key: str) -> Recording | None:  # noqa: ARG002  # nothing here is at work
         return None

@@ -133,7 +133,6 @@ def test_a_decision_that_is_not_asked_for_any_more_is_another_one() -> None:
     agent = Agent("call find", "found")
     assert same(stepped(shelf, lambda: agent.model([], "p2"))[1]) == [True, False]
     assert same(stepped(shelf, lambda: "found")[1]) == [False, False]
-    assert stepped(MemoryShelf(), lambda: "found")[1] == []
 
 
 def test_both_arms_are_kept_on_one_path_whichever_stacks_were_recorded() -> None:

@@ -218,5 +218,5 @@ def test_what_a_search_does_to_its_arguments_changes_no_recording(tmp_path: Path
 
 
 def test_a_case_of_which_nothing_is_recorded_is_lost(tmp_path: Path) -> None:
-    with pytest.raises(Missed, match="no recordings of the case 'a'"):
+    with pytest.raises(Missed, match="no search of the case 'a' is recorded"):
         App(tmp_path).search()

@@ -99,13 +99,13 @@ def test_only_the_last_attempt_at_an_output_is_filed_and_nothing_of_one_that_was
     assert not shelf.kept
     attempt(0, "mug")
     world.settle("a", 0)
-    assert [one.asked.call.request for one in shelf.kept.values()] == [{"item": "mug"}]
+    assert [one.asked.call.request for one in shelf.calls] == [{"item": "mug"}]
     attempt(1, "lamp")
     world.settle("a", 1, is_lost=True)
-    assert len(shelf.kept) == 1
+    assert len(shelf.calls) == 1
     world.settle("a", 2)
     attempt(2, "bowl")  # it was given up, and ends now
-    assert len(shelf.kept) == 2
+    assert len(shelf.calls) == 2
 
 
 def test_in_production_a_marked_function_is_the_function_itself() -> None:

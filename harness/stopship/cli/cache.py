@@ -49,12 +49,19 @@ def completeness(suite_path: Path | None) -> int:
     A case that lacks something is lost in such a replay, and counts against the limits of the gate.
     """
     from stopship.gating.completeness import completeness as complete
+    from stopship.gating.outside import accepted_stacks
     from stopship.report.recordings import completeness_lines
 
     at = desk_of(suite_path)
     accepted = at.place.pointer().baseline
     outcomes = at.place.kept(accepted.run).outcomes if accepted is not None else ()
-    found = complete(tuple(at.opened.cases), _opened(at.place), outcomes)
+    found = complete(
+        tuple(at.opened.cases),
+        _opened(at.place),
+        outcomes,
+        repeats=at.opened.suite.replay.repeats,
+        accepted=accepted_stacks(at.place),
+    )
     _say(completeness_lines([(one.fidelity.value, one.cases, one.lacking) for one in found]))
     return 0
 

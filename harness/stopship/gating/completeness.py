@@ -3,20 +3,14 @@
 Decides that from recordings and from what the accepted run called. Never replays a case, and leaves none out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from stopship.gating.forced import path_of
-from stopship.model.exchange import CallKind, Fidelity, Recording, Served
+from stopship.errors import Missed
+from stopship.gating.forced import Forced
+from stopship.gating.paths import Recorded, is_path, searches_of
+from stopship.model.exchange import CallKind, Fidelity
 from stopship.model.run import Outcome
-
-
-class Recorded(Protocol):
-    """What is looked up of recordings."""
-
-    def of_ask(self, ask: str) -> tuple[Recording, ...]: ...
-    def of_case(self, case: str) -> tuple[Recording, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,37 +23,77 @@ class Completeness:
 
 
 def completeness(
-    cases: Sequence[str], shelf: Recorded, outcomes: Iterable[Outcome]
+    cases: Sequence[str],
+    shelf: Recorded,
+    outcomes: Iterable[Outcome],
+    *,
+    repeats: int = 1,
+    accepted: Sequence[str] = (),
 ) -> tuple[Completeness, ...]:
-    """Each fidelity over all cases. `outcomes`: of the accepted run; none: what cases call is not known.
+    """Each fidelity over all cases, with every sample of them. `outcomes`: of the accepted run; none: what
+    cases call is not known. `accepted`: ids of accepted stacks, the latest first.
 
     Raises EvidenceError for damaged recordings.
     """
-    first: Mapping[str, Outcome] = {one.key: one for one in outcomes if one.sample == 0}
-    kept = {key: shelf.of_case(key) for key in cases}
+    known = {(one.key, one.sample): one for one in outcomes}
     found = []
     for fidelity in Fidelity:
-        told = [(key, _lack(fidelity, key, first.get(key), kept[key], shelf)) for key in cases]
-        lacking = tuple((key, why) for key, why in told if why)
-        found.append(Completeness(fidelity=fidelity, cases=len(told) - len(lacking), lacking=lacking))
+        lacking = []
+        for key in cases:
+            told = [
+                _Sample(key, number, known.get((key, number), known.get((key, 0))), shelf, accepted)
+                for number in range(repeats)
+            ]
+            why = next(filter(None, (_lack(fidelity, one) for one in told)), "")
+            lacking += [(key, why)] if why else []
+        found.append(Completeness(fidelity=fidelity, cases=len(cases) - len(lacking), lacking=tuple(lacking)))
     return tuple(found)
 
 
-def _lack(
-    fidelity: Fidelity, key: str, accepted: Outcome | None, kept: tuple[Recording, ...], shelf: Recorded
-) -> str:
-    """What keeps a case from being replayed so; "": nothing that is known."""
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """One output, and what is known of it."""
+
+    key: str
+    number: int
+    accepted: Outcome | None
+    shelf: Recorded
+    stacks: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        return f"sample {self.number}: " if self.number else ""
+
+
+def _lack(fidelity: Fidelity, one: _Sample) -> str:
+    """What keeps an output from being replayed so; "": nothing that is known."""
     if fidelity is Fidelity.LIVE:
         return ""
     if fidelity is Fidelity.RETRIEVAL_ONLY:
-        has_search = any(one.asked.call.kind is CallKind.RETRIEVAL for one in kept)
-        return "" if has_search else "no search is recorded"
-    if fidelity is Fidelity.STEP and not shelf.of_ask(path_of(key, 0, 0, {}).ask):
-        return "no path is recorded"
-    calls: Sequence[Served] = accepted.calls if accepted is not None else ()
-    if not calls:
-        return "" if kept or accepted is not None else "nothing is recorded"
-    for one in calls:
-        if fidelity.freezes(CallKind(one.kind)) and not shelf.of_ask(one.ask):
-            return f"{one.kind} {one.name} is not recorded"
+        try:
+            searches_of(one.shelf, one.key, one.number, one.stacks)
+        except Missed:
+            return "no search is recorded"
+        return ""
+    if fidelity is Fidelity.STEP and (why := Forced(one.shelf, one.key, one.number, one.stacks).lack()):
+        return why
+    calls = one.accepted.calls if one.accepted is not None else ()
+    for call in calls:
+        kind, answers = CallKind(call.kind), one.shelf.of_ask(call.ask)
+        if kind is CallKind.MODEL:  # one recording is one draw, and no second sample
+            answers = tuple(it for it in answers if it.asked.sample == one.number)
+        if fidelity.freezes(kind) and not answers:
+            return f"{one.name}{call.kind} {call.name} is not recorded"
+    return "" if calls else _lack_unknown(fidelity, one)
+
+
+def _lack_unknown(fidelity: Fidelity, one: _Sample) -> str:
+    """The same where nobody tells what is called: a model that one sample asked, another asks, too."""
+    kept = one.shelf.of_case(one.key)
+    if not kept:
+        return "" if one.accepted is not None else "nothing is recorded"
+    asked = {it.asked.sample for it in kept if it.asked.call.kind is CallKind.MODEL and not is_path(it)}
+    own = {it.asked.sample for it in kept if is_path(it)} | asked
+    if fidelity.freezes(CallKind.MODEL) and asked and one.number not in own:
+        return f"{one.name}no call of a model is recorded"
     return ""

@@ -9,8 +9,8 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from stopship.boundaries import Boundary, Door, made_here, making
 from stopship.errors import Missed, StopshipError, UsageError
-from stopship.gating.forced import Forced, path_of, told_path
+from stopship.gating.forced import Forced
+from stopship.gating.paths import Slot, Track, is_path, path_of
 from stopship.model.case import Json
 from stopship.model.exchange import (
     CODE,
@@ -48,6 +49,17 @@ if TYPE_CHECKING:
 _CODE = (".py", ".pyc", ".so", ".pyd")
 
 
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """One call of an output, from its beginning to its end."""
+
+    asked: Asked
+    answer: Answer | None = None  # None: it is to be made
+    is_nested: bool = False  # a part of another call that is being made
+    slot: Slot | None = None  # on the path of the output; None: it is none of its calls
+    place: int | None = None  # among the decisions that the output is kept on; None: it is none of them
+
+
 class OutputDesk:
     """The calls of one output, in their order. A target may make several at once."""
 
@@ -61,47 +73,61 @@ class OutputDesk:
         self.door: Door | None = None
         self._world = world
         self._writes = 0
-        self._attempts: Counter[str] = Counter()
+        self._at_work = 0  # calls of marked functions that are being made
+        self._attempts: Counter[str] = Counter()  # by ask, of calls that are frozen
+        self._used: Counter[str] = Counter()  # by key, of others: how many recorded answers are behind it
         self._made: dict[str, Recording] = {}
-        self._decided: list[tuple[str, int]] = []  # model calls that were answered: ask, and which answer
-        self._forced = Forced(world.shelf, key, sample) if world.fidelity is Fidelity.STEP else None
+        self._track = Track()
+        self._forced = (
+            Forced(world.shelf, key, sample, world.accepted, world.shelf.blanked)
+            if world.fidelity is Fidelity.STEP
+            else None
+        )
+        self._decisions: list[Json] = []
         self._lock = threading.Lock()
 
     def through(self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], object]) -> object:
         with self._keeping():
-            asked, answer = self._begin(boundary, arguments)
-            if answer is None:
-                with making(boundary):
+            turn = self._begin(boundary, arguments)
+            if turn.answer is None:
+                with self._working(boundary):
                     found = caught(go)
-                answer = self._made_now(asked, found)
+                turn.answer = self._made_now(turn, found)
                 if isinstance(found, Raised):
                     raise found.error
-        return _given(answer)
+        return _given(turn.answer)
 
     async def through_async(
         self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], Awaitable[object]]
     ) -> object:
         with self._keeping():
-            asked, answer = self._begin(boundary, arguments)
-            if answer is None:
-                with making(boundary):
+            turn = self._begin(boundary, arguments)
+            if turn.answer is None:
+                with self._working(boundary):
                     found = await caught_async(go())
-                answer = self._made_now(asked, found)
+                turn.answer = self._made_now(turn, found)
                 if isinstance(found, Raised):
                     raise found.error
-        return _given(answer)
+        return _given(turn.answer)
 
     def recorded(self) -> Iterable[Recording]:
         """What was made and is to be kept; nothing of an output that was refused a call."""
         if self.refused is not None or self._world.record is Record.NONE:
             return ()
         own = path_of(self.key, self.sample, self._world.epoch, self._world.pins)
-        path = told_path(self._world.shelf.cleaned(own), self._decided)
-        return (*self._made.values(), *([path] if path is not None else []))
+        path = self._track.told(self._world.shelf.cleaned(own))
+        known = self._before(path.asked)  # of the very same stack: another path would be a second answer
+        return (*self._made.values(), *([path] if known is None else []))
+
+    def finish(self) -> None:
+        """The attempt is over: what was decided is told, and a path that is not there is kept as a miss."""
+        if self._forced is not None and self.refused is None:
+            with suppress(StopshipError, Missed), self._keeping(), self._lock:
+                self._decisions = self._forced.told()
 
     def decisions(self) -> list[Json]:
-        """Of a step replay, in the order of the recorded path."""
-        return [] if self._forced is None else self._forced.told()
+        """Of a step replay that was finished, in the order of the recorded path."""
+        return self._decisions
 
     def refuse(self, reached: str) -> str:
         """Nothing is frozen in a live replay, and a call that is made may reach out; all else may not."""
@@ -148,15 +174,17 @@ class OutputDesk:
             self._keep(err)
             raise err
 
-    def ask(self, call: Call, code: str = "") -> tuple[Asked, Answer | None]:
-        """The call in its place, and what answers it; None: it is to be made. `code`: of a marked function.
+    def ask(self, call: Call) -> Turn:
+        """A request that reached the gateway. Who sent it is not known there: while a marked function is at
+        work, it is taken for a part of that call.
 
         Raises Missed, and UsageError for a pin that the stack does not have: a change of it would go unseen.
         """
         with self._keeping():
-            return self._asked(call, {CODE: code} if code else {})
+            return self._asked(call, {}, is_nested=self._at_work > 0)
 
-    def _asked(self, call: Call, own: Mapping[str, str]) -> tuple[Asked, Answer | None]:
+    def _asked(self, call: Call, own: Mapping[str, str], *, is_nested: bool) -> Turn:
+        """The call in its place, and what answers it."""
         if unpinned := [axis for axis in call.pins if axis not in self._world.pins]:
             raise UsageError(
                 f"{call.kind.value} {call.name} names the pin {unpinned[0]!r}, which the stack does not have",
@@ -172,15 +200,33 @@ class OutputDesk:
                 world=self._writes,
                 pins={**{axis: self._world.pins[axis] for axis in call.pins}, **own},
             )
-            asked = self._world.shelf.cleaned(told)
-            if made_here() is None:  # else it is a part of the call that is being made
+            turn = Turn(asked=self._world.shelf.cleaned(told), is_nested=is_nested)
+            if not is_nested:
                 self._writes += call.effect.changes
+            self._take_place(turn)
             is_frozen = self._world.fidelity.freezes(call.kind) or self._is_refused(call)
-            forced = self._forced if call.kind is CallKind.MODEL else None
-            if forced is not None:
-                forced.begin(asked)
-            answer = self._frozen(asked) if is_frozen else self._kept(asked)
-            return asked, forced.end(asked, answer) if forced is not None and answer is not None else answer
+            found = self._frozen(turn.asked) if is_frozen else self._kept(turn.asked)
+            if found is not None:
+                recording, attempt = found
+                turn.answer = self._ended(turn, recording.answers[attempt], attempt, recording.asked.key)
+            return turn
+
+    def _take_place(self, turn: Turn) -> None:
+        """A search is one wherever it is made; what a model is asked within a call is no decision."""
+        kind = turn.asked.call.kind
+        is_decision = kind is CallKind.MODEL and not turn.is_nested
+        if is_decision or kind is CallKind.RETRIEVAL:
+            turn.slot = self._track.begin(turn.asked)
+        if is_decision and self._forced is not None:
+            turn.place = self._forced.begin(turn.asked)
+
+    def _ended(self, turn: Turn, answer: Answer, attempt: int, key: str) -> Answer:
+        """A call was answered; gives what the target goes on with."""
+        if turn.slot is not None:
+            self._track.end(turn.slot, answer, attempt, key)
+        if turn.place is None or self._forced is None:
+            return answer
+        return self._forced.end(turn.place, turn.asked, answer)
 
     def _is_refused(self, call: Call) -> bool:
         """Whether it writes and is not allowed by name."""
@@ -191,13 +237,9 @@ class OutputDesk:
         """Whether its target may reach whatever it likes."""
         return self._world.fidelity is Fidelity.LIVE
 
-    @property
-    def is_forced(self) -> bool:
-        """Whether what a model answers is not what the target goes on with."""
-        return self._forced is not None
-
-    def made(self, asked: Asked, answer: Answer) -> Answer:
+    def made(self, turn: Turn, answer: Answer) -> Answer:
         """A call was made, and this came back; gives what the target goes on with. Raises Missed."""
+        asked = turn.asked
         with self._keeping(), self._lock:
             self._note(asked, Source.LIVE, answer)
             before = self._made.get(asked.key)
@@ -205,13 +247,29 @@ class OutputDesk:
                 before = self._before(asked)  # an error, which is evidence
             answers = (*before.answers, answer) if before is not None else (answer,)
             self._made[asked.key] = Recording(asked=asked, answers=answers)
-            if asked.call.kind is not CallKind.MODEL:
-                return answer
-            if not answer.error:
-                self._decided.append((asked.ask, len(answers) - 1))
-            return answer if self._forced is None else self._forced.end(asked, answer)
+            return self._ended(turn, answer, len(answers) - 1, asked.key)
 
-    def _begin(self, boundary: Boundary, arguments: dict[str, object]) -> tuple[Asked, Answer | None]:
+    def left(self, turn: Turn) -> None:
+        """A call was given up before anything answered it: the same call made again stands in its place."""
+        with self._lock:
+            if turn.slot is not None:
+                self._track.free(turn.slot)
+            if turn.place is not None and self._forced is not None:
+                self._forced.free(turn.place)
+
+    @contextmanager
+    def _working(self, boundary: Boundary) -> Iterator[None]:
+        """Meanwhile a call is made, and requests that reach the gateway are its own."""
+        with self._lock:
+            self._at_work += 1
+        try:
+            with making(boundary):
+                yield
+        finally:
+            with self._lock:
+                self._at_work -= 1
+
+    def _begin(self, boundary: Boundary, arguments: dict[str, object]) -> Turn:
         self._world.name(boundary)
         isolate()  # what the call reads is to be seen
         call = Call(
@@ -221,15 +279,17 @@ class OutputDesk:
             effect=Effect(boundary.effect),
             pins=boundary.pins,
         )
-        return self.ask(call, code_digest(boundary.function))
+        code = {CODE: code_digest(boundary.function)}
+        return self._asked(call, code, is_nested=made_here() is not None)
 
-    def _made_now(self, asked: Asked, found: object) -> Answer:
-        answer = told_answer(asked.call.name, found)
+    def _made_now(self, turn: Turn, found: object) -> Answer:
+        answer = told_answer(turn.asked.call.name, found)
         if not isinstance(found, Raised) or isinstance(found.error, Exception):
-            return self.made(asked, answer)  # else it was cancelled, which is no answer
+            return self.made(turn, answer)
+        self.left(turn)  # it was cancelled, which is no answer
         return answer
 
-    def _frozen(self, asked: Asked) -> Answer:
+    def _frozen(self, asked: Asked) -> tuple[Recording, int]:
         """The recorded answer, attempt by attempt. Only what does not write may be repeated."""
         known = self._world.shelf.of_ask(asked.ask)
         if asked.call.kind is CallKind.MODEL:  # one recording is one draw: it is no second sample
@@ -247,24 +307,29 @@ class OutputDesk:
                 is_other = call_pins(found.asked) != call_pins(asked)
                 source = Source.OTHER_PIN if is_other else Source.RECORDING
                 self._note(found.asked, source, found.answers[attempt], attempt)
-                return found.answers[attempt]
+                return found, attempt
         raise self._miss(asked, attempt)
 
-    def _kept(self, asked: Asked) -> Answer | None:
-        """An answer that the very same call got before, where one may be used again."""
+    def _kept(self, asked: Asked) -> tuple[Recording, int] | None:
+        """The answer that the very same call got before, in the order in which they came; None: used up.
+
+        What may not be used again is passed over. Where outputs may vary, no decision of a step replay is
+        served: the draw that made the path would be held against itself.
+        """
         world = self._world
-        if asked.key in self._made:
+        is_model = asked.call.kind is CallKind.MODEL
+        if asked.key in self._made or (self._forced is not None and is_model and not world.deterministic):
             return None
         if world.fidelity is Fidelity.RETRIEVAL_ONLY:  # how a search answers today is what is asked
             return None
-        found = self._before(asked)
-        if found is not None and found.answers[-1].is_reusable:
-            self._note(asked, Source.RECORDING, found.answers[-1], len(found.answers) - 1)
-            if asked.call.kind is CallKind.MODEL:
-                self._decided.append((asked.ask, len(found.answers) - 1))
-            return found.answers[-1]
-        if world.record is Record.ONCE and world.shelf.of_case(self.key):
-            raise self._miss(asked, 0)
+        found, attempt = self._before(asked), self._used[asked.key]
+        for number, answer in enumerate(found.answers if found is not None else ()):
+            if found is not None and number >= attempt and answer.is_reusable:
+                self._used[asked.key] = number + 1
+                self._note(asked, Source.RECORDING, answer, number)
+                return found, number
+        if world.record is Record.ONCE and not all(map(is_path, world.shelf.of_case(self.key))):
+            raise self._miss(asked, attempt)
         return None
 
     def _before(self, asked: Asked) -> Recording | None:

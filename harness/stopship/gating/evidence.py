@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from stopship.gating.hygiene import selection_faults
 from stopship.gating.opened import OpenSuite
+from stopship.gating.paths import HELD
 from stopship.model.calls import answered_otherwise, is_missed, other_paths
 from stopship.model.case import Json, Lost, Trace
 from stopship.model.exchange import Fidelity, Source
@@ -179,7 +180,7 @@ def world_faults(candidate: Run, other: Run, name: str) -> list[str]:
             f"the {name} is a {its.fidelity.value} replay, the candidate a {own.fidelity.value} one: {do}"
         ]
     changed = answered_otherwise(other.outcomes, candidate.outcomes)
-    if own.fidelity in (Fidelity.STEP, Fidelity.RETRIEVAL_ONLY):
+    if own.fidelity in HELD:
         changed += other_paths(other.outcomes, candidate.outcomes)
     if changed:
         some = _some(sorted({key for key, _ in changed}), "whose calls")

@@ -1,135 +1,124 @@
 """The recorded path of a case: a step replay asks for each of its decisions anew, and follows none.
 
-Decides which recorded path is the one, and which decision stands at which place. Never judges a decision.
+Decides which recorded decision a call stands for. Never judges a decision.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from stopship.errors import Missed
+from stopship.gating.paths import RECORD_AGAIN, KeptPath, Recorded, Step, kept_path, step_of
 from stopship.model.case import Json
 from stopship.model.decisions import decision_of
-from stopship.model.exchange import (
-    PATH,
-    Answer,
-    Asked,
-    Call,
-    CallKind,
-    Effect,
-    Recording,
-    call_pins,
-)
-
-_AGAIN = "record the case again: stopship replay SUITE --record new --case KEY"
+from stopship.model.exchange import Answer, Asked
 
 
-class Recorded(Protocol):
-    """What is looked up of recordings."""
+class Clean(Protocol):
+    """Takes secrets out of a value."""
 
-    def of_ask(self, ask: str) -> tuple[Recording, ...]: ...
-
-
-def path_of(case: str, sample: int, epoch: int, pins: Mapping[str, str]) -> Asked:
-    """What the path of an output is kept under: the whole stack is in its key."""
-    call = Call(kind=CallKind.MODEL, name=PATH, request=None, effect=Effect.READ, pins=tuple(sorted(pins)))
-    return Asked(call=call, case=case, sample=sample, epoch=epoch, pins=dict(pins))
+    def __call__(self, value: Json, /) -> Json: ...
 
 
-def told_path(asked: Asked, decided: Sequence[tuple[str, int]]) -> Recording | None:
-    """The answered model calls of an output in their order, by ask and attempt; None where it made none."""
-    steps: list[Json] = [[ask, attempt] for ask, attempt in decided]
-    return Recording(asked=asked, answers=(Answer(result=steps),)) if steps else None
+def as_it_is(value: Json, /) -> Json:
+    """Nothing is taken out."""
+    return value
 
 
 class Forced:
     """The path that one output is kept on. Not for several threads: its desk holds a lock."""
 
-    def __init__(self, shelf: Recorded, case: str, sample: int) -> None:
+    def __init__(
+        self,
+        shelf: Recorded,
+        case: str,
+        sample: int,
+        accepted: Sequence[str],
+        clean: Clean = as_it_is,
+    ) -> None:
+        """`accepted`: ids of accepted stacks, the latest first; `clean`: takes out secrets."""
         self._shelf, self._case, self._sample = shelf, case, sample
-        self._steps: list[tuple[str, int]] | None = None
-        self._pins: Mapping[str, str] = {}  # of the stack whose path it is
-        self._next = 0
-        self._places: dict[int, int] = {}  # id of a call under way -> its place
-        self._free: list[int] = []  # places whose call ended with an error: a retry stands there
+        self._accepted, self._clean = accepted, clean
+        self._kept: KeptPath | None = None
+        self._taken: set[int] = set()  # places whose call is under way, or answered
         self.decisions: dict[int, dict[str, Json]] = {}
 
-    def begin(self, asked: Asked) -> None:
-        """A model call begins. Raises Missed where the recorded path has no decision at its place."""
-        steps = self._path()
-        place = self._free.pop(0) if self._free else self._next
-        if place >= len(steps):
-            raise Missed(
-                f"{asked.call.kind.value} {asked.call.name} is decision {place + 1}, and the path of "
-                f"this case has {len(steps)} recorded; {_AGAIN}"
-            )
-        self._next = max(self._next, place + 1)
-        self._places[id(asked)] = place
+    def begin(self, asked: Asked) -> int:
+        """The place of a model call: the open one where the same was asked, else the first that is open.
 
-    def end(self, asked: Asked, answer: Answer) -> Answer:
+        Raises Missed where the recorded path has no decision left.
+        """
+        steps = self._path().models
+        left = [place for place in range(len(steps)) if place not in self._taken]
+        if not left:
+            raise Missed(
+                f"{asked.call.kind.value} {asked.call.name} is decision {len(steps) + 1}, and the path of "
+                f"this case has {len(steps)} recorded; {RECORD_AGAIN}"
+            )
+        place = next((one for one in left if steps[one].ask == asked.ask), left[0])
+        self._taken.add(place)
+        return place
+
+    def end(self, place: int, asked: Asked, answer: Answer) -> Answer:
         """A model call was answered: what goes on is the recorded answer, unless that one is an error."""
-        place = self._places.pop(id(asked))
         if answer.error:
-            self._free = sorted([*self._free, place])
+            self.free(place)
             return answer
-        ask, attempt = self._path()[place]
-        recorded = self._recorded(ask, attempt, place)
+        recorded = self._recorded(place, self._path().models[place])
         self.decisions[place] = {
             "step": place + 1,
             "name": asked.call.name,
-            "recorded": decision_of(recorded.result),
-            "decided": decision_of(answer.result),
+            "recorded": self._decided(recorded),
+            "decided": self._decided(answer),
         }
         return recorded
 
-    def told(self) -> list[Json]:
-        """The decisions in the order of the path; one that was not asked for is none of the recorded ones."""
-        try:
-            steps = self._path()
-            return [
-                self.decisions.get(place) or self._skipped(place, *one) for place, one in enumerate(steps)
-            ]
-        except Missed:
-            return [self.decisions[place] for place in sorted(self.decisions)]
+    def free(self, place: int) -> None:
+        """A model call decided nothing: one that is made for it stands there."""
+        self._taken.discard(place)
 
-    def _skipped(self, place: int, ask: str, attempt: int) -> dict[str, Json]:
-        recorded = decision_of(self._recorded(ask, attempt, place).result)
+    def told(self) -> list[Json]:
+        """The decisions in the order of the path; one that was not asked for is none of the recorded ones.
+
+        Raises Missed where there is no path, or not all of it is recorded any more.
+        """
+        steps = enumerate(self._path().models)
+        return [self.decisions.get(place) or self._skipped(place, one) for place, one in steps]
+
+    def lack(self) -> str:
+        """Why nothing can be kept on the path; "": it can."""
+        try:
+            if kept_path(self._shelf, self._case, self._sample, self._accepted) is None:
+                return "no path is recorded"
+            self.told()
+        except Missed as err:
+            return str(err).partition(";")[0]
+        return ""
+
+    def _skipped(self, place: int, step: Step) -> dict[str, Json]:
         return {
             "step": place + 1,
             "name": "",
-            "recorded": recorded,
+            "recorded": self._decided(self._recorded(place, step)),
             "decided": {"value": None, "missing": True},
         }
 
-    def _recorded(self, ask: str, attempt: int, place: int) -> Answer:
-        found = sorted(self._shelf.of_ask(ask), key=self._order)
-        if not found or attempt >= len(found[0].answers):
-            raise Missed(f"decision {place + 1} of the recorded path is not recorded any more; {_AGAIN}")
-        return found[0].answers[attempt]
+    def _decided(self, answer: Answer) -> Json:
+        """Without secrets, though a stream tells one in pieces: it is filed, and held against a recording."""
+        return self._clean(decision_of(self._clean(answer.result)))
 
-    def _path(self) -> list[tuple[str, int]]:
-        if self._steps is None:
-            found = sorted(self._shelf.of_ask(path_of(self._case, 0, 0, {}).ask), key=self._order)
-            if not found:
+    def _recorded(self, place: int, step: Step) -> Answer:
+        found = step_of(self._shelf, self._path(), step)
+        if found is None:
+            raise Missed(
+                f"decision {place + 1} of the recorded path is not recorded any more; {RECORD_AGAIN}"
+            )
+        return found[1]
+
+    def _path(self) -> KeptPath:
+        if self._kept is None:
+            self._kept = kept_path(self._shelf, self._case, self._sample, self._accepted)
+            if self._kept is None:
                 raise Missed(
-                    f"no path of this case is recorded, to ask for its decisions one by one; {_AGAIN}"
+                    f"no path of this case is recorded, to ask for its decisions one by one; {RECORD_AGAIN}"
                 )
-            self._pins = found[0].asked.pins
-            self._steps = _steps(found[0].answers[0].result)
-        return self._steps
-
-    def _order(self, one: Recording) -> tuple[bool, bool, int, int, str]:
-        """What belongs to the path first, then to the same sample: the same for either arm of a gate."""
-        told = one.asked
-        is_other = any(self._pins.get(axis, said) != said for axis, said in call_pins(told).items())
-        return is_other, told.sample != self._sample, told.sample, told.epoch, told.key
-
-
-def _steps(result: Json) -> list[tuple[str, int]]:
-    steps = []
-    for one in result if isinstance(result, list) else []:
-        match one:
-            case [str(ask), int(attempt)] if attempt >= 0:
-                steps.append((ask, attempt))
-            case _:
-                raise Missed(f"the recorded path of this case is not one that we wrote; {_AGAIN}")
-    return steps
+        return self._kept

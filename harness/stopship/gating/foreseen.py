@@ -12,7 +12,7 @@ from stopship.gating.asking import own_provider
 from stopship.gating.outside import recordings_of
 from stopship.gating.pricing import Prices, open_prices
 from stopship.gating.replay import Replay
-from stopship.model.exchange import CODE, CallKind, Record, Recording, Served, call_pins
+from stopship.model.exchange import CODE, CallKind, Fidelity, Record, Recording, Served, call_pins
 from stopship.model.run import Outcome, Run
 from stopship.model.suite import COMMAND
 
@@ -100,8 +100,12 @@ def _first_samples(run: Run) -> dict[str, Outcome]:
 def _is_kept(plan: Replay, call: Served, sample: int, found: tuple[Recording, ...]) -> bool:
     """Whether the very call was made before: of this sample and draw, under the pins of this stack.
 
-    A marked function is taken to be the one that was recorded: its code is known once it is called.
+    A marked function is taken to be the one that was recorded: its code is known once it is called. Decisions
+    that may vary are made anew.
     """
+    is_step = plan.outside.fidelity is Fidelity.STEP
+    if is_step and not plan.head.deterministic and CallKind(call.kind) is CallKind.MODEL:
+        return False
     digests = {pin.axis: pin.digest for pin in plan.head.stack.pins}
     return any(
         (one.asked.sample, one.asked.epoch) == (sample, plan.head.epoch)

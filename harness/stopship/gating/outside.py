@@ -5,17 +5,18 @@ Decides where recordings are read and written. Never serves one itself: that is 
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from stopship.gating.paths import HELD, held_on
 from stopship.gating.workplace import Workplace
 from stopship.model.calls import coverage, parting
 from stopship.model.case import Json
 from stopship.model.exchange import Asked, Fidelity, Record, Recording, pins_digest
-from stopship.model.run import Run
+from stopship.model.run import Run, RunHead
 from stopship.model.secretnames import is_secret_name
 from stopship.model.suite import Suite, UpstreamPlan
 from stopship.store.evidencefiles import read_bytes
@@ -38,6 +39,8 @@ class Outside:
     record: Record = Record.NONE
     effects: frozenset[str] = frozenset()
     upstreams: tuple[UpstreamPlan, ...] = ()
+    accepted: tuple[str, ...] = ()  # ids of accepted stacks, the latest first: their paths hold
+    held_on: str = ""  # digest of the recorded paths or searches that outputs are held against
 
     @property
     def told(self) -> list[Json]:
@@ -48,6 +51,7 @@ class Outside:
             self.fidelity.value,
             sorted(self.effects),
             *sorted([one.name, one.url] for one in self.upstreams),
+            *([self.held_on] if self.held_on else []),
         ]
 
 
@@ -55,6 +59,31 @@ def outside_of(suite: Suite) -> Outside:
     """As the suite says."""
     plan = suite.replay
     return Outside(fidelity=plan.fidelity, effects=frozenset(plan.effects), upstreams=plan.upstreams)
+
+
+def told_of(head: RunHead, outside: Outside) -> list[Json]:
+    """What of the world outside decides an output; nothing where all of it is live."""
+    return [*outside.told, *([head.recordings] if head.recordings else [])]
+
+
+def held(outside: Outside, cases: Collection[str], place: Workplace) -> tuple[Outside, str]:
+    """The same, with what outputs are held against: paths of accepted stacks go before all others. And a
+    digest of the recordings of the cases; "" where none is read."""
+    if outside.fidelity is Fidelity.LIVE:
+        return outside, ""
+    kept = recordings_of(place)
+    if outside.fidelity in HELD:
+        accepted = accepted_stacks(place)
+        on = held_on(kept, outside.fidelity, cases, accepted)
+        outside = replace(outside, accepted=accepted, held_on=on)
+    return outside, kept.digest(cases)
+
+
+def accepted_stacks(place: Workplace) -> tuple[str, ...]:
+    """The ids of the stacks that are or were accepted, the latest first, each once."""
+    pointer = place.pointer()
+    known = [*pointer.history, *([pointer.baseline] if pointer.baseline is not None else [])]
+    return tuple(dict.fromkeys(one.stack for one in reversed(known)))
 
 
 def call_notes(candidate: Run, baseline: Run | None) -> tuple[str, ...]:
@@ -105,6 +134,9 @@ class Shelf:
 
     def cleaned(self, asked: Asked) -> Asked:
         return self._secrets.asked(asked)
+
+    def blanked(self, value: Json, /) -> Json:
+        return self._secrets.value(value)
 
     def told(self, error: str) -> str:
         """The text of an error without secrets: libraries put keys and addresses into theirs."""

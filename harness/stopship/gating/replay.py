@@ -30,7 +30,7 @@ from stopship.gating.epochs import (
     settings_of,
 )
 from stopship.gating.opened import OpenSuite
-from stopship.gating.outside import Outside, Shelf, outside_of, recordings_of
+from stopship.gating.outside import Outside, Shelf, held, outside_of, told_of
 from stopship.gating.reading import unseen_of
 from stopship.gating.searching import Searches
 from stopship.gating.selection import Selection
@@ -206,8 +206,10 @@ class Replay:
             begin(self.answering, self.journal_folder)
             isolating.note(self.target, self.head.fidelity, self.journal_folder)
         plan, world = self.opened.suite.replay, self._world
-        searches = Searches(target=self.target, shelf=self.shelf, allowed=self.outside.effects)
-        target: Target = searches if self.head.fidelity is Fidelity.RETRIEVAL_ONLY else self.target
+        target: Target = self.target
+        if self.head.fidelity is Fidelity.RETRIEVAL_ONLY:
+            allowed, accepted = self.outside.effects, self.outside.accepted
+            target = Searches(target=target, shelf=self.shelf, allowed=allowed, accepted=accepted)
         if self.head.fidelity is not Fidelity.LIVE:
             self.shelf.kept  # noqa: B018  # a store behind a URL is read before sockets are watched
         return asking(
@@ -241,6 +243,8 @@ class Replay:
             pinned=self.answering.stack.path,
             started=lambda program: isolating.loose(self.journal_folder, program),
             unseen=unseen_of(self.opened, self.answering, self.target, self.place.store.local),
+            accepted=outside.accepted,
+            deterministic=self.head.deterministic,
             epoch=self.head.epoch,
             gateway=self._waypoint(),
         )
@@ -350,7 +354,7 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
     if plan.target == RECORDED and (repeats or 1) > 1:
         raise UsageError("a recorded output is one draw, however often it is read", do="leave --repeat out")
     target = None if plan.target == RECORDED else target_of(opened, answering)
-    is_live = outside.fidelity is Fidelity.LIVE
+    outside, recordings = held(outside, keys, place)
     head = RunHead(
         suite=opened.suite.name,
         target=plan.target,
@@ -361,7 +365,7 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
         selection="; ".join([*([named] if named else []), *said]),
         deterministic=plan.deterministic,
         fidelity=outside.fidelity,
-        recordings="" if is_live else recordings_of(place).digest(keys),
+        recordings=recordings,
     )
     told = told_of(head, outside)
     made = Replay(
@@ -385,11 +389,6 @@ def _settled(world: World, shelf: Shelf, one: Outcome) -> Outcome:
     world.settle(one.key, one.sample, is_lost=one.status is Status.LOST)
     told = world.told(one)
     return replace(told, error=shelf.told(told.error)) if told.error else told
-
-
-def told_of(head: RunHead, outside: Outside) -> list[Json]:
-    """What of the world outside decides an output; nothing where all of it is live."""
-    return [*outside.told, *([head.recordings] if head.recordings else [])]
 
 
 def _renewed(old: Replay) -> Replay:

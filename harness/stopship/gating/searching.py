@@ -1,22 +1,23 @@
 """The recorded searches of a case, made anew: what stands in for the target of a retrieval-only replay.
 
-Decides which recorded searches a case has, and whether each can be made as it was recorded. Never runs the
+Decides which function makes a recorded search again, and whether it can as it was recorded. Never runs the
 target, and never judges what was found.
 """
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from stopship.boundaries import Boundary, marked_in
-from stopship.errors import Missed, UsageError
+from stopship.errors import UsageError
 from stopship.gating.engine import Target
+from stopship.gating.paths import searches_of
 from stopship.model.canonical import canonical_bytes
 from stopship.model.case import Case, Json
-from stopship.model.exchange import Call, CallKind, Effect, Recording
+from stopship.model.exchange import Answer, Asked, Call, CallKind, Effect, Recording
 from stopship.parts.answers import told_request
 from stopship.parts.later import import_all
 from stopship.parts.neighbours import code_of
@@ -29,14 +30,17 @@ _REST, _NAMED = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 class Recorded(Protocol):
     """What is looked up of recordings."""
 
+    def of_ask(self, ask: str) -> tuple[Recording, ...]: ...
     def of_case(self, case: str) -> tuple[Recording, ...]: ...
+    def blanked(self, value: Json, /) -> Json: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Search:
     """A recorded search that can be made as it was recorded."""
 
-    recording: Recording
+    asked: Asked
+    answer: Answer  # as it is recorded
     function: Callable[..., Any]
     bound: inspect.BoundArguments
 
@@ -52,6 +56,7 @@ class Searches:
     target: Target
     shelf: Recorded
     allowed: frozenset[str] = frozenset()  # names of searches that write and may be made
+    accepted: Sequence[str] = ()  # ids of accepted stacks, the latest first: their searches hold
     _functions: dict[str, tuple[Boundary, Callable[..., Any]]] = field(default_factory=dict)
 
     @property
@@ -63,25 +68,24 @@ class Searches:
         return self.target.path
 
     def call(self, case: Case, stack: object, sample: int = 0, epoch: int = 0) -> object:  # noqa: ARG002
-        """The searches of a case with what was found then and now. Raises Missed where nothing is recorded.
+        """The searches of a case with what was found then and now, without secrets: it is filed.
 
-        UsageError, before one is made, where a search cannot be made as it was recorded: its function is not
-        there any more, or is one of two, or writes, or takes other arguments.
+        Raises Missed where it is not recorded which there were; UsageError, before one is made, where one
+        cannot be made as it was recorded: its function is gone, or is one of two, or writes, or
+        takes other arguments.
         """
-        kept = self.shelf.of_case(case.key)
-        if not kept:
-            raise Missed(f"no recordings of the case {quoted(case.key)}, whose searches could be made anew")
         told: list[Json] = []
-        for one in [self._prepared(each) for each in _searches(kept, sample)]:
-            call = one.recording.asked.call
-            found = one.made()
-            recorded = one.recording.answers[-1]
+        for one in [
+            self._prepared(*each) for each in searches_of(self.shelf, case.key, sample, self.accepted)
+        ]:
+            call, recorded = one.asked.call, one.answer
+            found = self.shelf.blanked(one.made())
             then: Json = recorded.result if not recorded.error else {"error": recorded.error}
             told.append({"name": call.name, "request": call.request, "recorded": then, "found": found})
         return {"output": [one["found"] for one in told if isinstance(one, dict)], "searches": told}
 
-    def _prepared(self, one: Recording) -> _Search:
-        call = one.asked.call
+    def _prepared(self, asked: Asked, answer: Answer) -> _Search:
+        call = asked.call
         own, function = self._function(call.name)
         if Effect(own.effect).changes and call.name not in self.allowed:
             raise UsageError(
@@ -89,7 +93,7 @@ class Searches:
                 do='mark it with effect="read" where it only reads, or allow it by name: '
                 f"--allow-effects {shown(call.name)}",
             )
-        return _Search(recording=one, function=function, bound=_bound(own, call))
+        return _Search(asked=asked, answer=answer, function=function, bound=_bound(own, call))
 
     def _function(self, name: str) -> tuple[Boundary, Callable[..., Any]]:
         """The marked search of a name. Raises UsageError where there is none, or more than one."""
@@ -168,17 +172,3 @@ def _place(function: Callable[..., object]) -> str:
 
 async def _awaited(found: Any) -> Any:
     return await found
-
-
-def _searches(kept: tuple[Recording, ...], sample: int) -> list[Recording]:
-    """Each search once, as it was first answered, in the order of the writes before them: the same ones for
-    either arm of a gate."""
-
-    def order(one: Recording) -> tuple[bool, int, int, str]:
-        return one.asked.sample != sample, one.asked.sample, one.asked.epoch, one.asked.key
-
-    first: dict[str, Recording] = {}
-    for one in sorted(kept, key=order):
-        if one.asked.call.kind is CallKind.RETRIEVAL:
-            first.setdefault(one.asked.ask, one)
-    return sorted(first.values(), key=lambda one: (one.asked.world, one.asked.call.name, one.asked.ask))

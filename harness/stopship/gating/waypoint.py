@@ -87,18 +87,20 @@ class Waypoint:
         if desk is None:
             raise Miss("the output that this request belongs to has ended")
         try:
-            asked, answer = desk.ask(call)
+            turn = desk.ask(call)
         except (StopshipError, Missed) as err:  # the desk keeps it, and ends the output by it
             raise Miss(str(err)) from err
-        if answer is not None:
-            return answer
+        if turn.answer is not None:
+            return turn.answer
         try:
-            made = await go(desk.is_forced)
-        except StopshipError as err:  # nothing was asked: it says nothing of the output, and ends the replay
-            desk.end(err)
+            told = await go(turn.place is not None)  # a decision is not what the target goes on with
+        except BaseException as err:
+            desk.left(turn)
+            if isinstance(err, StopshipError):  # nothing was asked: that ends the replay, of whatever output
+                desk.end(err)
             raise
         try:
-            return desk.made(asked, made)
+            return desk.made(turn, told)
         except (StopshipError, Missed) as err:
             raise Miss(str(err)) from err
 

@@ -4,7 +4,7 @@ Decides when what an output recorded is filed, and how its calls are told. Never
 desk's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +13,8 @@ from typing import Protocol
 from stopship.boundaries import Boundary, watch
 from stopship.errors import StopshipError, UsageError
 from stopship.gating.desk import OutputDesk
-from stopship.model.exchange import (
-    Asked,
-    Fidelity,
-    Record,
-    Recording,
-)
+from stopship.model.case import Json
+from stopship.model.exchange import Asked, Fidelity, Record, Recording
 from stopship.model.run import Outcome, Status
 from stopship.parts.isolation import isolate
 
@@ -41,6 +37,9 @@ class Shelf(Protocol):
 
     def cleaned(self, asked: Asked) -> Asked:
         """The call without secrets, as it is written down and found again."""
+
+    def blanked(self, value: Json, /) -> Json:
+        """A value without secrets, as it is written down."""
 
     def of_ask(self, ask: str) -> tuple[Recording, ...]: ...
     def made(self, key: str) -> Recording | None:
@@ -74,6 +73,8 @@ class World:
     unseen: Unseen = seen_all
     started: Callable[[str], None] = ignored  # a process that is not watched
     pinned: Callable[[str], Path] = Path  # where an axis lies
+    accepted: Sequence[str] = ()  # ids of accepted stacks, the latest first
+    deterministic: bool = True  # the same stack answers the same: what it decided may be served again
     epoch: int = 0
     gateway: "Opening | None" = None  # opened when the replay begins
     _told: dict[Place, "OutputDesk"] = field(default_factory=dict)
@@ -111,6 +112,7 @@ class World:
         if self.gateway is not None:
             self.gateway.dismiss(desk)
         place = desk.key, desk.sample
+        desk.finish()
         self._told[place] = desk
         self._held[place] = tuple(desk.recorded())
         if place in self._settled:

@@ -10,7 +10,7 @@ from stopship.steps.misses import differences
 
 
 def in_call_order(found: Sequence[Recording]) -> list[Recording]:
-    """By kind and name; model calls by their place in an output's recorded order, which comes last."""
+    """By kind and name; model calls and searches by their place on an output's path, which comes last."""
     turns: dict[str, int] = {}
     for one in found:
         for turn, ask in enumerate(_asks(one)):
@@ -46,7 +46,8 @@ def _name(one: Recording) -> tuple[str, str]:
 
 
 def _asks(one: Recording) -> list[str]:
+    """Of a path: what was asked, model calls and searches each in their order."""
     told = one.answers[0].result if one.asked.call.name == PATH and one.answers else None
-    return (
-        [str(step[0]) for step in told if isinstance(step, list) and step] if isinstance(told, list) else []
-    )
+    listed = [*told.values()] if isinstance(told, dict) else [told]
+    steps = [step for several in listed if isinstance(several, list) for step in several]
+    return [str(step[0]) for step in steps if isinstance(step, list) and step]
