@@ -64,6 +64,21 @@ def test_one_process_answers_many_cases(tmp_path: Path) -> None:
     assert not Path(f"/proc/{pids.pop()}").exists()
 
 
+def test_a_program_is_told_where_each_pin_lies(tmp_path: Path) -> None:
+    child = (
+        "import json, sys\nfor line in sys.stdin:\n    asked = json.loads(line)\n"
+        '    told = {"id": asked["id"], "output": "", "files": asked["files"], "stack": asked["stack"]}\n'
+        "    print(json.dumps(told), flush=True)\n"
+    )
+    file = write_suite(tmp_path, "command", RUN, asked=["q"], files={"child.py": child})
+    (one,) = replay(plan_of(file)).run.outcomes
+    files, versions = one.trace["files"], one.trace["stack"]
+    assert isinstance(files, dict)
+    assert isinstance(versions, dict)
+    assert set(files) <= set(versions)
+    assert {Path(str(path)).exists() for path in files.values()} == {True}
+
+
 def test_so_many_processes_as_cases_in_flight(tmp_path: Path) -> None:
     found = outcomes(tmp_path, [f"q{number}" for number in range(40)], "concurrency = 3")
     assert 1 <= len({str(one.trace["output"]).split(" by ")[1] for one in found.values()}) <= 3

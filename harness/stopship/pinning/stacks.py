@@ -104,6 +104,10 @@ class OpenStack:
         """Whether a real path is one that this stack was asked for, or lies in one."""
         return _is_in(path, tuple(self._handed))
 
+    def files(self) -> dict[str, Path]:
+        """The file or folder of every axis that is one."""
+        return {axis: roots[0].resolve() for axis, roots in sorted(self._roots.items()) if len(roots) == 1}
+
     def declared(self, axis: str) -> tuple[str, ...]:
         """The paths that the stack file names for an axis, as they are written there."""
         return next((one.paths for one in self._file.axes if one.name == axis), ())

@@ -54,15 +54,18 @@ def explain_lines(
     head = f"{plain(case, _NAME, keep_end=True)}: {counted(len(found), 'recording')}, adapter {ADAPTER}"
     lines = [f"{head}   {plain(place)}"]
     if any(one.recording.asked.call.name == PATH for one in found):
-        lines.append("an order is that of the model calls of one output: a step replay follows it")
+        lines.append(
+            "an order is of the models and searches of an output: step and retrieval-only replays follow it"
+        )
     asks = {one.recording.asked.ask: one.number for one in found}
+    asks |= {one.recording.asked.key: one.number for one in found}
     for one in found:
         asked = one.recording.asked
         call, epoch = asked.call, f", epoch {asked.epoch}" if asked.epoch else ""
         pins = ", ".join(_named_pin(axis, said, stack) for axis, said in call_pins(asked).items())
         if call.name == PATH:
             lines += [
-                f"{one.number}  order of model calls   key {short(asked.key)}",
+                f"{one.number}  order of calls   key {short(asked.key)}",
                 f"   place    sample {asked.sample}{epoch}",
                 f"   pins     {pins or 'none'}",
                 f"   calls    {_order(one.recording, asks)}",
@@ -81,10 +84,16 @@ def explain_lines(
 
 
 def _order(recording: Recording, asks: Mapping[str, int]) -> str:
-    """The numbers of the recordings that an output's model calls were answered from, in their order."""
+    """The numbers of the recordings that models and searches of an output were answered from, in order."""
     told = recording.answers[0].result if recording.answers else None
-    steps = [one[0] for one in told if isinstance(one, list) and one] if isinstance(told, list) else []
-    return ", then ".join(str(asks.get(str(one), "one that is not recorded any more")) for one in steps)
+    listed = told if isinstance(told, dict) else {"models": told}
+    parts = []
+    for kind, steps in listed.items():
+        rows = [one for one in steps if isinstance(one, list) and one] if isinstance(steps, list) else []
+        found = [one[2] if len(one) > 2 and one[2] in asks else one[0] for one in rows]  # by key, else by ask
+        numbers = [str(asks.get(str(one), "one that is not recorded any more")) for one in found]
+        parts += [f"{plain(kind, _NAME)} {', then '.join(numbers)}"] if numbers else []
+    return "; ".join(parts) or "none"
 
 
 def _named_pin(axis: str, said: str, stack: Stack | None) -> str:

@@ -52,7 +52,9 @@ class CommandTarget(Foreign):
 
     async def ask(self, case: Case, stack: Any, sample: int, epoch: int) -> Any:
         pool = await self._pools.get()
-        return _read(await pool.answer({**request_of(case, stack, sample, epoch), **_gateway()}))
+        files = {axis: str(path) for axis, path in stack.files().items()}
+        asked = {**request_of(case, stack, sample, epoch), "files": files, **_gateway()}
+        return _read(await pool.answer(asked))
 
 
 def _gateway() -> dict[str, Json]:
