@@ -36,6 +36,12 @@ class Boundary:
     effect: str  # none, read, write
     pins: tuple[str, ...]  # axes of the stack that its answers depend on
     function: Callable[..., object]  # itself, unmarked
+    ignored: frozenset[str] = frozenset()  # arguments that cannot change the answer
+
+    def told(self, bound: inspect.BoundArguments) -> dict[str, object]:
+        """What is asked, by parameter, with the defaults of what is not given."""
+        bound.apply_defaults()
+        return {key: one for key, one in bound.arguments.items() if key not in self.ignored}
 
 
 class Door(Protocol):
@@ -146,14 +152,18 @@ def boundary(
                 f"{function.__name__} is a generator: mark a function that returns its whole answer"
             )
         called = name or function.__name__
-        own = Boundary(kind=kind, name=called, effect=effect, pins=tuple(pins), function=function)
+        own = Boundary(
+            kind=kind,
+            name=called,
+            effect=effect,
+            pins=tuple(pins),
+            function=function,
+            ignored=frozenset(ignore),
+        )
         signature = inspect.signature(function)
-        ignored = frozenset(ignore)
 
         def told(args: tuple[object, ...], given: dict[str, object]) -> dict[str, object]:
-            bound = signature.bind(*args, **given)
-            bound.apply_defaults()
-            return {key: one for key, one in bound.arguments.items() if key not in ignored}
+            return own.told(signature.bind(*args, **given))
 
         @wraps(function)
         def marked(*args: object, **given: object) -> object:

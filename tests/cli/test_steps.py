@@ -181,6 +181,35 @@ def test_a_changed_index_is_searched_alone_with_the_recorded_queries(booking: Bo
     assert (booking.lines("asked.txt"), booking.lines("booked.txt")) == (asked, 40)
 
 
+def test_a_search_outside_of_the_stack_is_made_with_the_arguments_that_were_recorded(
+    booking: Booking, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """An index elsewhere, whose snippets end within an emoji: no pin of the stack changes with it."""
+    index = tmp_path_factory.mktemp("elsewhere") / "index.txt"
+    index.write_text("".join(f"train {n} de\ntrain {n} en\n" for n in range(10, 50)), "utf-8")
+    app = APP.replace('"docs.txt").read', f'"{index}").read').replace(
+        "def search(query)", "def search(q, **lang)"
+    )
+    app = app.replace('pins=("docs",)', "").replace("if query in one", "if q in one and lang['to'] in one")
+    app = app.replace('search(case.row["item"])', 'search(case.row["item"], to="de")')
+    found = '[{"id": one.split(":")[0], "text": one}'
+    assert found in app
+    booking.write("app/answer.py", app.replace(found, '[one + "\\ud83d"'))
+    booking.suite("retrieval-only", "retrieved")
+    booking.lock()
+    booking.accept()
+    assert booking("gate") == 0
+    booking.write("docs.txt", "another build")
+    booking.lock(docs="d2")
+    assert booking("gate") == 0
+    index.write_text("".join(f"train {n} en\n" for n in range(10, 50)), "utf-8")
+    booking.write("docs.txt", "and another one")
+    booking.lock(docs="d3")
+    assert booking("gate") == 20
+    assert "rule in all: 40 of 40 cases got worse" in booking.stopship.said
+    assert "1 recorded document not found" in booking.stopship.said
+
+
 def test_a_search_that_is_not_marked_any_more_ends_the_replay(booking: Booking) -> None:
     booking.suite("retrieval-only", "retrieved(k=1)")
     booking.accept()

@@ -17,7 +17,7 @@ from stopship.gating.outside import secrets
 from stopship.gating.watched import moment
 from stopship.model.case import Case
 from stopship.model.exchange import CODE, Fidelity, Record, Recording
-from stopship.parts.answers import code_digest
+from stopship.parts.own_code import code_digest
 from stopship.parts.targets.python import load_target
 from stopship.pinning.stacks import OpenStack
 

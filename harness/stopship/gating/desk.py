@@ -36,8 +36,9 @@ from stopship.model.exchange import (
     call_pins,
     pins_digest,
 )
-from stopship.parts.answers import code_digest, raised_as, told_answer, told_request
+from stopship.parts.answers import raised_as, told_answer, told_request
 from stopship.parts.isolation import isolate
+from stopship.parts.own_code import code_digest
 from stopship.parts.user_code import Raised, caught, caught_async, copied
 from stopship.report.misses import miss_text
 from stopship.steps.misses import explain_miss
@@ -318,6 +319,8 @@ class OutputDesk:
         world = self._world
         is_model = asked.call.kind is CallKind.MODEL
         if asked.key in self._made or (self._forced is not None and is_model and not world.deterministic):
+            return None
+        if world.fidelity is Fidelity.RETRIEVAL_ONLY:  # how a search answers today is what is asked
             return None
         found, attempt = self._before(asked), self._used[asked.key]
         for number, answer in enumerate(found.answers if found is not None else ()):

@@ -170,7 +170,7 @@ def searches_of(
         if one is None:
             raise Missed(f"a search of the case {quoted(case)} is not recorded any more; {RECORD_AGAIN}")
         found.setdefault(step.ask, one)
-    return [found[ask] for ask in sorted(found)]
+    return _in_order(found.values())
 
 
 def _searches_without(shelf: Recorded, case: str, sample: int) -> list[tuple[Asked, Answer]]:
@@ -188,7 +188,12 @@ def _searches_without(shelf: Recorded, case: str, sample: int) -> list[tuple[Ask
         raise Missed(
             f"no search of the case {quoted(case)} is recorded, nor that it makes none; {RECORD_AGAIN}"
         )
-    return [(first[ask].asked, first[ask].answers[-1]) for ask in sorted(first)]
+    return _in_order((one.asked, one.answers[-1]) for one in first.values())
+
+
+def _in_order(found: Iterable[tuple[Asked, Answer]]) -> list[tuple[Asked, Answer]]:
+    """By the writes before them: a search that follows a write is made after it."""
+    return sorted(found, key=lambda one: (one[0].world, one[0].call.name, one[0].ask))
 
 
 def held_on(shelf: Recorded, fidelity: Fidelity, cases: Iterable[str], accepted: Sequence[str]) -> str:

@@ -208,7 +208,8 @@ class Replay:
         plan, world = self.opened.suite.replay, self._world
         target: Target = self.target
         if self.head.fidelity is Fidelity.RETRIEVAL_ONLY:
-            target = Searches(target=target, shelf=self.shelf, accepted=self.outside.accepted)
+            allowed, accepted = self.outside.effects, self.outside.accepted
+            target = Searches(target=target, shelf=self.shelf, allowed=allowed, accepted=accepted)
         if self.head.fidelity is not Fidelity.LIVE:
             self.shelf.kept  # noqa: B018  # a store behind a URL is read before sockets are watched
         return asking(

@@ -4,14 +4,8 @@ Decides which values can be recorded, and how an error is raised anew. Never mak
 """
 
 import builtins
-import inspect
 import os
-import sys
-from collections.abc import Callable
-from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
-from types import CodeType, FunctionType
 
 from stopship.errors import RecordedError, UsageError
 from stopship.model.canonical import read_back
@@ -27,50 +21,7 @@ _PLAIN_ERRORS = {  # errors that hold one text and nothing else
     if not issubclass(one, UnicodeError | ExceptionGroup)
 }
 
-_MOST_FUNCTIONS = 1024
 _NOWHERE = Path(os.devnull)  # an error is recorded without the line of a file: that moves with every edit
-
-
-@lru_cache(maxsize=_MOST_FUNCTIONS)
-def code_digest(function: Callable[..., object]) -> str:
-    """A digest of what a function does: its source, and that of what it names in its own file.
-
-    Data that it reads, and what it imports from elsewhere, are not in it: they are pins of its own.
-    """
-    found: dict[str, str] = {}
-    _gather(function, found)
-    return sha256("\0".join(f"{name}\0{found[name]}" for name in sorted(found)).encode()).hexdigest()
-
-
-def _gather(one: object, found: dict[str, str]) -> None:
-    inner = inspect.unwrap(one) if callable(one) else one
-    if not isinstance(inner, FunctionType | type) or inner.__qualname__ in found:
-        return
-    try:
-        source = inspect.getsource(inner)
-    except (OSError, TypeError):  # there is no file: what runs must do
-        source = inner.__code__.co_code.hex() if isinstance(inner, FunctionType) else ""
-    found[inner.__qualname__] = source
-    names = vars(sys.modules[inner.__module__]) if inner.__module__ in sys.modules else {}
-    known = inner.__globals__ if isinstance(inner, FunctionType) else names
-    for name in _named(inner):
-        other = known.get(name)
-        if getattr(other, "__module__", None) == inner.__module__:
-            _gather(other, found)
-
-
-def _named(one: FunctionType | type) -> set[str]:
-    """The names that a function's code holds, or that of the functions of a class."""
-    if isinstance(one, type):
-        return {
-            name for each in vars(one).values() if isinstance(each, FunctionType) for name in _named(each)
-        }
-    waiting, names = [one.__code__], set[str]()
-    while waiting:
-        code = waiting.pop()
-        names |= set(code.co_names)
-        waiting += [each for each in code.co_consts if isinstance(each, CodeType)]
-    return names
 
 
 def told_request(name: str, arguments: dict[str, object]) -> Json:

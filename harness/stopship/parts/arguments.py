@@ -99,6 +99,13 @@ class Given:
             self.settings[name] = float(value)
         return float(value)
 
+    def count(self, name: str) -> int:
+        """A whole number that is not negative; 0 where it is not given."""
+        value = self.number(name)
+        if not value.is_integer():
+            raise self._wrong(f"{name!r} takes a whole number, found {value:g}", f"such as {name}=5")
+        return int(value)
+
     def flag(self, name: str) -> bool:
         """True or false; false where it is not given."""
         value = self._values.get(name, False)

@@ -85,6 +85,17 @@ def _loaded_otherwise(name: str) -> tuple[Path, str] | None:
         return file, ""  # gone since: the digest of nothing that is pinned
 
 
+def import_for(file: Path, name: str, taken: Sequence[str], level: int) -> None:
+    """What an import statement does in a file that was executed; nothing where it names what lies elsewhere.
+
+    Raises what the imported file raises.
+    """
+    module = next((sys.modules.get(one) for one, ran in list(_ran.items()) if ran[0] == file), None)
+    folder = _folders.get(module.__name__.partition(".")[0]) if module is not None else None
+    if module is not None and folder is not None:
+        folder.import_beside(name, vars(module), taken, level)
+
+
 def _note(importer: object, names: Sequence[str]) -> None:
     if isinstance(importer, str) and importer.startswith(PRIVATE):
         mine = _imported.setdefault(importer, set())
@@ -197,6 +208,13 @@ class _Folder:
         found = builtins.__import__(f"{self.package}.{name}", globals, locals, fromlist or (), 0)
         _note(importer, _touched(f"{self.package}.{name}", fromlist or ()))
         return found if fromlist else sys.modules[f"{self.package}.{top}"]
+
+    def import_beside(
+        self, name: str, asking: Mapping[str, object], taken: Sequence[str], level: int
+    ) -> None:
+        """Import for one of its files what lies in this folder, and nothing else."""
+        if level or self._is_beside(name.partition(".")[0]):
+            self._import(name, asking, None, taken, level)
 
     def _is_beside(self, top: str) -> bool:
         if f"{self.package}.{top}" in sys.modules:

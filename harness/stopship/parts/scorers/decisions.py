@@ -18,7 +18,7 @@ from stopship.model.score import (
 )
 from stopship.parts.arguments import Given, shown
 
-_VERSION = 1  # raise it whenever the scorer would score an old output differently
+_VERSION = 2  # raise it whenever the scorer would score an old output differently
 _NOTHING = Unscored("no recorded decision was asked for: the replay is no step replay, or made no model call")
 
 

@@ -3,7 +3,7 @@
 Decides which two documents are one: of the same `id`, else of the same value.
 """
 
-from stopship.model.canonical import canonical_text
+from stopship.model.canonical import canonical_bytes
 from stopship.model.case import Case, Json, Trace
 from stopship.model.score import (
     UNIT,
@@ -18,13 +18,13 @@ from stopship.model.score import (
 )
 from stopship.parts.arguments import Given, shown
 
-_VERSION = 1  # raise it whenever the scorer would score an old output differently
+_VERSION = 2  # raise it whenever the scorer would score an old output differently
 _NOTHING = Unscored("no recorded search found anything that could be found again")
 
 
 def _retrieved(arguments: Arguments) -> Scorer:
     given = Given("retrieved", arguments, takes=("k",), positions=("k",))
-    first = int(given.number("k", 0.0))
+    first = given.count("k")
 
     def score(case: Case, trace: Trace) -> Score:  # noqa: ARG001  # every scorer has this signature
         told = trace.record.get("searches")
@@ -55,15 +55,14 @@ def _documents(found: Json, first: int) -> list[str]:
     if isinstance(found, dict) and set(found) == {"error"}:
         return []
     listed = found if isinstance(found, list) else [] if found is None else [found]
-    named = [
-        str(one["id"]) if isinstance(one, dict) and isinstance(one.get("id"), str | int) else _value(one)
-        for one in listed
-    ]
-    return list(dict.fromkeys(named))[: first or None]
+    return list(dict.fromkeys(map(_name, listed)))[: first or None]
 
 
-def _value(one: Json) -> str:
-    return canonical_text(one).decode() if isinstance(one, str) else repr(one)
+def _name(one: Json) -> str:
+    own = one.get("id") if isinstance(one, dict) else None
+    if isinstance(own, str | int) and not isinstance(own, bool):
+        return str(own)
+    return canonical_bytes(one).decode("utf-8", "surrogatepass")
 
 
 KINDS: tuple[ScorerKind, ...] = (

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stopship.boundaries import Loaded, loading
+from stopship.boundaries import Loaded, loading, marked_in
 from stopship.errors import UsageError
 from stopship.model.case import Case
 from stopship.parts.isolation import isolate
+from stopship.parts.neighbours import code_of
+from stopship.parts.own_code import code_digest
 from stopship.parts.user_code import function_of, load, own_case, routine
 
 _TAKES = "case, stack"
@@ -53,6 +55,9 @@ def load_target(path: Path, function: str, where: str) -> PythonTarget:
             where=where,
             do="call it within the target: what runs when a file is loaded belongs to no case",
         )
+    files = {str(ran.file) for ran in code_of(path.resolve())}
+    for own in marked_in(files):
+        code_digest(own.function)  # now: what they reach may change while they are at work
     found = function_of(loaded, path, function, where, takes=_TAKES, gives="the output", may_wait=True)
     takes, takes_third = _taken(found, function, where)
     return PythonTarget(
