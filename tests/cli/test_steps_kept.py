@@ -41,6 +41,8 @@ def test_a_model_that_varies_is_asked_anew_in_both_arms_and_an_unchanged_one_is_
     assert asked == 3 * 80  # to record, to replay, and for the draw that is accepted
     booking.write("prompt.txt", "be kind ")
     booking.lock(prompt="p2")
+    assert booking("replay", "--plan") == 0
+    assert "80 served from recordings, 80 made" in booking.stopship.said
     booking("gate")
     assert booking.lines("asked.txt") == asked + 80
     assert booking.stopship.code == 0, booking.stopship.out
