@@ -137,6 +137,16 @@ def test_a_key_that_is_not_set_ends_a_replay_before_its_first_output(
     assert "30 told, 0 failed, 0 lost" in agent.stopship.out
 
 
+def test_a_key_that_is_refused_ends_a_replay_and_fails_no_case(agent: Agent, endpoint: Endpoint) -> None:
+    agent.suite("")
+    endpoint.plan(rates={"401": 1.0})
+    assert agent("gate") == 22
+    assert "refuses to answer at all" in agent.stopship.said
+    assert KEY not in agent.stopship.out + agent.stopship.err
+    assert not list((agent.folder / ".stopship/runs").iterdir())
+    endpoint.plan()
+
+
 def test_a_gate_without_the_key_is_void_where_the_model_is_asked_and_judges_where_all_is_served(
     agent: Agent, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stopship.boundaries import ports
-from stopship.errors import Missed, StopshipError
+from stopship.errors import EvidenceError, Missed, StopshipError
 from stopship.gating.desk import OutputDesk
 from stopship.model.exchange import Answer, Call
 from stopship.parts.gateway.opening import open_gateway
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 _HERE = "127.0.0.1"
 _SPARED = ("NO_PROXY", "no_proxy")  # hosts that a proxy of the environment is not asked for
+
+
+_REFUSES_ALL = (401, 402, 407)  # a key, an account or a proxy: every case would fail for it alike
+
+
+def _refusal(name: str, told: Answer) -> EvidenceError:
+    return EvidenceError(
+        f"the upstream {name!r} refuses to answer at all: {told.error}",
+        do="mend the key, the account or the proxy; nothing more is asked",
+    )
 
 
 def _without_proxy() -> Callable[[], None]:
@@ -99,6 +109,8 @@ class Waypoint:
             if isinstance(err, StopshipError):  # nothing was asked: that ends the replay, of whatever output
                 desk.end(err)
             raise
+        if told.status in _REFUSES_ALL:
+            desk.end(_refusal(call.name, told))
         try:
             return desk.made(turn, told)
         except (StopshipError, Missed) as err:
