@@ -2,7 +2,6 @@
 
 import json
 from decimal import Decimal
-from math import isfinite
 from pathlib import Path
 
 import pytest
@@ -315,54 +314,6 @@ def test_what_is_not_strict_json_fails(output: Json, reason: str, tmp_path: Path
         assert reason in found.reason
 
 
-def schema_scorer(tmp_path: Path, schema: object) -> str:
-    file = tmp_path / "schema.json"
-    file.write_text(schema if isinstance(schema, str) else json.dumps(schema))
-    return f"json_schema(schema='{file}')"
-
-
-def test_json_schema_tells_the_first_faults_with_their_paths(tmp_path: Path) -> None:
-    items = {"type": "array", "items": {"$ref": "#/$defs/n"}}
-    schema = {"properties": {"a": items}, "required": ["b"], "$defs": {"n": {"type": "integer"}}}
-    text = schema_scorer(tmp_path, schema)
-    assert value(text, '{"a": [1], "b": 0}') == 1
-    assert value(text, {"a": [1], "b": 0}) == 1
-    found = put(text, '{"a": [1, "x", "y", "z", "w"]}')
-    assert isinstance(found, Scored)
-    assert found.value == 0
-    assert '$.a[1]: "x" is not of type "integer"' in found.reason
-    assert found.reason.endswith("; 2 more")
-    assert isinstance(put(text, '"\\ud800"'), ScoreFailed)
-
-
-@pytest.mark.parametrize(
-    ("schema", "told"),
-    [
-        pytest.param({"$ref": "http://127.0.0.1:9/x"}, "nothing is fetched", id="http"),
-        pytest.param({"$ref": "other.json"}, "nothing is fetched", id="file"),
-        pytest.param({"properties": {"a": {"$ref": "https://h/x"}}}, "nothing is fetched", id="nested"),
-        pytest.param({"$schema": "https://h/draft", "type": "object"}, "nothing is fetched", id="draft"),
-        pytest.param({"type": "wat"}, "cannot be used", id="invalid"),
-        pytest.param({"$ref": "#/nowhere"}, "cannot be used", id="dangling"),
-        pytest.param({"pattern": "(?=a)"}, "linear time", id="look-around"),
-        pytest.param("{", "is not JSON", id="not JSON"),
-        pytest.param([], "cannot be used", id="a list"),
-    ],
-)
-def test_a_schema_that_cannot_be_used_is_refused_at_once(schema: object, told: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=told):
-        scorer(schema_scorer(tmp_path, schema))
-
-
-def test_a_missing_schema_is_a_usage_error_and_its_content_is_in_the_digest(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot read the schema"):
-        scorer(f"json_schema(schema='{tmp_path}/none.json')")
-    first = scorer(schema_scorer(tmp_path, {"type": "object"}))
-    second = scorer(schema_scorer(tmp_path, {"type": "array"}))
-    assert first.spec == second.spec
-    assert first.digest != second.digest
-
-
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -405,61 +356,3 @@ def test_no_output_is_never_a_score(text: str, output: Json) -> None:
 @pytest.mark.parametrize("output", [None, "", "x", {"a": 1}])
 def test_a_case_without_expectation_is_unscored(text: str, expected: Json, output: Json) -> None:
     assert put(text, output, expected) == Unscored("the case has no expected value")
-
-
-@pytest.mark.parametrize("text", ANSWERED)
-@given(output=JSON, expected=JSON)
-def test_every_json_value_gets_a_score_within_the_scale(text: str, output: Json, expected: Json) -> None:
-    made = scorer(text)
-    found = made.score(Case("k", {}, None, expected), Trace(output))
-    if isinstance(found, Scored):
-        assert isfinite(found.value)
-        assert not made.scale.is_bounded or made.scale.low <= found.value <= made.scale.high
-        assert made.scale.kind is not Kind.BINARY or found.value in (0, 1)
-    assert found.reason
-
-
-@pytest.mark.parametrize("text", ANSWERED)
-@given(output=JSON, other=JSON, expected=JSON)
-def test_unscored_never_depends_on_the_output(text: str, output: Json, other: Json, expected: Json) -> None:
-    made = scorer(text)
-    first, second = (made.score(Case("k", {}, None, expected), Trace(one)) for one in (output, other))
-    assert isinstance(first, Unscored) == isinstance(second, Unscored)
-
-
-@given(cell=JSON)
-@pytest.mark.parametrize("text", ["column(a)", "column(a, bounds=-1..1)", "column(a, unbounded)", "latency"])
-def test_any_cell_gives_a_score_or_a_documented_error(text: str, cell: Json) -> None:
-    made = scorer(text)
-    try:
-        found = made.score(Case("k", {"a": cell}), Trace("x", latency=cell))
-    except (UsageError, EvidenceError):
-        return
-    if isinstance(found, Scored):
-        assert isfinite(found.value)
-        assert not made.scale.is_bounded or made.scale.low <= found.value <= made.scale.high
-
-
-FINITE = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
-    max_leaves=12,
-)
-
-
-@given(FINITE, st.booleans())
-def test_json_equal_is_reflexive_over_any_spelling(whole: Json, ignore_order: bool) -> None:
-    text = f"json_equal(ignore_order={str(ignore_order).lower()})"
-    assert value(text, json.dumps(whole, indent=1), json.dumps(whole, sort_keys=True)) == 1
-
-
-@given(st.lists(FINITE, max_size=5).flatmap(lambda one: st.tuples(st.just(one), st.permutations(one))))
-def test_json_equal_ignores_any_order_when_told(pair: tuple[list[Json], list[Json]]) -> None:
-    assert value("json_equal(ignore_order=true)", json.dumps(pair[0]), json.dumps(pair[1])) == 1
-
-
-@given(FINITE, FINITE)
-def test_json_equal_is_symmetric(one: Json, other: Json) -> None:
-    there, back = json.dumps(one), json.dumps(other)
-    for text in ("json_equal", "json_equal(ignore_order=true)"):
-        assert value(text, there, back) == value(text, back, there)

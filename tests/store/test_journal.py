@@ -1,13 +1,9 @@
 """What a replay wrote down before it died is there afterwards, and nothing else."""
 
-import errno
-import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.examples import tries
 
-from stopship.errors import EvidenceError, StopshipError, UsageError
+from stopship.errors import EvidenceError, StopshipError
 from stopship.model.canonical import canonical_bytes
 from stopship.model.run import Outcome, Status
 from stopship.store.journal import Journal, Writer
@@ -298,112 +294,3 @@ def test_dropping_removes_every_journal_unread(tmp_path: Path) -> None:
         journal.add(A)
     with pytest.raises(StopshipError, match="without its lock"):
         journal.drop()
-
-
-def test_a_value_that_json_cannot_keep_leaves_no_line(tmp_path: Path) -> None:
-    with Journal(tmp_path, PLAN) as journal:
-        journal.add(A)
-        with pytest.raises(EvidenceError, match=r"case 'x', sample 0, trace: \$\.n"):
-            journal.add(Outcome(key="x", trace={"n": float("nan")}))
-        with pytest.raises(EvidenceError, match="took_ms is"):
-            journal.add(Outcome(key="x", trace={}, took_ms=float("inf")))
-        journal.add(B)
-    assert Journal(tmp_path, PLAN).outcomes() == (A, B)
-
-
-def test_a_full_disk_is_said_and_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real: Callable[..., int] = os.write
-    with Journal(tmp_path, PLAN) as journal:
-        journal.add(A)
-
-        def full(descriptor: int, data: memoryview) -> int:
-            if len(data) > 20:
-                return real(descriptor, data[:20])
-            raise OSError(errno.ENOSPC, "")
-
-        with monkeypatch.context() as patched:
-            patched.setattr(os, "write", full)
-            with pytest.raises(StopshipError, match="the disk is full\n  free some space"):
-                journal.add(B)
-        assert journal.outcomes() == (A,)
-        journal.add(C)
-    assert Journal(tmp_path, PLAN).outcomes() == (A, C)
-
-
-def test_lines_reach_the_disk_at_most_so_often_and_on_closing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    synced: list[int] = []
-    monkeypatch.setattr(os, "fsync", synced.append)
-    for every, expected in ((0.0, 2), (1e9, 1)):
-        writer = Writer(tmp_path / f"every{expected}", PLAN, sync_every_s=every)
-        writer.add(C)
-        synced.clear()
-        writer.add(A)
-        writer.add(B)
-        writer.close()
-        writer.close()
-        assert len(synced) == expected
-    with pytest.raises(StopshipError, match="closed"):
-        writer.add(C)
-
-
-KILLED = """
-import sys
-from pathlib import Path
-from stopship.model.run import Outcome
-from stopship.store.journal import Journal
-with Journal(Path(sys.argv[1]), "a" * 64) as journal:
-    for index in range(10**9):
-        journal.add(Outcome(key=f"{index:09d}", trace={"output": "x" * (index % 5000)}))
-        if index == 50:
-            print("ready", flush=True)
-"""
-
-
-def test_a_killed_replay_leaves_its_outcomes_and_its_lock(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        waited: list[str] = []
-
-        def kill(line: str) -> None:
-            waited.append(line)
-            process.send_signal(signal.SIGKILL)
-
-        with Journal(tmp_path, PLAN, say=kill):
-            pass
-        assert len(waited) == 1
-    with Journal(tmp_path, PLAN) as journal:
-        found = journal.outcomes()
-        assert len(found) > 50
-        assert [one.key for one in found] == [f"{index:09d}" for index in range(len(found))]
-        journal.add(Outcome(key="z", trace={}))
-        assert len(journal.outcomes()) == len(found) + 1
-
-
-def test_a_folder_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot be written"), Journal(tmp_path / "file" / "x", PLAN):
-        pass
-    assert Journal(tmp_path / "none", PLAN).outcomes() == ()
-    (tmp_path / "journal.jsonl").mkdir()
-    with pytest.raises(EvidenceError, match="is not a file"):
-        Journal(tmp_path, PLAN).outcomes()
-
-
-def test_what_was_lost_is_taken_out_and_asked_for_again(tmp_path: Path) -> None:
-    lost = Outcome(key="x", status=Status.LOST, trace={}, error="HTTP 503")
-    written(tmp_path, A, lost, B)
-    with Journal(tmp_path, PLAN) as journal:
-        assert not journal.claim("x", 0)
-    with Journal(tmp_path, PLAN) as journal:
-        journal.forget_lost()
-        assert [said(one) for one in journal.outcomes()] == [said(A), said(B)]
-        assert journal.claim("x", 0)
-        found = replace(C, key="x")
-        assert journal.add(found) is found
-        journal.forget_lost()
-        assert [one.key for one in journal.outcomes()] == ["a", "b", "x"]
-    with pytest.raises(StopshipError, match="without its lock"):
-        Journal(tmp_path, PLAN).forget_lost()
