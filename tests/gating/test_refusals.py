@@ -186,7 +186,7 @@ def test_a_function_whose_body_changed_is_not_served_what_the_old_one_gave_unsee
         return found
 
     shelf = recorded(Application(), shop(1))
-    assert all(CODE in one.asked.pins for one in shelf.kept.values())
+    assert all(CODE in one.asked.pins for one in shelf.kept.values() if not is_path(one))
     live = world_of(shelf=shelf)
     assert at(live, shop(2)) == 2
     frozen = world_of(shelf=shelf, fidelity=Fidelity.FROZEN)
@@ -217,7 +217,7 @@ def test_what_comes_after_a_recorded_error_goes_on_from_it() -> None:
     ask = careless(lambda: app.flaky(None, 1))
     shelf = recorded(app, ask)
     at(world_of(shelf=shelf, record=Record.NEW), ask)
-    (one,) = shelf.kept.values()
+    (one,) = (one for one in shelf.kept.values() if not is_path(one))
     assert [answer.error for answer in one.answers] == ["ConnectionError: reset by peer", ""]
 
 
