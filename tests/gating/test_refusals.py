@@ -14,6 +14,7 @@ import stopship
 from stopship.boundaries import reads, watch
 from stopship.errors import EvidenceError, Missed, UsageError
 from stopship.gating.outside import secrets
+from stopship.gating.paths import is_path
 from stopship.gating.watched import moment
 from stopship.model.case import Case
 from stopship.model.exchange import CODE, Fidelity, Record, Recording
