@@ -168,6 +168,26 @@ def test_recorded_outputs_are_deterministic() -> None:
     assert told.startswith("suite.toml:6 [replay]: a recorded target gives the same output every time")
 
 
+@pytest.mark.parametrize(
+    ("scores", "more", "fidelity"),
+    [
+        (["decisions"], "", "step"),
+        (["decisions(words=any)", "decisions"], "", "step"),
+        (["decisions"], 'fidelity = "live"', "live"),
+        (["decisions", "exact"], "", "live"),
+        (["exact"], "", "live"),
+    ],
+)
+def test_a_suite_that_looks_at_decisions_alone_replays_step_by_step(
+    scores: list[str], more: str, fidelity: str
+) -> None:
+    rules = "".join(
+        f'[[rule]]\nid = "r{number}"\nclass = "safety"\nscore = "{score}"\ncompare = {{}}\n'
+        for number, score in enumerate(scores)
+    )
+    assert read(f"{HEAD}{REPLAY}{more}\n{rules}").replay.fidelity.value == fidelity
+
+
 BAD_RULE = '[[rule]]\nid = "x"\nclass = "safety"\nscore = "exact"\n'
 
 

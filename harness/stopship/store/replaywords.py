@@ -5,6 +5,7 @@ Decides which words of it go together, but for the tables of targets. Never open
 """
 
 import re
+from dataclasses import replace
 
 from stopship.model.exchange import Fidelity
 from stopship.model.suite import (
@@ -24,6 +25,7 @@ from stopship.store.suitewords import Table
 from stopship.store.targetwords import check_secrets, key_env_of, target_table, url_of
 
 _TARGET = re.compile(r"(?P<file>.+\.py):[A-Za-z_][A-Za-z0-9_]*")
+_DECISIONS = re.compile(r"\s*decisions\s*(\(.*\))?\s*", re.DOTALL)
 _WRITE = 'target = "app.py:answer", or "recorded"'
 _KEYS = (
     *("target", "cluster", "repeats", "concurrency", "timeout", "deterministic", "network", "fresh"),
@@ -68,7 +70,16 @@ def replay_of(top: Table) -> ReplayPlan:
         upstreams=_upstreams(table),
         unpinned=table.texts("unpinned", '"var/cache"'),
     )
+    if "fidelity" not in table.values and not plan.no_calls and _scores_decisions(top):
+        plan = replace(plan, fidelity=Fidelity.STEP)
     return _check_calls(table, plan)
+
+
+def _scores_decisions(top: Table) -> bool:
+    """Whether every rule looks at decisions: then it is an agent's, and nothing but its steps is asked."""
+    rules = top.values.get("rule")
+    scores = [one.get("score") for one in rules if isinstance(one, dict)] if isinstance(rules, list) else []
+    return bool(scores) and all(isinstance(one, str) and _DECISIONS.fullmatch(one) for one in scores)
 
 
 def _own_table(table: Table) -> TargetTable | None:
