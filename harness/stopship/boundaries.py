@@ -23,6 +23,7 @@ from weakref import WeakSet
 if TYPE_CHECKING:
     import socket
 
+OWN_THREADS = "stopship-"  # what the names of our own threads begin with
 _OWN = "__stopship_boundary__"  # where a marked function keeps what it says of itself
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -98,6 +99,7 @@ class _Process:
     loading: int = field(default=0)  # files of targets that are being executed
     refused: list[str] = field(default_factory=list)  # what such files called
     opened: list[str] = field(default_factory=list)  # and opened
+    emptied: set[str] = field(default_factory=set)  # files that were opened so, to be written, by now
     desks: dict[int, Desk] = field(default_factory=dict)  # of outputs under way
     marked: "WeakSet[Callable[..., Any]]" = field(default_factory=WeakSet)
     ports: set[int] = field(default_factory=set)  # of gateways, which may be reached
@@ -334,6 +336,28 @@ def opens(path: str) -> None:
         desk.opens(made_here(), path)
     elif _process.loading:
         _process.opened.append(path)
+    else:
+        for one in loose_desks():
+            one.opens(None, path)
+
+
+def empties(path: str) -> None:
+    """A file is opened empty, to be written: what is read of it from now on was made here."""
+    if _process.desks or _process.loading:
+        _process.emptied.add(str(Path(path).absolute()))
+
+
+def is_emptied(path: str) -> bool:
+    """Whether what stands in a file was written by this process."""
+    return str(Path(path).absolute()) in _process.emptied
+
+
+def loose_desks() -> list[Desk]:
+    """The outputs under way, where this is a thread that belongs to none and may work for any of them."""
+    own = threading.current_thread()
+    if not _process.desks or own is threading.main_thread() or own.name.startswith(OWN_THREADS):
+        return []
+    return list(_process.desks.values())
 
 
 def desk_here() -> Desk | None:

@@ -153,6 +153,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     stacks = [str(stack_file)] if stack_file else []
     given = (("--stack", stacks), ("--pin", pins), ("--case", cases), ("--where", where))
     words = [word for name, each in given for one in each for word in (name, one)]
+    words += ["--repeat", str(repeat)] if repeat is not None else []
     words += ["--allow-blind"] if allow_blind else []
     return _ended(at, done.run, words, is_recording=is_recording)
 

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stopship.boundaries import Boundary, Door, made_here, making
+from stopship.boundaries import Boundary, Door, desk_here, made_here, making
 from stopship.errors import Missed, StopshipError, UsageError
 from stopship.gating.forced import Forced
 from stopship.gating.paths import Slot, Track, is_path, path_of
@@ -166,8 +166,10 @@ class OutputDesk:
     def opens(self, within: Boundary | None, path: str) -> None:
         """The same for a file of a pin; and for one that is no pin's, though the target reads it. What was
         imported is told elsewhere."""
-        if path.endswith(_CODE):
+        if within is not None and path.endswith(_CODE):
             return
+        if within is None and self._at_work and desk_here() is not self:
+            return  # of a thread that has no context: it may be the marked function's own
         if within is not None and (axis := self._world.files.get(os.path.realpath(path))) is not None:
             self.reads(within, axis)
         elif (err := self._world.unseen(path, within)) is not None:

@@ -25,6 +25,8 @@ def edits_of(own: Suite, judge: Suite) -> list[str]:
         said.append("[columns]")
     if own.replay.lost_limit != judge.replay.lost_limit or own.replay.cluster != judge.replay.cluster:
         said.append("[replay]")
+    if set(own.replay.unpinned) - set(judge.replay.unpinned):
+        said.append("unpinned under [replay]")
     return said
 
 

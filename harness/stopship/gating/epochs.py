@@ -40,7 +40,9 @@ def settings_of(opened: OpenSuite, target: SuiteTarget | None) -> list[Json]:
     columns = opened.suite.columns
     read: list[Json] = [columns.input, columns.output, columns.latency, columns.cost]
     code = target.digest if target is not None else RECORDED
-    return [code, opened.suite.replay.timeout_s, read, platform.python_version(), __version__]
+    plan = opened.suite.replay
+    unpinned: list[Json] = [["unpinned", *sorted(plan.unpinned)]] if plan.unpinned else []
+    return [code, plan.timeout_s, read, platform.python_version(), __version__, *unpinned]
 
 
 def draws_of(

@@ -4,32 +4,35 @@ Decides which reading would go unseen: of a file, or of a module, that no pin ho
 outside of the repository, at names that begin with a dot, or at installed packages.
 """
 
+import ast
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import source_from_cache
 from pathlib import Path
 from types import ModuleType
 
 import stopship
-from stopship.boundaries import Boundary
+from stopship.boundaries import Boundary, is_emptied
 from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.engine import Target
 from stopship.gating.opened import OpenSuite
 from stopship.gating.stacking import Answering
 from stopship.gating.world import Unseen, seen_all
 from stopship.model.suite import Suite
-from stopship.parts.beside import imported_names
 from stopship.parts.targets.python import PythonTarget
 from stopship.pinning.stacks import names_in
 from stopship.store.remote import RECORDINGS
 from stopship.store.shown import quoted, shown
 from stopship.store.stackfile import StackFile, read_stack_file
+from stopship.store.trees import is_left_out
 
-_INSTALLED = ("site-packages", "dist-packages", "__pycache__")
-_CODE = (".py", ".pyc", ".so", ".pyd")
-_read: dict[Path, set[str]] = {}  # by the file of a target: what it opened in this process, asking no stack
+_INSTALLED = ("site-packages", "dist-packages")
+_METADATA = (".egg-info", ".dist-info")
+_CODE = (".py", ".pyc")
+_read: dict[tuple[Path, Path], set[str]] = {}  # by target and suite: what it opened here, asking no stack
 _names: dict[tuple[str, int, int], frozenset[str]] = {}  # by file, its size and its time: what it imports
 
 
@@ -52,8 +55,9 @@ class Reading:
     _known: dict[str, bool] = field(default_factory=dict)  # by path: whether its reading is seen
 
     @cached_property
-    def _root(self) -> Path:
-        return repository(self.folder)
+    def _roots(self) -> frozenset[Path]:
+        """A suite may lie in a submodule, and a target in the repository above it."""
+        return frozenset(map(repository, (self.folder, self.target.parent, self.answering.path.parent)))
 
     @cached_property
     def _not_ours(self) -> tuple[Path, ...]:
@@ -61,14 +65,14 @@ class Reading:
         own = [Path(stopship.__file__).parent, *(self.folder / one for one in self.unpinned)]
         store = [self.ours] if self.ours is not None else []
         return (
-            *(one for one in python if not self._root.is_relative_to(one)),
+            *(one for one in python if not any(root.is_relative_to(one) for root in self._roots)),
             *(one.resolve() for one in (*own, *store)),
         )
 
     def check_known(self, at_load: Sequence[str]) -> None:
         """Raise EvidenceError for what the target has read in this process, for this stack or another: it may
         answer from what it kept."""
-        for path in sorted({*at_load, *_read.get(self.target, ())}):
+        for path in sorted({*at_load, *_read.get((self.target, self.folder), ())}):
             if (err := self.unseen(path, None)) is not None:
                 raise err
 
@@ -78,49 +82,57 @@ class Reading:
         key = f"{within is not None}{path}"
         if Path(path).is_absolute() and key in self._known:
             return None
-        if path.endswith(_CODE):
-            return None  # modules are looked at by what was imported
+        is_code = path.endswith(_CODE)
+        if is_code:
+            path = _source_of(path)
         real = os.path.realpath(path)
-        is_mine = self._is_mine(Path(real)) and Path(real).is_file()
+        here = real if self._is_mine(Path(real)) else os.path.abspath(path)  # noqa: PTH100  # the link itself
+        if not Path(real).is_file() or is_emptied(path):
+            self._known[key] = True  # what comes to be there now, the target itself has made
+            return None
+        is_mine = self._is_mine(Path(here)) and not (is_code and _is_loaded(real))
         if is_mine and within is None and not self.answering.stack.handed(real):
-            _read.setdefault(self.target, set()).add(real)
-        if not is_mine or self.answering.stack.covers(real):
-            self._known[key] = True
+            _read.setdefault((self.target, self.folder), set()).add(here)
+        if not is_mine or self.answering.stack.covers(real) or self.answering.stack.covers(here):
+            if not is_code:
+                self._known[key] = True
             return None
         own = self._own_axis(real)
         if own:
             return self._other_file(real, own, within)
-        return None if within is not None else self._no_pin(real)
+        return None if within is not None else self._no_pin(here)
 
     def check_modules(self, imported: dict[str, Path]) -> None:
-        """Raise EvidenceError for a module of the repository that no pin holds. `imported`: first names of
-        what the target imported from beyond its own folder, and a file that did."""
+        """Raise EvidenceError for a module of the repository that no pin holds. `imported`: names of what
+        the target imported from beyond its own folder, and a file that did."""
         held = self.answering.stack.held()
         waiting, seen = list(imported.items()), set(imported)
         while waiting:
-            top, importer = waiting.pop(0)
-            for name, file in _loaded(top):
+            name, importer = waiting.pop(0)
+            for module, file in _on_the_way(name):
                 if not self._is_mine(file):
                     continue
                 if str(file) not in held:
-                    raise self._no_module(name, file, importer)
-                new = _imported_by(file) - seen
+                    raise self._no_module(module, file, importer)
+                new = _imported_by(module, file) - seen
                 seen |= new
                 waiting += [(one, file) for one in sorted(new)]
 
     def _is_mine(self, real: Path) -> bool:
         """Whether a file is one of the repository's own."""
-        if not real.is_relative_to(self._root):
-            return False
-        parts = real.relative_to(self._root).parts
-        if any(one.startswith(".") or one in _INSTALLED for one in parts):
-            return False
-        return not any(real.is_relative_to(one) for one in self._not_ours)
+        for root in self._roots:
+            if not real.is_relative_to(root):
+                continue
+            parts = real.relative_to(root).parts
+            if not any(one.startswith(".") or one in _INSTALLED or one.endswith(_METADATA) for one in parts):
+                return not any(real.is_relative_to(one) for one in self._not_ours)
+        return False
 
     def _own_axis(self, real: str) -> str:
         """The axis by which the suite's own stack pins a file, where the stack that answers has it, too."""
         found = names_in(self.own, Path(real)) if self.own is not None else []
-        return next((axis for axis, _ in found if self.answering.stack.stack.get(axis) is not None), "")
+        pinned = [axis for axis, name in found if not any(map(is_left_out, name.split("/")))]
+        return next((axis for axis in pinned if self.answering.stack.stack.get(axis) is not None), "")
 
     @property
     def _own_name(self) -> str:
@@ -199,11 +211,29 @@ def unpinned_notes(suite: Suite) -> tuple[str, ...]:
     return (f"the target may read {named}, which no pin holds: what that does goes unseen",) if named else ()
 
 
-def _loaded(top: str) -> Iterator[tuple[str, Path]]:
-    """The modules of a first name that are loaded, and their files."""
-    for name, module in sorted(sys.modules.items()):
-        if (name == top or name.startswith(f"{top}.")) and (file := _file(module)) is not None:
-            yield name, file
+def _on_the_way(name: str) -> Iterator[tuple[str, Path]]:
+    """A module that is loaded and the packages that it lies in, and their files."""
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        module = ".".join(parts[:count])
+        if (file := _file(sys.modules.get(module))) is not None:
+            yield module, file
+
+
+def _source_of(path: str) -> str:
+    """The source of a file of code: of bytecode, that which it was made from."""
+    try:
+        return source_from_cache(path) if path.endswith(".pyc") else path
+    except (ValueError, NotImplementedError):
+        return path
+
+
+def _is_loaded(real: str) -> bool:
+    """Whether a file is of a module that was imported before: a traceback reads it, and nothing else."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__file__", None) == real:
+            return not getattr(getattr(module, "__spec__", None), "_initializing", False)
+    return False
 
 
 def _file(module: ModuleType | None) -> Path | None:
@@ -217,15 +247,28 @@ def _package(name: str, file: Path) -> Path:
     return file if not depth else file.parents[depth - 1]
 
 
-def _imported_by(file: Path) -> frozenset[str]:
-    """The first names of what a file says it imports."""
+def _imported_by(module: str, file: Path) -> frozenset[str]:
+    """The names of the modules that a module says it imports, and of what it takes from them."""
     if file.suffix != ".py":
         return frozenset()
     try:
         stat = file.stat()
         key = str(file), stat.st_size, stat.st_mtime_ns
         if key not in _names:
-            _names[key] = frozenset(imported_names(file.read_bytes(), relative=False))
-    except OSError:
+            package = module if file.stem == "__init__" else module.rpartition(".")[0]
+            _names[key] = frozenset(_said(ast.parse(file.read_bytes()), package))
+    except (OSError, SyntaxError, ValueError, RecursionError):
         return frozenset()
     return _names[key]
+
+
+def _said(tree: ast.AST, package: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")
+            above = parts[: len(parts) - node.level + 1] if node.level else []
+            name = ".".join([*above, *([node.module] if node.module else [])])
+            yield name
+            yield from (f"{name}.{one.name}" for one in node.names)

@@ -29,7 +29,7 @@ _REFUSES_ALL = (401, 402, 407)  # a key, an account or a proxy: every case would
 
 def _refusal(name: str, told: Answer) -> EvidenceError:
     return EvidenceError(
-        f"the upstream {name!r} refuses to answer at all: {told.error}",
+        f"the upstream {name.rpartition(' ')[2].partition('/')[0]!r} refuses to answer at all: {told.error}",
         do="mend the key, the account or the proxy; nothing more is asked",
     )
 
@@ -60,6 +60,7 @@ class Waypoint:
     _gateway: "Gateway | None" = None
     _desks: dict[Place, OutputDesk] = field(default_factory=dict)
     _ways: "dict[Place, Admission]" = field(default_factory=dict)
+    _refusals: dict[Place, EvidenceError] = field(default_factory=dict)  # that no answer came after
 
     def opened(self) -> Callable[[], None]:
         """Raises UsageError where its library is missing or an upstream cannot be used."""
@@ -90,6 +91,8 @@ class Waypoint:
         if self._gateway is not None and place in self._ways:
             self._gateway.dismiss(self._ways.pop(place))
         self._desks.pop(place, None)
+        if (refusal := self._refusals.pop(place, None)) is not None:
+            desk.end(refusal)
 
     async def answer(self, call: Call, place: Place, go: Go, /) -> Answer:
         """As the output's desk says; a request that comes after its end is nobody's."""
@@ -110,7 +113,9 @@ class Waypoint:
                 desk.end(err)
             raise
         if told.status in _REFUSES_ALL:
-            desk.end(_refusal(call.name, told))
+            self._refusals[place] = _refusal(call.name, told)
+        elif not told.error:  # whoever was refused has another key now
+            self._refusals.pop(place, None)
         try:
             return desk.made(turn, told)
         except (StopshipError, Missed) as err:

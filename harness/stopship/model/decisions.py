@@ -16,7 +16,8 @@ from stopship.model.streamed import events_of, gathered
 
 _EACH_TIME = {  # of an answer as a whole: what differs each time that the same is answered
     *("id", "created", "created_at", "completed_at", "createTime", "system_fingerprint", "responseId"),
-    *("usage", "usageMetadata"),
+    *("usage", "usageMetadata", "metrics", "latencyMs"),
+    *("total_duration", "load_duration", "prompt_eval_duration", "eval_duration"),
 }
 _IDS = {"id", "call_id", "tool_use_id"}  # of an item
 _THOUGHTS = {"reasoning", "thinking", "redacted_thinking"}

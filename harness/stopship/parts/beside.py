@@ -15,7 +15,7 @@ def imported_beside(path: Path) -> dict[str, bytes]:
     waiting = [path]
     while waiting:
         source = _source(waiting.pop())
-        for name in imported_names(source):
+        for name in _imported(source):
             places = [path.parent / f"{name}.py", *sorted((path.parent / name).rglob("*.py"))]
             for place in places:
                 key = place.relative_to(path.parent).as_posix()
@@ -32,15 +32,14 @@ def _source(path: Path) -> bytes:
         raise UsageError(f"cannot be read: {err.strerror}", where=str(path), do="check the file") from err
 
 
-def imported_names(source: bytes, *, relative: bool = True) -> set[str]:
-    """The first names of what a module imports, `relative`: from its own package, too; none where it is no
-    Python, which loading it will tell."""
+def _imported(source: bytes) -> set[str]:
+    """The first names of what a module imports; none where it is no Python, which loading it will tell."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError):
         return set()
     names = [one.name for node in nodes if isinstance(node, ast.Import) for one in node.names]
-    taken = [node for node in nodes if isinstance(node, ast.ImportFrom) and (relative or not node.level)]
+    taken = [node for node in nodes if isinstance(node, ast.ImportFrom)]
     names += [name for node in taken for name in ([node.module] if node.module else _names(node))]
     return {one.partition(".")[0] for one in names}
 

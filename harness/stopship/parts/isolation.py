@@ -9,7 +9,18 @@ import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from stopship.boundaries import desk_here, is_sealed, is_watched, lose_all, made_here, opens, ports
+from stopship.boundaries import (
+    OWN_THREADS,
+    desk_here,
+    empties,
+    is_sealed,
+    is_watched,
+    loose_desks,
+    lose_all,
+    made_here,
+    opens,
+    ports,
+)
 
 _EVENTS = frozenset(  # of CPython's table of audit events
     [
@@ -17,10 +28,9 @@ _EVENTS = frozenset(  # of CPython's table of audit events
         *("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"),
     ]
 )
-_STARTS = ("subprocess.Popen", "os.posix_spawn", "os.system", "os.exec")
+_STARTS = ("subprocess.Popen", "os.posix_spawn", "os.system", "os.exec", "os.fork", "os.forkpty", "pty.spawn")
 _OF_THE_MACHINE = ("uname", "lsb_release")  # which SDKs ask what they run on
 _HERE = ("127.0.0.1", "localhost", b"127.0.0.1", b"localhost")
-_OWN_THREADS = "stopship-"  # what the names of our own threads begin with
 _installed = threading.Lock()
 
 
@@ -48,7 +58,7 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
     desk = desk_here()
     if desk is None:
         thread = threading.current_thread()
-        if not is_sealed() or thread is threading.main_thread() or thread.name.startswith(_OWN_THREADS):
+        if not is_sealed() or thread is threading.main_thread() or thread.name.startswith(OWN_THREADS):
             return  # a call that is made may use threads of a pool; tests, scorers; the replay itself
         why = f"{_told(event, arguments)}: from a thread that belongs to no output of the replay"
         lose_all(why)
@@ -63,7 +73,9 @@ def _opened(event: str, arguments: tuple[object, ...]) -> None:
     if not isinstance(path, str | bytes | os.PathLike):
         return
     if event == "open":
-        if not isinstance(flags, int) or flags & os.O_ACCMODE != os.O_WRONLY:
+        if isinstance(flags, int) and flags & os.O_TRUNC:
+            empties(os.fsdecode(path))
+        elif not isinstance(flags, int) or flags & os.O_ACCMODE != os.O_WRONLY:
             opens(os.fsdecode(path))
         return
     name = os.fsdecode(path)
@@ -73,13 +85,14 @@ def _opened(event: str, arguments: tuple[object, ...]) -> None:
 def _started(arguments: tuple[object, ...]) -> None:
     """A process is started, which nothing here watches over."""
     desk = desk_here()
-    if desk is None or made_here() is not None:
+    if made_here() is not None:
         return
     words = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list | tuple) else arguments[:1]
     named = [os.fsdecode(one) for one in words if isinstance(one, str | bytes | os.PathLike)]
-    name = Path(named[0].split()[0]).name if named and named[0].strip() else "a program"
+    name = Path(named[0].split()[0]).name if named and named[0].strip() else "a process"
     if name not in _OF_THE_MACHINE:
-        desk.starts(name)
+        for one in [desk] if desk is not None else loose_desks():
+            one.starts(name)
 
 
 def _is_gateway(arguments: tuple[object, ...]) -> bool:

@@ -33,7 +33,7 @@ class Ran:
 
 _ran: dict[str, tuple[Path, str]] = {}  # by module name: the file and the digest of the bytes that ran
 _imported: dict[str, set[str]] = {}  # by module name: the modules of private packages that it imported
-_outside: dict[str, set[str]] = {}  # by module name: the first names of what it imported from elsewhere
+_outside: dict[str, set[str]] = {}  # by module name: what it imported from elsewhere, or took from there
 
 
 def code_of(file: Path) -> list[Ran]:
@@ -49,8 +49,8 @@ def code_of(file: Path) -> list[Ran]:
 
 
 def imported_elsewhere(file: Path) -> dict[str, Path]:
-    """The first names of what a user's file and those beside it have imported from elsewhere so far, each
-    with a file that did."""
+    """The names of the modules that a user's file and those beside it have imported from elsewhere so far,
+    each with a file that did; among them names of what they took from a module."""
     return {
         one: ran[0]
         for name, ran, _ in reversed(list(_reached(file)))
@@ -203,7 +203,8 @@ class _Folder:
             _note(importer, _touched(resolve_name("." * level + name, str(package)), fromlist or ()))
             return found
         if not self._is_beside(top):
-            _outside.setdefault(importer, set()).add(top)
+            mine = _outside.setdefault(importer, set())
+            mine.update([name, *(f"{name}.{one}" for one in fromlist or ())])
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         found = builtins.__import__(f"{self.package}.{name}", globals, locals, fromlist or (), 0)
         _note(importer, _touched(f"{self.package}.{name}", fromlist or ()))

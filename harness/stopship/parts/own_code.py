@@ -15,6 +15,7 @@ from types import CodeType, FunctionType, MethodType
 _MOST_FUNCTIONS = 1024
 _LARGEST = 1000  # entries of a table that may be one of functions; a larger one is data
 _DEEPEST = 4  # tables in tables, and instances in instances
+_LEAVES = (str, int, float, bool, bytes, type(None))  # which reach nothing
 _TABLES = (dict, list, tuple, set, frozenset, OrderedDict, defaultdict)
 _BEHIND = (MethodType, staticmethod, classmethod, property, cached_property, partial, partialmethod)
 
@@ -49,7 +50,11 @@ class _Reached:
             return [(each, 0) for each in self._of_class(one)]
         if type(one) in _TABLES and isinstance(one, dict | list | tuple | set | frozenset):
             inside = one.values() if isinstance(one, dict) else one
-            return [(each, depth + 1) for each in inside] if len(one) <= _LARGEST else []
+            return (
+                [(each, depth + 1) for each in inside if type(each) not in _LEAVES]
+                if len(one) <= _LARGEST
+                else []
+            )
         if parts := _parts(one):
             return [(each, depth) for each in parts]
         found: list[tuple[object, int]] = []

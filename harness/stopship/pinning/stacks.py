@@ -22,7 +22,7 @@ from stopship.store.remote import open_store
 from stopship.store.shown import shown
 from stopship.store.stackfile import StackFile, read_stack_file, together
 from stopship.store.stackwords import label
-from stopship.store.trees import Keep, read_file
+from stopship.store.trees import Keep, is_left_out, read_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +97,10 @@ class OpenStack:
         }
 
     def covers(self, path: str) -> bool:
-        """Whether a real path is one that the stack file names, or lies in one."""
-        return _is_in(path, (os.path.realpath(one) for named in self._roots.values() for one in named))
+        """Whether a real path is one that the stack file names, or lies in one and is not left out of it."""
+        roots = [Path(os.path.realpath(one)) for named in self._roots.values() for one in named]
+        inside = [Path(path).relative_to(one) for one in roots if Path(path).is_relative_to(one)]
+        return any(not any(is_left_out(part) for part in one.parts) for one in inside)
 
     def handed(self, path: str) -> bool:
         """Whether a real path is one that this stack was asked for, or lies in one."""
