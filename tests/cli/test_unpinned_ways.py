@@ -17,11 +17,6 @@ import asyncio
 async def answer(case, stack):
     return await asyncio.get_running_loop().run_in_executor(None, (HERE / "rules.txt").read_text)
 """
-RUN_PATH = """
-import runpy
-def answer(case, stack):
-    return runpy.run_path(str(HERE / "rules.py"))["TEXT"]
-"""
 SCRATCH = """
 def answer(case, stack):
     with (HERE / "scratch.txt").open("w+") as file:
@@ -44,11 +39,10 @@ def answer(case, stack):
     [
         (POOL, "rules.txt"),
         (EXECUTOR, "rules.txt"),
-        (RUN_PATH, "rules.py"),
         (BY_PATH.replace("policy.txt", "app/rules.txt~"), "app/rules.txt~"),
         (BY_PATH.replace("policy.txt", "link.txt"), "link.txt"),
     ],
-    ids=["a pool", "an executor", "code that is run", "left out of a pinned folder", "a link"],
+    ids=["a pool", "an executor", "left out of a pinned folder", "a link"],
 )
 def test_a_change_of_it_would_go_unseen(code: str, file: str, tmp_path: Path) -> None:
     desk = Desk(tmp_path / "repo").made(HEAD + code)

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.util import source_from_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -82,20 +81,18 @@ class Reading:
         key = f"{within is not None}{path}"
         if Path(path).is_absolute() and key in self._known:
             return None
-        is_code = path.endswith(_CODE)
-        if is_code:
-            path = _source_of(path)
+        if path.endswith(_CODE):
+            return None  # modules are looked at by what was imported
         real = os.path.realpath(path)
         here = real if self._is_mine(Path(real)) else os.path.abspath(path)  # noqa: PTH100  # the link itself
         if not Path(real).is_file() or is_emptied(path):
             self._known[key] = True  # what comes to be there now, the target itself has made
             return None
-        is_mine = self._is_mine(Path(here)) and not (is_code and _is_loaded(real))
+        is_mine = self._is_mine(Path(here))
         if is_mine and within is None and not self.answering.stack.handed(real):
             _read.setdefault((self.target, self.folder), set()).add(here)
         if not is_mine or self.answering.stack.covers(real) or self.answering.stack.covers(here):
-            if not is_code:
-                self._known[key] = True
+            self._known[key] = True
             return None
         own = self._own_axis(real)
         if own:
@@ -218,22 +215,6 @@ def _on_the_way(name: str) -> Iterator[tuple[str, Path]]:
         module = ".".join(parts[:count])
         if (file := _file(sys.modules.get(module))) is not None:
             yield module, file
-
-
-def _source_of(path: str) -> str:
-    """The source of a file of code: of bytecode, that which it was made from."""
-    try:
-        return source_from_cache(path) if path.endswith(".pyc") else path
-    except (ValueError, NotImplementedError):
-        return path
-
-
-def _is_loaded(real: str) -> bool:
-    """Whether a file is of a module that was imported before: a traceback reads it, and nothing else."""
-    for module in list(sys.modules.values()):
-        if getattr(module, "__file__", None) == real:
-            return not getattr(getattr(module, "__spec__", None), "_initializing", False)
-    return False
 
 
 def _file(module: ModuleType | None) -> Path | None:
