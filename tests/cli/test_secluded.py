@@ -30,10 +30,10 @@ CHILD = """\
 import json, os, socket, sys
 from urllib.request import Request, urlopen
 
-def tried(family, host, port):
+def tried(family, host, port, seconds):
     try:
         with socket.socket(family, socket.SOCK_STREAM) as one:
-            one.settimeout(3)
+            one.settimeout(seconds)
             one.connect((host, port))
         return "reached"
     except OSError as err:
@@ -43,8 +43,8 @@ for line in sys.stdin:
     asked = json.loads(line)
     told = {"id": asked["id"], "steps": []}
     try:
-        outside = tried(socket.AF_INET, "127.0.0.1", int(asked["case"]["asked"]))
-        far = tried(socket.AF_INET, "192.0.2.1", 80)
+        outside = tried(socket.AF_INET, "127.0.0.1", int(asked["case"]["asked"]), 3)
+        far = tried(socket.AF_INET, "192.0.2.1", 80, 0.05)  # no network is told at once; a wait is none
         body = json.dumps({"model": asked["stack"]["model"], "messages": [{"role": "user", "content": "q"}]})
         headers = {"Content-Type": "application/json", "Authorization": "Bearer " + asked["api_key"]}
         url = asked["base_urls"]["models"] + "/v1/chat/completions"
