@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.steps.arms import COLUMNS, NO_ANSWER, SUITE, arm, must, repeated, rule
 
 from stopship.model.rule import Margin
@@ -48,7 +49,7 @@ def court(
 
 
 @given(SAMPLES, SAMPLES, SWAP)
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 def test_each_look_is_judged_on_the_outputs_that_its_arms_have(
     first: list[list[int]], second: list[list[int]], swap: list[bool]
 ) -> None:
@@ -64,7 +65,7 @@ def test_each_look_is_judged_on_the_outputs_that_its_arms_have(
 
 
 @given(SAMPLES, SAMPLES, SWAP)
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 def test_a_must_pass_case_stops_where_its_first_output_and_another_of_three_fail(
     first: list[list[int]], second: list[list[int]], swap: list[bool]
 ) -> None:
@@ -76,7 +77,7 @@ def test_a_must_pass_case_stops_where_its_first_output_and_another_of_three_fail
 
 
 @given(SAMPLES, SAMPLES, st.integers(0, N - 1), st.integers(0, 2))
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 def test_an_output_that_gets_worse_or_goes_missing_is_never_excused_into_a_pass(
     first: list[list[int]], second: list[list[int]], case: int, sample: int
 ) -> None:

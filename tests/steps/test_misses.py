@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.store.recorded import RECORDINGS, VALUES, recording
 
 from stopship.model.canonical import canonical_bytes
@@ -96,14 +97,14 @@ def test_an_item_added_in_the_middle_leaves_the_others_paired() -> None:
     assert differences({"a b": 1}, {"a b": 2})[0].path == '$["a b"]'
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(VALUES, VALUES)
 def test_requests_without_a_difference_are_the_same_request(old: Json, new: Json) -> None:
     assert (differences(old, new) == ()) == (canonical_bytes(old) == canonical_bytes(new))
     assert differences(old, old) == ()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 @given(RECORDINGS, RECORDINGS, st.integers(0, 3))
 def test_every_miss_is_told_in_few_harmless_lines(
     kept: list[Recording], asking: list[Recording], attempt: int

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.store.recorded import RECORDINGS, as_kept, put, recording, said
 
 from stopship.errors import EvidenceError, UsageError
@@ -32,7 +33,7 @@ def archive(tmp_path: Path) -> Path:
     return tmp_path / "pack.tar"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(RECORDINGS, st.integers(0, 5))
 def test_a_pack_is_the_same_whatever_files_the_recordings_lay_in(
     tmp_path_factory: pytest.TempPathFactory, several: list[Recording], cut: int

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.store.recorded import RECORDINGS, as_kept, recording, said
 
 from stopship.errors import EvidenceError, StopshipError, UsageError
@@ -35,7 +36,7 @@ def journal(folder: Path, *several: Recording) -> Path:
     return folder / JOURNAL
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(RECORDINGS, st.data())
 def test_a_journal_cut_at_any_byte_tells_what_stood_before(
     tmp_path_factory: pytest.TempPathFactory, several: list[Recording], data: st.DataObject

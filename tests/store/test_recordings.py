@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import tries
 from tests.store.recorded import (
     ASKED,
     RECORDINGS,
@@ -35,7 +36,7 @@ B = recording("lookup", {"id": 2}, "two")
 C = recording("search", {"q": "x"}, "three", case="refund-2")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(RECORDINGS)
 def test_what_was_recorded_comes_back(
     tmp_path_factory: pytest.TempPathFactory, several: list[Recording]
@@ -53,7 +54,7 @@ def test_what_was_recorded_comes_back(
     assert found.of_ask("0" * 64) == found.of_ask("no digest") == found.of_case("nobody") == ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(RECORDINGS)
 def test_a_line_proves_the_ask_and_the_key_of_its_call(several: list[Recording]) -> None:
     for one in several:
@@ -72,7 +73,7 @@ def test_numbers_come_back_as_they_were(tmp_path: Path) -> None:
     assert one.asked.ask == recording("n", told).asked.ask
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(ASKED, st.data())
 def test_whatever_can_change_an_answer_changes_the_key(asked: Asked, data: st.DataObject) -> None:
     call = asked.call
@@ -94,7 +95,7 @@ def test_whatever_can_change_an_answer_changes_the_key(asked: Asked, data: st.Da
     assert [line_of(Recording(asked=one, answers=(Answer(),))).key.hex() for one in changed] == keys
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 @given(st.dictionaries(TEXT, VALUES, min_size=1, max_size=4), st.data())
 def test_any_field_of_a_request_is_in_the_key(body: dict[str, Json], data: st.DataObject) -> None:
     base = recording("m", body).asked
@@ -104,7 +105,7 @@ def test_any_field_of_a_request_is_in_the_key(body: dict[str, Json], data: st.Da
     assert len({base.key, recording("m", changed).asked.key, recording("m", without).asked.key}) == 3
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 @given(ASKED, st.dictionaries(TEXT, VALUES, max_size=4))
 def test_what_cannot_change_an_answer_leaves_the_key(asked: Asked, body: dict[str, Json]) -> None:
     call = replace(asked.call, request=body)
@@ -127,7 +128,7 @@ def test_another_adapter_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None
     assert replace(A.asked).key != before  # an equal call, whose key was not asked for yet
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(RECORDINGS, st.lists(st.integers(0, 2), min_size=5, max_size=5))
 def test_folders_merge_by_copying_whatever_comes_first(
     tmp_path_factory: pytest.TempPathFactory, several: list[Recording], parts: list[int]
