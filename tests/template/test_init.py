@@ -231,7 +231,7 @@ def test_a_read_only_template_gives_files_that_can_be_edited(
 ) -> None:
     package = tmp_path / "package"
     shutil.copytree(TEMPLATE, package / "template")
-    (package / "template" / "app" / "__pycache__").mkdir()
+    (package / "template" / "app" / "__pycache__").mkdir(exist_ok=True)
     (package / "template" / "app" / "__pycache__" / "answer.pyc").write_bytes(b"x")
     for one in sorted(package.rglob("*"), reverse=True):
         one.chmod(0o555 if one.is_dir() else 0o444)
