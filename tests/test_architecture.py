@@ -1,6 +1,7 @@
 """The shape of the house: who may import whom, where third-party libraries come in, how large things are."""
 
 import ast
+import functools
 import subprocess
 import sys
 import warnings
@@ -52,8 +53,13 @@ DOORS = {  # third-party library -> the modules that may import it
 MODULES = sorted(one for one in PACKAGE.rglob("*.py") if "template" not in one.relative_to(PACKAGE).parts)
 
 
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -102,13 +108,13 @@ def test_third_party_libraries_come_in_through_their_doors(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_says_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert ast.get_docstring(_tree(path))
 
 
 def test_broad_excepts_stand_only_where_they_turn_into_data_or_a_bug_report() -> None:
     allowed = {"cli/main.py", "parts/user_code.py"}
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(_tree(path)):
             if not isinstance(node, ast.ExceptHandler):
                 continue
             caught = ast.unparse(node.type) if node.type else "everything"

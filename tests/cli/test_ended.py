@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from stopship.pinning.lock import lock_stack
+
 APP = """
 import time
 
@@ -46,7 +48,7 @@ def slow(tmp_path: Path) -> Path:
     (tmp_path / "slow/cases.jsonl").write_text(rows)
     (tmp_path / "slow/stack.toml").write_text('[model]\nversion = "m-1"\n[code]\npaths = ["app/answer.py"]\n')
     (tmp_path / "slow/suite.toml").write_text(SUITE)
-    assert run(tmp_path, "pins", "lock", "slow/stack.toml") == 0
+    lock_stack(tmp_path / "slow/stack.toml")
     return tmp_path
 
 
