@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.families import first_fast
 
 from stopship.pinning.lock import lock_stack
 
@@ -80,7 +81,7 @@ def told_to_end(folder: Path, by: signal.Signals, *words: str) -> tuple[int, str
     return process.returncode, said
 
 
-@pytest.mark.parametrize(("by", "code", "word"), ENDS)
+@pytest.mark.parametrize(("by", "code", "word"), first_fast(ENDS))
 def test_a_replay_prints_the_command_that_goes_on_with_it(
     slow: Path, by: signal.Signals, code: int, word: str
 ) -> None:
@@ -96,7 +97,7 @@ def test_a_replay_prints_the_command_that_goes_on_with_it(
     assert len(asked(slow)) <= CASES + 1, "only what was under way is asked again"
 
 
-@pytest.mark.parametrize(("by", "code", "word"), ENDS)
+@pytest.mark.parametrize(("by", "code", "word"), first_fast(ENDS))
 def test_a_gate_says_that_it_goes_on_by_itself(slow: Path, by: signal.Signals, code: int, word: str) -> None:
     found, said = told_to_end(slow, by, "gate", "slow", "--allow-blind", "--new-suite")
     assert found == code, said

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.test_unpinned import Desk
+from tests.families import first_fast
 
 STARTS = """
 import subprocess
@@ -19,12 +20,14 @@ def answer(case, stack):
 
 @pytest.mark.parametrize(
     ("answer", "fidelity", "is_told"),
-    [
-        ("subprocess.run(['true']) and 'refund'", "frozen-tools", True),
-        ("subprocess.run(['true']) and 'refund'", "live", False),
-        ("tool()", "frozen-retrieval", False),
-        ("subprocess.run(['uname', '-p'], capture_output=True) and 'refund'", "frozen-tools", False),
-    ],
+    first_fast(
+        [
+            ("subprocess.run(['true']) and 'refund'", "frozen-tools", True),
+            ("subprocess.run(['true']) and 'refund'", "live", False),
+            ("tool()", "frozen-retrieval", False),
+            ("subprocess.run(['uname', '-p'], capture_output=True) and 'refund'", "frozen-tools", False),
+        ]
+    ),
     ids=["started", "live", "within a marked function", "of the machine"],
 )
 def test_a_run_says_that_its_target_started_a_process(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.families import first_fast
 
 from stopship.pinning.lock import lock_stack
 
@@ -136,7 +137,9 @@ async def answer(case, stack):
 """
 
 
-@pytest.mark.parametrize("code", [AT_LOAD, CAUGHT, IN_A_THREAD], ids=["at load", "caught", "in a thread"])
+@pytest.mark.parametrize(
+    "code", first_fast([AT_LOAD, CAUGHT, IN_A_THREAD]), ids=["at load", "caught", "in a thread"]
+)
 def test_it_does_not_matter_when_or_how_it_is_opened(code: str, tmp_path: Path) -> None:
     desk = Desk(tmp_path / "repo").made(code)
     (desk.folder / "rules.txt").write_text("we refund")

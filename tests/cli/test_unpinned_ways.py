@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.test_unpinned import BY_PATH, PACKAGE, Desk, packaged, refused
+from tests.families import first_fast
 
 HEAD = "from pathlib import Path\nHERE = Path(__file__).parents[1]\n"
 POOL = """
@@ -36,12 +37,14 @@ def answer(case, stack):
 
 @pytest.mark.parametrize(
     ("code", "file"),
-    [
-        (POOL, "rules.txt"),
-        (EXECUTOR, "rules.txt"),
-        (BY_PATH.replace("policy.txt", "app/rules.txt~"), "app/rules.txt~"),
-        (BY_PATH.replace("policy.txt", "link.txt"), "link.txt"),
-    ],
+    first_fast(
+        [
+            (POOL, "rules.txt"),
+            (EXECUTOR, "rules.txt"),
+            (BY_PATH.replace("policy.txt", "app/rules.txt~"), "app/rules.txt~"),
+            (BY_PATH.replace("policy.txt", "link.txt"), "link.txt"),
+        ]
+    ),
     ids=["a pool", "an executor", "left out of a pinned folder", "a link"],
 )
 def test_a_change_of_it_would_go_unseen(code: str, file: str, tmp_path: Path) -> None:
@@ -66,7 +69,9 @@ def test_what_was_allowed_and_is_not_any_more_is_drawn_anew(tmp_path: Path) -> N
     refused(desk.replay(), "the target opens rules.txt, which no pin of the stack holds")
 
 
-@pytest.mark.parametrize("code", [SCRATCH, METADATA], ids=["what it wrote itself", "metadata of a package"])
+@pytest.mark.parametrize(
+    "code", first_fast([SCRATCH, METADATA]), ids=["what it wrote itself", "metadata of a package"]
+)
 def test_what_is_no_evidence_may_be_read(code: str, tmp_path: Path) -> None:
     desk = Desk(tmp_path / "repo").made(HEAD + code)
     about = desk.root / "myapp.egg-info"

@@ -13,6 +13,7 @@ import pytest
 from tests.endpoints.running import Endpoint
 from tests.endpoints.scripted import JSON, Reply, one_outcome, whole
 from tests.endpoints.suites import plan_of, write_suite
+from tests.families import first_fast
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating.performing import replay
@@ -55,10 +56,12 @@ def tables(endpoint: Endpoint) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        *("openai", "openai echoed", "openai refused", "openai nowhere", "openai stream"),
-        *("anthropic", "anthropic echoed", "http", "http echoed", "command"),
-    ],
+    first_fast(
+        (
+            *("openai", "openai echoed", "openai refused", "openai nowhere", "openai stream"),
+            *("anthropic", "anthropic echoed", "http", "http echoed", "command"),
+        )
+    ),
 )
 def test_no_output_file_or_log_holds_a_key(tmp_path: Path, endpoint: Endpoint, name: str) -> None:
     kind, table = tables(endpoint)[name]

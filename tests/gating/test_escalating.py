@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.families import first_fast
 from tests.gating.making import TODAY, Made, make
 
 from stopship.gating.escalating import Means, decided
@@ -151,7 +152,7 @@ def test_cases_that_differ_asked_again_may_stop_a_build(tmp_path: Path) -> None:
     assert asked(made, "stack") == 120 + 8 * record.escalation[0].cases
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", first_fast(range(6)))
 def test_cases_that_differ_asked_again_never_make_a_build_ship(tmp_path: Path, seed: int) -> None:
     made = noisy(tmp_path / "s", DISCORDANT, every=0.3)
     stack(made, "next", every=0.35, seed=seed + 1)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.families import first_fast
 from tests.gating.making import Made, make
 
 from stopship.errors import EvidenceError, UsageError
@@ -133,7 +134,7 @@ def test_a_replay_that_waited_for_one_that_was_broken_off_goes_on_from_what_is_f
     assert (made.folder / ".draws").stat().st_size <= 61
 
 
-@pytest.mark.parametrize("word", ["gate", "replay"])
+@pytest.mark.parametrize("word", first_fast(["gate", "replay"]))
 def test_two_commands_at_once_ask_for_each_output_once_and_agree(tmp_path: Path, word: str) -> None:
     made = make(tmp_path / "s", replay="", draws=10_000)
     path = made.folder / "app" / "answer.py"

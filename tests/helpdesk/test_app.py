@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.families import first_fast
 from tests.helpdesk import desk
 
 from stopship.model.case import Case
@@ -56,13 +57,15 @@ def test_an_article_changed_moves_related_answers_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "other"),
-    [
-        ("language of the question", "English"),
-        ("Quote", "Summarise"),
-        ("name the source", "keep the source"),
-        ("do not answer", "do not fully answer"),
-        ("At most {{ max_sentences }} sentences", "At most one sentence"),
-    ],
+    first_fast(
+        [
+            ("language of the question", "English"),
+            ("Quote", "Summarise"),
+            ("name the source", "keep the source"),
+            ("do not answer", "do not fully answer"),
+            ("At most {{ max_sentences }} sentences", "At most one sentence"),
+        ]
+    ),
     ids=lambda text: text.split()[0],
 )
 def test_a_word_of_the_template_moves_answers(tmp_path: Path, word: str, other: str) -> None:

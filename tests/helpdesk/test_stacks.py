@@ -1,6 +1,7 @@
 """What each stack does to the share of right answers, cohort by cohort. Measured numbers, with room."""
 
 import pytest
+from tests.families import first_fast
 from tests.helpdesk import desk
 
 BAD = ("bad-prompt", "bad-policy", "bad-index", "bad-model", "bad-routing", "bad-budget")
@@ -38,19 +39,21 @@ def test_a_stack_differs_from_production_in_one_pin(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "cohort", "at_most"),
-    [
-        ("bad-prompt", {"task": "refund"}, -0.12),
-        ("bad-prompt", {"tier": "business"}, -0.12),
-        ("bad-policy", {"lang": "de", "task": "refund"}, -0.25),
-        ("bad-index", {"task": "refund"}, -0.25),
-        ("bad-index", {"lang": "fr"}, -0.25),
-        ("bad-model", {"task": "shipping"}, -0.05),
-        ("bad-model", {"lang": "de"}, -0.03),
-        ("bad-routing", {"lang": "de"}, -0.12),
-        ("bad-budget", {"task": "order-status"}, -0.25),
-        ("bad-pair", {"task": "invoice"}, -0.12),
-        ("bad-pair", {"lang": "de"}, -0.15),
-    ],
+    first_fast(
+        [
+            ("bad-prompt", {"task": "refund"}, -0.12),
+            ("bad-prompt", {"tier": "business"}, -0.12),
+            ("bad-policy", {"lang": "de", "task": "refund"}, -0.25),
+            ("bad-index", {"task": "refund"}, -0.25),
+            ("bad-index", {"lang": "fr"}, -0.25),
+            ("bad-model", {"task": "shipping"}, -0.05),
+            ("bad-model", {"lang": "de"}, -0.03),
+            ("bad-routing", {"lang": "de"}, -0.12),
+            ("bad-budget", {"task": "order-status"}, -0.25),
+            ("bad-pair", {"task": "invoice"}, -0.12),
+            ("bad-pair", {"lang": "de"}, -0.15),
+        ]
+    ),
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else None,
 )
 def test_a_bad_stack_harms_a_cohort(name: str, cohort: dict[str, str], at_most: float) -> None:

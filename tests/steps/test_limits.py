@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.examples import tries
+from tests.families import first_fast
 
 from stopship.model.case import Case, Trace
 from stopship.model.rule import Limit, Rule
@@ -104,10 +105,10 @@ def at_the_limit(*, cases: int, together: int, rate: float, loss: float, scale: 
     return binomial_at_most(low, groups, share) if low >= 0 else 0.0
 
 
-@pytest.mark.parametrize(("scale", "loss"), [(BINARY, 1.0), (UNIT, 1.0), (UNIT, 0.5)], ids=str)
-@pytest.mark.parametrize("rate", [0.8, 0.9, 0.95, 0.98])
-@pytest.mark.parametrize("together", [2, 5])
-@pytest.mark.parametrize("cases", [200, 400, 1000])
+@pytest.mark.parametrize(("scale", "loss"), first_fast([(BINARY, 1.0), (UNIT, 1.0), (UNIT, 0.5)]), ids=str)
+@pytest.mark.parametrize("rate", first_fast([0.8, 0.9, 0.95, 0.98]))
+@pytest.mark.parametrize("together", first_fast([2, 5]))
+@pytest.mark.parametrize("cases", first_fast([200, 400, 1000]))
 def test_a_promise_is_seldom_proven_at_the_limit_where_conversations_fail_as_a_whole(
     cases: int, together: int, rate: float, scale: Scale, loss: float
 ) -> None:
@@ -171,9 +172,9 @@ def test_no_case_is_an_error(scale: Scale) -> None:
     assert judged(np.zeros(0), Limit(0.1, at_most=True), scale).decision is Decision.ERROR
 
 
-@pytest.mark.parametrize("n", [20, 100])
-@pytest.mark.parametrize("shape", ["uniform", "skewed", "rare"])
-@pytest.mark.parametrize("has_best", [False, True], ids=["no-best", "best"])
+@pytest.mark.parametrize("n", first_fast([20, 100]))
+@pytest.mark.parametrize("shape", first_fast(["uniform", "skewed", "rare"]))
+@pytest.mark.parametrize("has_best", first_fast([False, True]), ids=["no-best", "best"])
 def test_the_level_at_which_a_mean_is_outside_is_conservative_at_the_limit(
     n: int, shape: str, has_best: bool
 ) -> None:
