@@ -1,6 +1,7 @@
 """Laws are tried on a few examples in the fast tests and again, on all of them, in the slow ones."""
 
 import compileall
+import gc
 import os
 import re
 import sys
@@ -27,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """What tests write is not compiled to files: they change it within the second that tells it apart."""
     sys.dont_write_bytecode = IS_LEFT_UNCOMPILED
+    gc.freeze()  # thousands of tests and what they import stay: no search for garbage walks them again
 
 
 @pytest.fixture(autouse=True, scope="session")

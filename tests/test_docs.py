@@ -46,7 +46,12 @@ STORY = "<!-- story -->"
 STORIES = [page for page in PAGES if page.read_text(encoding="utf-8").startswith(STORY)]
 EVERY = [one for page in PAGES if page not in STORIES for one in commands(page)]
 LONG = ("examples/real-data/suites.py", "for one in ")  # several suites or gates in one command
-LONGER = ("pytest -q", "stopship noise", "tau.py make", "stopship init")  # seconds each; one a page is enough
+LONGER = (
+    "pytest -q",
+    "stopship noise",
+    "tau.py make",
+    "stopship init",
+)  # seconds each, of a suite or a session
 
 
 def _takes_seconds(shown: Shown, *words: str) -> bool:
@@ -54,10 +59,10 @@ def _takes_seconds(shown: Shown, *words: str) -> bool:
 
 
 def is_slow(shown: Shown) -> bool:
-    """It takes seconds; of several on a page the shortest is a fast test all the same."""
+    """It takes seconds; the shortest is a fast test all the same."""
     if _takes_seconds(shown, *LONG) or not _takes_seconds(shown, *LONGER):
         return _takes_seconds(shown, *LONG)
-    others = [one for one in EVERY if one.page == shown.page and _takes_seconds(one, *LONGER)]
+    others = [one for one in EVERY if _takes_seconds(one, *LONGER)]
     return shown is not min(others, key=lambda one: len(one.command))
 
 

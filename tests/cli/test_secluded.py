@@ -15,6 +15,7 @@ from tests.cli.running import Command
 from tests.endpoints.fixture import _running_endpoint, endpoint
 from tests.endpoints.running import Endpoint
 from tests.endpoints.suites import plan_of, write_suite
+from tests.families import first_fast
 
 from stopship.errors import EvidenceError
 from stopship.gating import isolating
@@ -93,7 +94,7 @@ def frozen(file: Path, more: str = "") -> Path:
 
 
 @isolated
-@pytest.mark.parametrize("more", ["", "concurrency = 3"])
+@pytest.mark.parametrize("more", first_fast(["concurrency = 3", ""]))
 def test_it_reaches_the_gateway_and_nothing_else(
     suite: Path, outside: int, endpoint: Endpoint, more: str
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.endpoints.suites import plan_of, write_suite
+from tests.families import first_fast
 
 from stopship.errors import EvidenceError
 from stopship.gating.performing import replay
@@ -172,7 +173,7 @@ def test_a_command_that_is_not_there_is_void(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", first_fast([signal.SIGINT, signal.SIGKILL]))
 def test_no_process_is_left_after_an_interrupt(tmp_path: Path, how: signal.Signals) -> None:
     noting = "import os\nopen('pids', 'a').write(f'{os.getpid()}\\n')\n" + CHILD
     asked = ["hang" if how is signal.SIGINT else "a"] * 3 + [f"slow {n}" for n in range(400)]

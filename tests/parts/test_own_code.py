@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.families import first_fast
 
 from stopship.parts.own_code import code_digest
 from stopship.parts.targets.python import load_target
@@ -92,7 +93,7 @@ def digest(folder: Path, text: str) -> str:
     return code_digest(module.tool.__stopship_boundary__.function)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", first_fast(WAYS))
 def test_what_a_function_reaches_in_its_own_file_is_its_code_and_the_rest_is_not(
     tmp_path: Path, way: str
 ) -> None:

@@ -157,7 +157,7 @@ for _ in range(40):
         ({"output": "x", 3: "x"}, "the trace: a key is an int, expected text"),
         ({"output": deep(101)}, "nested deeper than 100 levels"),
         ({"output": SELF}, "nested deeper than 100 levels"),
-        ({"output": SHARED}, "more than 500000 values"),
+        pytest.param({"output": SHARED}, "more than 500000 values", marks=pytest.mark.slow),
         ({"output": "x", "\x1b[31m": object()}, "'\\x1b[31m': an object"),
     ],
 )

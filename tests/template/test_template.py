@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 import pytest
+from tests.families import first_fast
 
 from stopship import catalog
 from stopship.model.case import Case, Trace
@@ -170,16 +171,18 @@ def test_the_bad_stack_differs_in_the_prompt_alone() -> None:
 
 @pytest.mark.parametrize(
     ("file", "old", "new"),
-    [
-        ("articles/parking.en.md", "12 euros", "15 euros"),
-        ("articles/unlock.de.md", "gratis", "kostenlos"),
-        ("prompts/system-v1.txt", "at most two", "at most one"),
-        ("prompts/system-v1.txt", "in brackets", "at the end"),
-        ("policy.toml", '"hurt"', '"harmed"'),
-        ("fares.toml", "minute = 0.15", "minute = 0.18"),
-        ("stack.toml", "max_articles = 3", "max_articles = 1"),
-        ("stack.toml", "picker-2", "picker-1"),
-    ],
+    first_fast(
+        [
+            ("articles/parking.en.md", "12 euros", "15 euros"),
+            ("articles/unlock.de.md", "gratis", "kostenlos"),
+            ("prompts/system-v1.txt", "at most two", "at most one"),
+            ("prompts/system-v1.txt", "in brackets", "at the end"),
+            ("policy.toml", '"hurt"', '"harmed"'),
+            ("fares.toml", "minute = 0.15", "minute = 0.18"),
+            ("stack.toml", "max_articles = 3", "max_articles = 1"),
+            ("stack.toml", "picker-2", "picker-1"),
+        ]
+    ),
     ids=lambda value: str(value).replace(" ", "-"),
 )
 def test_one_changed_word_moves_an_answer_and_the_stack(

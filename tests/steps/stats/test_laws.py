@@ -158,7 +158,7 @@ def test_clusters_that_break_whole_seldom_pass_at_the_margin() -> None:
         assert passed / 300 <= 0.075 + 3 * (0.075 * 0.925 / 300) ** 0.5
 
 
-@pytest.mark.parametrize(("n", "margin", "outputs"), [(25, 0.1, 3), (40, 0.1, 5), (60, 0.05, 3)])
+@pytest.mark.parametrize(("n", "margin", "outputs"), first_fast([(25, 0.1, 3), (40, 0.1, 5), (60, 0.05, 3)]))
 def test_unequal_numbers_of_outputs_seldom_pass_at_the_margin(n: int, margin: float, outputs: int) -> None:
     rng = np.random.default_rng(n)
     size = 0.04 / (0.95 * 0.05 - 0.04)
