@@ -38,14 +38,13 @@ def is_missed(outcome: Outcome) -> bool:
 
 def coverage(outcomes: Iterable[Outcome]) -> Coverage:
     """How much of a run was served."""
-    told = list(outcomes)
-    calls = [call for one in told for call in one.calls]
-    return Coverage(
-        calls=len(calls),
-        served=sum(call.is_served for call in calls),
-        missed=sum(map(is_missed, told)),
-        outputs=len(told),
-    )
+    calls = served = missed = outputs = 0
+    for one in outcomes:
+        outputs += 1
+        calls += len(one.calls)
+        served += sum(call.is_served for call in one.calls)
+        missed += is_missed(one)
+    return Coverage(calls=calls, served=served, missed=missed, outputs=outputs)
 
 
 def parting(before: Iterable[Outcome], after: Iterable[Outcome]) -> Parting:

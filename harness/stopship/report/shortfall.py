@@ -3,7 +3,8 @@
 Decides wording only; whatever a case or a target says is neutralised here.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 
 from stopship.model.run import Outcome, Run, Status
 from stopship.report.neutral import plain
@@ -11,24 +12,28 @@ from stopship.report.neutral import plain
 _KEY, _LINE, _LISTED = 60, 400, 20
 
 
-def bad_lines(outcomes: Sequence[Outcome]) -> list[str]:
+def bad_lines(outcomes: Iterable[Outcome]) -> list[str]:
     """A line for each reason, with its first output. Reasons that differ in the case alone are equal."""
-    groups: dict[tuple[Status, str], list[Outcome]] = {}
+    first: dict[tuple[Status, str], Outcome] = {}
+    counts = Counter[tuple[Status, str]]()
     for one in outcomes:
         if one.status is not Status.OK:
-            groups.setdefault((one.status, _reason(one)), []).append(one)
-    lines = [_line(group) for group in list(groups.values())[:_LISTED]]
+            group = one.status, _reason(one)
+            first.setdefault(group, one)
+            counts[group] += 1
+    groups = list(first)
+    lines = [_line(first[group], counts[group]) for group in groups[:_LISTED]]
     if len(groups) > _LISTED:
-        left = sum(map(len, list(groups.values())[_LISTED:]))
+        left = sum(counts[group] for group in groups[_LISTED:])
         lines.append(f"  … and {left} more outputs, for {len(groups) - _LISTED} other reasons")
     return lines
 
 
 def short_line(run: Run, lost_limit: float) -> str:
     """What the outputs that were not told mean for a gate; "": all were told."""
-    told = sum(one.status is Status.OK for one in run.outcomes)
-    lost = sum(one.status is Status.LOST for one in run.outcomes)
-    if not told:
+    counts = Counter(one.status for one in run.outcomes)
+    lost = counts[Status.LOST]
+    if not counts[Status.OK]:
         return (
             "no output was told: there is nothing to judge. Do what the reasons above say, and replay again"
         )
@@ -46,7 +51,6 @@ def _reason(one: Outcome) -> str:
     return text.replace(one.key, "\0") if one.key else text
 
 
-def _line(group: Sequence[Outcome]) -> str:
-    first = group[0]
-    many = f"{len(group)} outputs, first " if len(group) > 1 else ""
+def _line(first: Outcome, count: int) -> str:
+    many = f"{count} outputs, first " if count > 1 else ""
     return f"  {first.status.value:<8} {many}{plain(first.key, _KEY)}  {plain(first.error, _LINE)}"

@@ -34,11 +34,17 @@ def beside_bytes(one: Outcome) -> bytes:
 
 def with_beside(one: Outcome, value: object) -> Outcome:
     """The outcome with what parsed JSON tells beside it. Raises ValueError that says what is wrong."""
+    took, calls = beside_of(value)
+    return replace(one, took_ms=took, calls=calls)
+
+
+def beside_of(value: object) -> tuple[float | None, tuple[Served, ...]]:
+    """The time that an output took, and its calls, as parsed JSON tells them. Raises ValueError."""
     if not isinstance(value, list):
-        return replace(one, took_ms=_took(value))
+        return _took(value), ()
     if len(value) != 2 or not isinstance(value[1], list):
         raise ValueError("what stands beside it is neither a time nor a time with calls")
-    return replace(one, took_ms=_took(value[0]), calls=tuple(_call(call) for call in value[1]))
+    return _took(value[0]), tuple(_call(call) for call in value[1])
 
 
 def _took(value: object) -> float | None:
