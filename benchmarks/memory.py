@@ -3,9 +3,9 @@
     python benchmarks/memory.py [--check]
 
 Makes suites of 2 000 and 20 000 cases that ask and are told 1 KB, and of 8 KB, and asks the system for the
-largest resident memory of each command: a replay that asks the target for everything, one that is served, and
-a gate against an accepted run. Printed are the two peaks and the bytes for each further case. `--check` exits
-with 1 where a replay takes more than 1.5 KB for one.
+largest resident memory of each command: a replay that asks the target for everything, one that records its
+calls, a frozen one, one that is served, and a gate against an accepted run. Printed are the two peaks and the
+bytes for each further case. `--check` exits with 1 where any but the gate takes more than 2 KB for one.
 """
 
 import json
@@ -17,8 +17,19 @@ from pathlib import Path
 
 SMALL, LARGE = 2_000, 20_000
 SIZES = (1, 8)  # kilobytes of what is asked, and of what is told
-MOST = 1536  # bytes for a further case
-APP = "def answer(case, stack):\n    return 'y' * len(case.row['text'])\n"
+MOST = 2048  # bytes for a further case
+APP = """
+import stopship
+
+
+@stopship.boundary(kind="tool", effect="read")
+def look(text):
+    return "y" * len(text)
+
+
+def answer(case, stack):
+    return look(case.row["text"])
+"""
 SUITE = """format = 1
 suite = "memory"
 cases = "cases.jsonl"
@@ -26,12 +37,13 @@ stack = "stack.toml"
 [replay]
 target = "app.py:answer"
 deterministic = true
+fidelity = "frozen"
 [[rule]]
 id = "told"
 score = "contains(text='y')"
 compare = { better = "higher", margin = "10pt" }
 """
-KINDS = ("replay", "served", "gate")
+KINDS = ("replay", "record", "frozen", "served", "gate")
 
 
 def main() -> int:
@@ -54,21 +66,26 @@ def measured(folder: Path, count: int, size: int) -> list[int]:
     """Bytes at the peak of a replay, of one that is served, and of a gate."""
     folder.mkdir()
     (folder / "app.py").write_text(APP)
+    (folder / "more.py").write_text("# one version\n")
     (folder / "suite.toml").write_text(SUITE)
-    (folder / "stack.toml").write_text('[code]\npaths = ["app.py"]\n')
+    (folder / "stack.toml").write_text('[code]\npaths = ["app.py", "more.py"]\n')
     with (folder / "cases.jsonl").open("w") as file:
         for number in range(count):
             file.write(
                 json.dumps({"key": f"c{number:06}", "text": f"{number} ".ljust(1024 * size, "x")}) + "\n"
             )
     peak(folder, "pins", "lock", "stack.toml")
-    replayed = peak(folder, "replay", ".")
-    (run,) = (folder / ".stopship" / "runs").iterdir()
+    found = [peak(folder, "replay", ".", "--fidelity", "live")]
+    found.append(peak(folder, "replay", ".", "--record", "new"))
+    before = set((folder / ".stopship" / "runs").iterdir())
+    found.append(peak(folder, "replay", "."))
+    (run,) = set((folder / ".stopship" / "runs").iterdir()) - before
+    found.append(peak(folder, "replay", "."))
     peak(folder, "accept", run.name, "--suite", ".", "--because", "first")
-    (folder / "app.py").write_text(APP + "# another version\n")
+    (folder / "more.py").write_text("# another version\n")
     peak(folder, "pins", "lock", "stack.toml")
     peak(folder, "replay", ".")
-    return [replayed, peak(folder, "replay", "."), peak(folder, "gate", ".")]
+    return [*found, peak(folder, "gate", ".")]
 
 
 def peak(folder: Path, *words: str) -> int:
