@@ -10,8 +10,11 @@ import pytest
 from tests.gating.making import TODAY, Made, make
 
 from stopship.errors import EvidenceError
+from stopship.gating.drawing import joined
+from stopship.gating.epochs import Draw
 from stopship.gating.performing import replay
 from stopship.gating.replay import planned
+from stopship.gating.selection import Selection
 from stopship.gating.stacking import answering
 from stopship.model.run import Run
 from stopship.report.jsonrecord import render
@@ -138,3 +141,18 @@ def test_a_gate_over_runs_on_the_disk_is_dated_and_decided_alike(
     first = made.judge(run, today=TODAY)
     spilled(monkeypatch)
     assert made.judge(read_run(made.place.runs / run.id), today=TODAY).verdict is first.verdict
+
+
+@pytest.mark.parametrize("prepare", [lambda _: None, spilled])
+def test_a_run_with_further_outputs_has_them_by_key_then_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    prepare(monkeypatch)
+    made = make(tmp_path / "s", replay="deterministic = false", is_accepted=False)
+    whole = made.replay()
+    further = made.replay(selection=Selection(keys=("c03", "c50")), repeats=2, draw=Draw(purpose="more"))
+    found = joined(whole, further)
+    places = [(one.key, one.sample) for one in found.outcomes]
+    assert places == sorted(places)
+    assert len(places) == len(whole.outcomes) + 4
+    assert [sample for key, sample in places if key == "c50"] == [0, 1, 2]

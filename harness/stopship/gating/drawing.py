@@ -6,6 +6,7 @@ judges what it drew.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import merge
 
 from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.epochs import Draw
@@ -162,8 +163,10 @@ def costs_of(outcomes: Iterable[Outcome]) -> list[float]:
 
 
 def joined(run: Run, further: Run) -> Run:
-    """A run with further outputs of some of its cases behind its own. In memory alone: it has no seal."""
+    """A run with further outputs of some of its cases behind its own of each. In memory alone: it has no
+    seal."""
     own = run.head.repeats
-    later = tuple(replace(one, sample=one.sample + own) for one in further.outcomes)
+    later = (replace(one, sample=one.sample + own) for one in further.outcomes)
+    outcomes = tuple(merge(run.outcomes, later, key=lambda one: (one.key, one.sample)))
     head = replace(run.head, repeats=own + further.head.repeats)
-    return replace(run, head=head, outcomes=(*run.outcomes, *later))
+    return replace(run, head=head, outcomes=outcomes)
