@@ -61,6 +61,6 @@ def _call(value: Json) -> Served:
     kind, name, ask, source, attempt, pins, got = value
     if kind not in _KINDS or source not in _SOURCES or type(attempt) is not int or attempt < 0:
         raise ValueError("one of its calls is of no known kind or source")
-    if not all(isinstance(one, str) for one in (name, ask, pins, got)):
+    if not type(name) is type(ask) is type(pins) is type(got) is str:
         raise ValueError("one of its calls has no name")
     return Served(kind=kind, name=name, ask=ask, source=source, attempt=attempt, pins=pins, got=got)

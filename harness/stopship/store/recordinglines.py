@@ -153,10 +153,10 @@ def recording_of(line: bytes) -> Recording:
     if type(name) is not str or type(called) is not str or called not in _KINDS or not _is_count(world):
         raise ValueError("its call is none")
     call = Call(kind=_KINDS[called], name=name, request=request, effect=effect, pins=axes)
-    asked = object.__new__(
-        Asked
-    )  # field by field, as a frozen class sets them, would take a tenth of the time
-    vars(asked).update(call=call, case=case, sample=sample, epoch=epoch, world=world, pins=pins.copy())
+    asked = object.__new__(Asked)  # a frozen class sets field by field: a tenth of the time that a line takes
+    vars(asked).update(
+        call=call, case=case, sample=sample, epoch=epoch, world=world, pins=pins.copy(), ask=ask
+    )
     return Recording(asked=asked, answers=tuple(map(_answer, replies)))
 
 
@@ -193,8 +193,8 @@ def named(asked: Asked) -> str:
 
 @lru_cache(1024)
 def _called(before: str, after: str) -> tuple[Effect, int, int, tuple[str, ...], dict[str, str]]:
-    """What stands before and after the ask up to the question, which most recordings of a stack share: effect,
-    sample, epoch, axes, and their digests. Raises ValueError or StopIteration.
+    """What stands before and after the ask, up to the question: effect, sample, epoch, axes, their digests.
+    Most recordings of a stack share it. Raises ValueError or StopIteration.
 
     No string of JSON holds what ends it: its quote would have a backslash before it.
     """
