@@ -66,7 +66,7 @@ class _NoWayOut:
     def __enter__(self) -> None:
         global _inside, _home  # `os._exit` is one for the whole process
         with _counting:
-            _inside, _home = _inside + 1, os.getpid()
+            _inside, _home = _inside + 1, _pid or _own_pid()
             os._exit = _exit
 
     def __exit__(self, *_error: object) -> None:
@@ -77,7 +77,23 @@ class _NoWayOut:
                 os._exit = _real_exit
 
 
-_home = 0
+def _own_pid() -> int:
+    """This process, kept until it is forked: asking the system at every call of user code takes longer."""
+    global _pid, _forgets  # noqa: PLW0603  # a process has one id
+    if not _forgets and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forked)
+        _forgets = True
+    _pid = os.getpid() if _forgets else 0
+    return _pid or os.getpid()
+
+
+def _forked() -> None:
+    global _pid  # noqa: PLW0603  # as above
+    _pid = 0
+
+
+_home = _pid = 0
+_forgets = False  # whether a child asks again
 _counting = threading.Lock()
 _NO_WAY_OUT = _NoWayOut()  # holds nothing: a call of user code costs a microsecond less than with a generator
 
