@@ -87,7 +87,7 @@ class Replay:
         """What was recorded, read when it is first asked for: a served run needs none of it."""
         return recorded_of(self.opened, self.answering, tuple(self.head.planned))
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """A digest of all that is known to decide what comes out: plan, target's file, settings, versions.
 

@@ -150,7 +150,7 @@ class Writer:
     def _begin(self) -> None:
         """Be the only one who appends, at the end of the last whole line; the caller unlocks."""
         while True:
-            if not self._is_reached():
+            if self._descriptor < 0:
                 self._open()
             take(self._descriptor, self.path, fcntl.LOCK_EX)
             if is_current(self._descriptor, self.path):
