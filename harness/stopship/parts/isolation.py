@@ -24,6 +24,7 @@ from stopship.boundaries import (
     ports,
     starts,
 )
+from stopship.parts.seen import listed, ran, read_as_text
 
 _EVENTS = frozenset(  # of CPython's table of audit events
     [
@@ -63,8 +64,15 @@ def _watch_spawning() -> None:
 
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
-    if event in ("open", "sqlite3.connect"):
+    if event in ("open", "sqlite3.connect", "ctypes.dlopen"):
         _opened(event, arguments)
+        return
+    if event in ("os.listdir", "os.scandir", "exec"):
+        if (found := ran(arguments[0]) if event == "exec" else listed(arguments[0])) is not None:
+            opens(found)
+        return
+    if event == "os.mkdir":
+        _made(arguments[0])
         return
     if event in _STARTS:
         _started(arguments)
@@ -86,7 +94,7 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def _opened(event: str, arguments: tuple[object, ...]) -> None:
-    """A file is opened, or a database: what is only written to tells nothing."""
+    """A file is opened, a database or a library of C: what is only written to tells nothing."""
     path, flags = arguments[0], arguments[-1]
     if not isinstance(path, str | bytes | os.PathLike):
         return
@@ -94,10 +102,19 @@ def _opened(event: str, arguments: tuple[object, ...]) -> None:
         if isinstance(flags, int) and flags & os.O_TRUNC:
             empties(os.fsdecode(path))
         elif not isinstance(flags, int) or flags & os.O_ACCMODE != os.O_WRONLY:
-            opens(os.fsdecode(path))
+            name = os.fsdecode(path)
+            opens(read_as_text(name, arguments[1]) or name)
         return
     name = os.fsdecode(path)
+    if event == "ctypes.dlopen" and os.sep not in name:
+        return  # one of the system's, by its name
     opens(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+
+
+def _made(path: object) -> None:
+    """A folder is made: what it holds from now on was made here, if it was not there before."""
+    if isinstance(path, str | bytes | os.PathLike) and not os.path.lexists(path):
+        empties(os.fsdecode(path))
 
 
 def _started(arguments: tuple[object, ...]) -> None:
