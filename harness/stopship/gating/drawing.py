@@ -6,6 +6,7 @@ judges what it drew.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import merge
 from statistics import StatisticsError, fmean
 
 from stopship.errors import EvidenceError, StopshipError
@@ -90,7 +91,7 @@ class Drawer:
 
     def note(self, kind: str, what: str, *, cases: int, outputs: int, runs: Sequence[Run]) -> None:
         """Put a step into the ledger."""
-        mean = self._cost([one for run in runs for one in run.outcomes])
+        mean = self._cost(one for run in runs for one in run.outcomes)
         usd = None if mean is None else outputs * mean
         ids = tuple(run.id for run in runs)
         self.told.append(Escalated(kind=kind, what=what, cases=cases, outputs=outputs, usd=usd, runs=ids))
@@ -157,7 +158,7 @@ class Drawer:
             raise NotDrawnError("[escalate] has usd, and no output was told: what one costs is not known")
         return fmean(costs)
 
-    def _cost(self, outcomes: Sequence[Outcome]) -> float | None:
+    def _cost(self, outcomes: Iterable[Outcome]) -> float | None:
         """The mean of outputs that were drawn; None: none tells it, and there is no budget to keep."""
         if self.opened.suite.escalate.usd is None:
             costs = costs_of(outcomes)
@@ -197,8 +198,10 @@ def costs_of(outcomes: Iterable[Outcome]) -> list[float]:
 
 
 def joined(run: Run, further: Run) -> Run:
-    """A run with further outputs of some of its cases behind its own. In memory alone: it has no seal."""
+    """A run with further outputs of some of its cases behind its own of each. In memory alone: it has no
+    seal."""
     own = run.head.repeats
-    later = tuple(replace(one, sample=one.sample + own) for one in further.outcomes)
+    later = (replace(one, sample=one.sample + own) for one in further.outcomes)
+    outcomes = tuple(merge(run.outcomes, later, key=lambda one: (one.key, one.sample)))
     head = replace(run.head, repeats=own + further.head.repeats)
-    return replace(run, head=head, outcomes=(*run.outcomes, *later))
+    return replace(run, head=head, outcomes=outcomes)

@@ -80,7 +80,7 @@ class Reading:
         """Why a file may not be read; None: it may. A call that is made may read what is no pin's at all: of
         the world, its recording tells."""
         key = f"{type(path).__name__} {within is not None} {path}"
-        if Path(path).is_absolute() and key in self._known:
+        if key in self._known and os.path.isabs(path):  # noqa: PTH117  # asked for at every file that is opened
             return None
         if path.endswith(_CODE) and not isinstance(path, Ran):
             return None  # modules are looked at by what was imported

@@ -4,7 +4,8 @@ Decides wording only; whatever a case or a target says is neutralised here.
 """
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 
 from stopship.model.run import Outcome, Run, Status
 from stopship.report.neutral import plain
@@ -14,24 +15,28 @@ _SHORT = 4  # characters; a shorter key may be a word or a number of any reason
 _QUOTE = "['\"`‘’“”]"
 
 
-def bad_lines(outcomes: Sequence[Outcome]) -> list[str]:
+def bad_lines(outcomes: Iterable[Outcome]) -> list[str]:
     """A line for each reason, with its first output. Reasons that differ in the case alone are equal."""
-    groups: dict[tuple[Status, str], list[Outcome]] = {}
+    first: dict[tuple[Status, str], Outcome] = {}
+    counts = Counter[tuple[Status, str]]()
     for one in outcomes:
         if one.status is not Status.OK:
-            groups.setdefault((one.status, _reason(one)), []).append(one)
-    lines = [_line(group) for group in list(groups.values())[:_LISTED]]
+            group = one.status, _reason(one)
+            first.setdefault(group, one)
+            counts[group] += 1
+    groups = list(first)
+    lines = [_line(first[group], counts[group]) for group in groups[:_LISTED]]
     if len(groups) > _LISTED:
-        left = sum(map(len, list(groups.values())[_LISTED:]))
+        left = sum(counts[group] for group in groups[_LISTED:])
         lines.append(f"  … and {left} more outputs, for {len(groups) - _LISTED} other reasons")
     return lines
 
 
 def short_line(run: Run, lost_limit: float) -> str:
     """What the outputs that were not told mean for a gate; "": all were told."""
-    told = sum(one.status is Status.OK for one in run.outcomes)
-    lost = sum(one.status is Status.LOST for one in run.outcomes)
-    if not told:
+    counts = Counter(one.status for one in run.outcomes)
+    lost = counts[Status.LOST]
+    if not counts[Status.OK]:
         return (
             "no output was told: there is nothing to judge. Do what the reasons above say, and replay again"
         )
@@ -58,7 +63,6 @@ def _reason(one: Outcome) -> str:
     return text.partition(";")[0]
 
 
-def _line(group: Sequence[Outcome]) -> str:
-    first = group[0]
-    many = f"{len(group)} outputs, first " if len(group) > 1 else ""
+def _line(first: Outcome, count: int) -> str:
+    many = f"{count} outputs, first " if count > 1 else ""
     return f"  {first.status.value:<8} {many}{plain(first.key, _KEY)}  {plain(first.error, _LINE)}"

@@ -34,11 +34,13 @@ class OpenAITarget(ModelTarget):
     endpoint = "/chat/completions"
 
     def headers(self, key: str) -> dict[str, str]:
+        told = {"Authorization": f"Bearer {key}"} if key else {}
+        if self.base_url != BASE_URL:
+            return told
         named = {
             header: sendable(name, os.environ.get(name, "").strip()) for name, header in _OWN_HEADERS.items()
         }
-        own = {name: one for name, one in named.items() if one and self.base_url == BASE_URL}
-        return own | ({"Authorization": f"Bearer {key}"} if key else {})
+        return {name: one for name, one in named.items() if one} | told
 
     def body(self, stack: Pins, messages: list[dict[str, Json]]) -> dict[str, Any]:
         made: dict[str, Any] = {"model": self.pinned_model(stack), "messages": messages}
