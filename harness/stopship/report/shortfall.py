@@ -3,6 +3,7 @@
 Decides wording only; whatever a case or a target says is neutralised here.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -10,6 +11,8 @@ from stopship.model.run import Outcome, Run, Status
 from stopship.report.neutral import plain
 
 _KEY, _LINE, _LISTED = 60, 400, 20
+_SHORT = 4  # characters; a shorter key may be a word or a number of any reason
+_QUOTE = "['\"`‘’“”]"
 
 
 def bad_lines(outcomes: Iterable[Outcome]) -> list[str]:
@@ -46,9 +49,18 @@ def short_line(run: Run, lost_limit: float) -> str:
 
 
 def _reason(one: Outcome) -> str:
-    """The reason without what it says of this case: its key, and what follows the first half of it."""
-    text = one.error.partition(";")[0]
-    return text.replace(one.key, "\0") if one.key else text
+    """The reason without what it says of this case: its key, and what follows the first half of it.
+
+    The key counts as a whole word, never as a part of one; a number or a short word only where it is quoted,
+    since `exit code 1` is another reason than `exit code 2`, whatever the cases are called.
+    """
+    text = one.error
+    if one.key:
+        key = re.escape(one.key)
+        text = re.sub(rf"{_QUOTE}{key}{_QUOTE}", "'\0'", text)
+        if len(one.key) >= _SHORT or not (one.key.isalpha() or one.key.isdecimal()):
+            text = re.sub(rf"(?<![\w-]){key}(?![\w-])", "\0", text)
+    return text.partition(";")[0]
 
 
 def _line(first: Outcome, count: int) -> str:
