@@ -4,11 +4,11 @@ Decides where contents are read. Never hands out bytes that are not the pinned o
 """
 
 import os
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time_ns
 
 from stopship.boundaries import reads
 from stopship.errors import EvidenceError, UsageError
@@ -84,7 +84,7 @@ class OpenStack:
             text = self._bytes(pin, pin.files[0]).decode()
         except UnicodeDecodeError as err:
             raise UsageError(f"the file of the axis {axis!r} is not UTF-8 text", do="open its path") from err
-        if 0 < stamp[2] < time.time_ns() - _SETTLES_NS:
+        if 0 < stamp[2] < time_ns() - _SETTLES_NS:
             self._texts[name] = stamp, text
         return text
 
