@@ -96,9 +96,7 @@ class _Process:
 
     watching: int = field(default=0)
     sealed: int = field(default=0)  # of these, in which nothing may be made at all
-    loading: int = field(default=0)  # files of targets that are being executed
-    refused: list[str] = field(default_factory=list)  # what such files called
-    opened: list[str] = field(default_factory=list)  # and opened
+    loading: "list[Loaded]" = field(default_factory=list)  # files of targets that are being executed
     emptied: set[str] = field(default_factory=set)  # files that were opened so, to be written, by now
     desks: dict[int, Desk] = field(default_factory=dict)  # of outputs under way
     marked: "WeakSet[Callable[..., Any]]" = field(default_factory=WeakSet)
@@ -254,12 +252,13 @@ def at_desk(desk: Desk, *, has_thread: bool) -> Iterator[None]:
         _process.desks.pop(id(desk), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
     """What a file of a target did while it was executed."""
 
     called: list[str] = field(default_factory=list)  # marked functions
     opened: list[str] = field(default_factory=list)  # files, to read them
+    started: list[str] = field(default_factory=list)  # processes
 
 
 @contextmanager
@@ -267,18 +266,11 @@ def loading() -> Iterator[Loaded]:
     """Meanwhile a file of a target is executed: a marked function belongs to no output, and is refused. Gives
     what it did, once it is done. For the replay engine."""
     found = Loaded()
-    before = len(_process.refused), len(_process.opened)
-    _process.loading += 1
+    _process.loading.append(found)
     try:
         yield found
     finally:
-        _process.loading -= 1
-        for own, told, first in (
-            (found.called, _process.refused, before[0]),
-            (found.opened, _process.opened, before[1]),
-        ):
-            own.extend(told[first:])
-            del told[first:]
+        _process.loading.remove(found)
 
 
 def watch(*, is_sealed: bool) -> Callable[[], None]:
@@ -331,14 +323,22 @@ def reads(axis: str) -> None:
 
 def opens(path: str) -> None:
     """A file is opened to be read. For the replay engine: raises what the desk says where that is unseen."""
-    desk = desk_here()
-    if desk is not None:
+    if (desk := desk_here()) is not None:
         desk.opens(made_here(), path)
     elif _process.loading:
-        _process.opened.append(path)
+        _process.loading[-1].opened.append(path)
     else:
         for one in loose_desks():
             one.opens(None, path)
+
+
+def starts(program: str) -> None:
+    """A process is started, which nothing here watches over. For the replay engine."""
+    if (desk := desk_here()) is None and _process.loading:
+        _process.loading[-1].started.append(program)
+        return
+    for one in [desk] if desk is not None else loose_desks():
+        one.starts(program)
 
 
 def empties(path: str) -> None:
@@ -386,7 +386,7 @@ def _current(own: Boundary) -> Desk | None:
     if desk is not None:
         return desk
     if _process.loading:
-        _process.refused.append(own.name)
+        _process.loading[-1].called.append(own.name)
         raise LooseCall(
             f"{own.name} was called while the file of the target was loaded: it belongs to no case"
         )

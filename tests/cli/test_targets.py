@@ -27,7 +27,7 @@ for line in sys.stdin:
     headers = {"Content-Type": "application/json", "Authorization": "Bearer " + asked["api_key"]}
     told = {"id": asked["id"]}
     try:
-        with urlopen(Request(url, body, headers), timeout=10) as answer:
+        with urlopen(Request(url, body, headers), timeout=90) as answer:
             said = json.load(answer)["choices"][0]["message"]["content"]
         told["output"] = f"{said} key={os.environ.get('MODEL_ACCESS')} own={os.environ.get('OWN')}"
     except Exception as err:

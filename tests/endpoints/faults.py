@@ -25,6 +25,7 @@ class Plan:
     first: int | None = None  # only so many requests with the same body meet one; None: all may
     seed: int = 0
     delay_s: float = 0.0  # before every answer
+    together: int = 0  # so many requests have to be there at one time before any is answered; at most 30 s
     slow_s: float = 5.0  # before an answer that is slow
     retry_after: str = "0"  # of a 429: seconds; of `429-date` it is seconds from now
 

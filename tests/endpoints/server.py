@@ -26,6 +26,7 @@ from tests.endpoints.faults import Counts, plan_of
 REASONS = {200: "OK", 302: "Found", 400: "Bad Request", 404: "Not Found", 429: "Too Many Requests"}
 ANSWERED = ("/chat/completions", "/messages", "/answer")
 JSON = "application/json"
+TOGETHER_S = 30.0  # how long a request waits for others
 
 
 class Server:
@@ -58,6 +59,9 @@ class Server:
         counts.in_flight += 1
         counts.peak = max(counts.peak, counts.in_flight)
         try:
+            until = time.monotonic() + TOGETHER_S
+            while counts.peak < counts.plan.together and time.monotonic() < until:
+                await asyncio.sleep(0.005)
             if counts.plan.delay_s:
                 await asyncio.sleep(counts.plan.delay_s)
             return await self._with(fault, writer, path, headers, body)

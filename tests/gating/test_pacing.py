@@ -68,13 +68,20 @@ def test_lost_outputs_are_asked_for_again_as_often_as_allowed(concurrency: int, 
 
 
 def test_what_breaks_down_each_time_is_its_own_failure_though_the_run_is_over() -> None:
+    both = threading.Event()  # are under way: the limit that the first reaches would keep the second back
+
     def answer(key: str) -> dict[str, Any]:
         if key == "c1":
+            both.set()
             time.sleep(0.1)
             raise Crashed("HTTP 500")
+        assert both.wait(30)
         return told(key)
 
     for how in ({}, {"concurrency": 2}, {"concurrency": 2, "pace": Pace(retries=0)}):
+        both.clear()
+        if not how:
+            both.set()  # one after the other
         found = run(answer, 2, meter=Meter(Limits(tokens=9)) if how else None, **how)
         assert [found[f"c{i}"].status for i in range(2)] == [Status.OK, Status.FAILED]
     tried = Flaky(1, Crashed("HTTP 500"))

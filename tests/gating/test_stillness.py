@@ -18,7 +18,7 @@ ANSWER = """\
 import os
 from pathlib import Path
 
-HOOK = Path(__file__).parents[1] / "hook.py"
+HOOK = Path(__file__).parents[1] / ".hook.py"
 
 
 def answer(case, stack):
@@ -80,19 +80,19 @@ def test_what_was_put_back_while_cases_were_replayed_is_not_sealed(
     tmp_path: Path, change: str, back: str
 ) -> None:
     made = suite(tmp_path / "s")
-    (made.folder / "hook.py").write_text(PUT.format(change=change, back=back), "utf-8")
+    (made.folder / ".hook.py").write_text(PUT.format(change=change, back=back), "utf-8")
     with pytest.raises(MovedError, match="articles v1: ") as caught:
         made.replay()
     assert "changed while cases were replayed, so nothing is sealed" in str(caught.value)
     assert is_nothing_kept(made)
-    (made.folder / "hook.py").unlink()
+    (made.folder / ".hook.py").unlink()
     assert made.replay().outcomes[0].trace["output"] == "no"
 
 
 def test_what_is_not_put_back_is_named_with_both_digests(tmp_path: Path) -> None:
     made = suite(tmp_path / "s")
     hook = PUT.format(change='(root / "articles/a.md").write_text("good")', back="pass")
-    (made.folder / "hook.py").write_text(hook, "utf-8")
+    (made.folder / ".hook.py").write_text(hook, "utf-8")
     with pytest.raises(MovedError, match=r"articles v1: a\.md [0-9a-f]{12} -> [0-9a-f]{12}"):
         made.replay()
     assert is_nothing_kept(made)
@@ -155,7 +155,7 @@ def test_a_served_version_that_changed_meanwhile_is_not_sealed(tmp_path: Path) -
     made.edit("stack.toml", "[code]", '[index]\nversion = "i1"\nobserve = "o.py:served"\n[code]')
     lock_stack(made.folder / "stack.toml")
     hook = PUT.format(change='(root / "now").write_text("8")', back="pass")
-    (made.folder / "hook.py").write_text(hook, "utf-8")
+    (made.folder / ".hook.py").write_text(hook, "utf-8")
     with pytest.raises(MovedError, match="index i1: served '7' -> '8'"):
         made.replay()
 
@@ -173,6 +173,6 @@ def test_recorded_outputs_that_were_touched_are_not_sealed(tmp_path: Path) -> No
 def test_reproducing_says_so_too(tmp_path: Path) -> None:
     made = suite(tmp_path / "s")
     stack = str(made.folder / "stack.toml")
-    (made.folder / "hook.py").write_text("(HOOK.parent / 'articles/a.md').touch()", "utf-8")
+    (made.folder / ".hook.py").write_text("(HOOK.parent / 'articles/a.md').touch()", "utf-8")
     with pytest.raises(MovedError, match=r"a\.md was touched"):
         repro(made.open(), made.place, "c10", good=stack, bad=stack, times=1)

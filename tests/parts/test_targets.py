@@ -24,6 +24,7 @@ from stopship.model.suite import SuiteColumns
 from stopship.parts.targets.outcome import NotATrace, is_lost, told_trace
 from stopship.parts.targets.python import PythonTarget, load_target
 from stopship.parts.targets.recorded import recorded_outputs
+from stopship.store.keyed import Rows
 
 
 def target(folder: Path, source: str, name: str = "answer") -> PythonTarget:
@@ -265,7 +266,7 @@ ROWS: list[tuple[str, dict[str, object]]] = [
 
 
 def test_recorded_rows_become_traces_and_rows_nobody_asks_for_are_counted() -> None:
-    found = recorded_outputs(ROWS, COLUMNS, ["a", "2"], "out.jsonl")
+    found = recorded_outputs(ROWS, COLUMNS, ["a", "2"], "out.jsonl", Rows())
     assert found.trace("a") == {"output": "x", "latency_ms": 3, "steps": []}
     assert found.trace("2") == {"output": None}
     assert found.ignored == 1
@@ -285,12 +286,12 @@ def test_recorded_rows_become_traces_and_rows_nobody_asks_for_are_counted() -> N
 )
 def test_damaged_recordings_are_refused_with_their_place(row: dict[str, object], says: str) -> None:
     with pytest.raises(EvidenceError) as err:
-        recorded_outputs([*ROWS, ("line 4", row)], COLUMNS, ["a"], "out.jsonl")
+        recorded_outputs([*ROWS, ("line 4", row)], COLUMNS, ["a"], "out.jsonl", Rows())
     assert says in str(err.value)
 
 
 def test_a_case_without_a_recording_is_missing_evidence() -> None:
     with pytest.raises(EvidenceError, match=r"4 of 5 cases have no recorded output: 'd', 'e', 'f', …"):
-        recorded_outputs(ROWS, COLUMNS, ["a", "d", "e", "f", "g"], "out.jsonl")
+        recorded_outputs(ROWS, COLUMNS, ["a", "d", "e", "f", "g"], "out.jsonl", Rows())
     with pytest.raises(EvidenceError, match=r"a case has no recorded output: 'd'"):
-        recorded_outputs(ROWS, COLUMNS, ["a", "d"], "out.jsonl")
+        recorded_outputs(ROWS, COLUMNS, ["a", "d"], "out.jsonl", Rows())

@@ -16,10 +16,12 @@ from tests.examples import tries
 from tests.pinning.folders import make_stack, write_files
 
 from stopship.errors import EvidenceError, StopshipError, UsageError
+from stopship.pinning import stacks
 from stopship.pinning.lock import lock_stack, verify_stack
 from stopship.pinning.restore import restore_stack
 from stopship.pinning.stacks import open_stack
 from stopship.store.lockfile import read_lock
+from stopship.store.trees import read_file
 
 
 def listing(folder: Path) -> set[str]:
@@ -50,6 +52,41 @@ def test_a_target_reads_its_stack(tmp_path: Path) -> None:
 
 def test_a_text_that_changed_since_it_was_pinned_is_not_handed_out(tmp_path: Path) -> None:
     stack = open_stack(make_stack(tmp_path))
+    (tmp_path / "prompts/system.md").write_bytes(b"Other.\n")
+    with pytest.raises(EvidenceError, match="has changed since it was pinned"):
+        stack.text("prompt")
+
+
+def test_a_text_is_read_once_until_its_file_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stacks, "_SETTLES_NS", -(10**12))  # as if the file were old
+    read: list[Path] = []
+
+    def counted(path: Path, *more: Any) -> Any:
+        read.append(path)
+        return read_file(path, *more)
+
+    monkeypatch.setattr(stacks, "read_file", counted)
+    stack, file = open_stack(make_stack(tmp_path)), tmp_path / "prompts/system.md"
+    told = file.read_bytes()
+    assert [stack.text("prompt").encode() for _ in range(3)] == [told] * 3
+    assert len(read) == 1
+    file.unlink()
+    file.write_bytes(told)
+    assert stack.text("prompt").encode() == told
+    assert len(read) == 2
+    file.write_bytes(told.swapcase())
+    with pytest.raises(EvidenceError, match="has changed since it was pinned"):
+        stack.text("prompt")
+    file.unlink()
+    with pytest.raises(EvidenceError, match="there is no such file"):
+        stack.text("prompt")
+
+
+def test_a_text_that_was_just_written_is_read_every_time(tmp_path: Path) -> None:
+    stack = open_stack(make_stack(tmp_path))
+    assert stack.text("prompt")
     (tmp_path / "prompts/system.md").write_bytes(b"Other.\n")
     with pytest.raises(EvidenceError, match="has changed since it was pinned"):
         stack.text("prompt")

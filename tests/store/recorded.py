@@ -13,7 +13,17 @@ from stopship.store.recorder import Recorder
 
 MODEL, PROMPT = "a" * 64, "b" * 64
 TEXT = st.text(st.characters(), max_size=8) | st.sampled_from(
-    ["\ud83d", '","replies":[{"error":', "\0\n", "\u2028", '"}],', "{}", "é"]
+    [
+        "\ud83d",
+        '","replies":[{"error":',
+        '],"question":',
+        '"key":["key","',
+        "\0\n",
+        "\u2028",
+        '"}],',
+        "{}",
+        "é",
+    ]
 )
 VALUES: st.SearchStrategy[Json] = st.recursive(
     st.none()

@@ -13,9 +13,11 @@ from tests.store.recorded import RECORDINGS, as_kept, put, recording, said
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.exchange import Recording
+from stopship.store import segments
 from stopship.store.packs import pack, packed, unpack
+from stopship.store.recordinglines import HEADER
 from stopship.store.recordings import Recordings
-from stopship.store.segments import SEGMENT_LIMIT, write_segment
+from stopship.store.segments import SEGMENT_LIMIT, segments_of, write_segment
 
 A = recording("lookup", {"id": 1}, "one")
 B = recording("lookup", {"id": 2}, "two")
@@ -169,3 +171,16 @@ def test_places_that_cannot_be_read_or_written_are_said(archive: Path, tmp_path:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match="cannot be written"):
         unpack(archive, Recordings(tmp_path / "out"), lambda _, data: write_segment(tmp_path / "file", data))
+
+
+@given(st.lists(st.integers(1, 40)), st.integers(1, 60))
+def test_a_file_takes_no_further_line_once_it_is_full_and_none_is_lost(sizes: list[int], room: int) -> None:
+    lines = [b"x" * size + b"\n" for size in sizes]
+    full = len(HEADER) + room
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "FULL", full)
+        files = list(segments_of(lines))
+    assert b"".join(one.removeprefix(HEADER) for one in files) == b"".join(lines)
+    assert all(one.startswith(HEADER) for one in files)
+    for one in files:
+        assert len(one) <= full or one.count(b"\n") == 2  # the header, and a line longer than a file

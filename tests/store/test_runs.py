@@ -260,7 +260,7 @@ def test_forged_lines_are_refused(tmp_path: Path) -> None:
         ("not JSON", {"traces": traces.replace(b'"because k3"', b"[" * 100_000)}),
         ("is no outcome", {"traces": traces.replace(b'"error":"",', b"", 1)}),
         ("yet no output", {"traces": traces.replace(b'"ok"', b'"lost"', 1)}),
-        ("holds 6 lines, expected 6", {"traces": traces + b"{}"}),
+        ("holds 7 lines, expected 6", {"traces": traces + b"{}"}),
     ]
     for what, files in attempts:
         forged(folder, nothing, cases=cases, traces=traces, timings=timings)
@@ -355,8 +355,8 @@ def test_an_equal_run_is_reused_and_a_damaged_one_is_an_error(tmp_path: Path) ->
 
 def test_what_cannot_be_read_back_is_never_filed(tmp_path: Path) -> None:
     run = sealed(tmp_path / "a")
-    files = files_of(tmp_path / "a" / run.id)
-    for broken in ({**files, TRACES: b""}, {**files, "more": b""}):
+    files = {name: [data] for name, data in files_of(tmp_path / "a" / run.id).items()}
+    for broken in ({**files, TRACES: []}, {**files, "more": []}):
         with pytest.raises(EvidenceError):
             file_run(tmp_path / "b", run.id, broken)
     with pytest.raises(EvidenceError, match="what was to be filed is the run"):

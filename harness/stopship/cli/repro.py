@@ -47,7 +47,7 @@ def repro(case: str, good: str, bad: str, times: int, suite_path: Path | None) -
     from stopship.report.runs import ShownSide, ShownTally, parting_lines, repro_lines
 
     def holds(place: "Workplace") -> bool:
-        return case in cases_of(place.suite)[0]
+        return case in cases_of(place.suite)
 
     at = desk_with(suite_path, holds, f"have a case {quoted(case)}")
     found = reproduced(at.opened, at.place, case, good=good, bad=bad, times=times)

@@ -57,8 +57,16 @@ def asking(  # noqa: PLR0913  # one argument for each thing that decides how it 
         pace=pace_of(plan, slots),
         meter=meter,
         finish=finish,
-        leave=enter(),
+        leave=_in_turn(enter(), meter.close),
     )
+
+
+def _in_turn(*calls: Callable[[], None]) -> Callable[[], None]:
+    def call() -> None:
+        for one in calls:
+            one()
+
+    return call
 
 
 def _unpaid(plan: ReplayPlan) -> ReplayPlan:

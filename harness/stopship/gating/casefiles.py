@@ -5,6 +5,7 @@ Decides which row is which case, and which columns are labels. Never shows a lab
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from stopship.errors import EvidenceError, UsageError, nearest
@@ -12,31 +13,36 @@ from stopship.model.case import Json
 from stopship.model.columns import cell_text
 from stopship.model.suite import Suite
 from stopship.store import tables
+from stopship.store.keyed import Row, Rows
 from stopship.store.shown import at, quoted, shown
 
-Row = Mapping[str, Json]
 
-
-def cases_of(suite: Suite) -> tuple[dict[str, dict[str, Json]], dict[str, str]]:
-    cases: dict[str, dict[str, Json]] = {}
-    places: dict[str, str] = {}
+def cases_of(suite: Suite) -> Rows:
+    """Every case by its key, in the order of the files. Raises EvidenceError where a key stands twice."""
+    cases = Rows()
     for name in suite.cases:
         for key, row, place in _keyed(suite, suite.folder / name):
             if key in cases:
                 raise EvidenceError(
-                    f"the key {quoted(key)} stands twice, first at {places[key]}",
+                    f"the key {quoted(key)} stands twice, first at {_place_of(suite, key)}",
                     where=place,
                     do="every case of a suite has a key of its own",
                 )
-            cases[key], places[key] = row, place
+            cases.add(key, row)
     gone = [key for key, _ in suite.removed if key in cases]
     if gone:
         raise UsageError(
             f"[removed] names {quoted(gone[0])}, which is still a case",
             where=shown(suite.path),
-            do=f"take it out of [removed], or out of {places[gone[0]]}",
+            do=f"take it out of [removed], or out of {_place_of(suite, gone[0])}",
         )
-    return cases, places
+    return cases
+
+
+def _place_of(suite: Suite, wanted: str) -> str:
+    """Where a case stands first."""
+    each = (one for name in suite.cases for one in _keyed(suite, suite.folder / name))
+    return next(place for key, _, place in each if key == wanted)
 
 
 def _keyed(suite: Suite, path: Path) -> Iterator[tuple[str, dict[str, Json], str]]:
@@ -56,11 +62,9 @@ def _keyed(suite: Suite, path: Path) -> Iterator[tuple[str, dict[str, Json], str
         yield key, row.values, place
 
 
-def labels_of(
-    suite: Suite, cases: Mapping[str, Row], places: Mapping[str, str]
-) -> dict[str, dict[str, Json]]:
+def labels_of(suite: Suite, cases: Mapping[str, Row]) -> Rows:
     """Labels by key: of the labels file, or the label columns of the cases."""
-    labels: dict[str, dict[str, Json]] = {}
+    labels = Rows()
     if suite.label_columns:
         seen = {name for row in cases.values() for name in row}
         for name in suite.label_columns:
@@ -70,22 +74,24 @@ def labels_of(
                     where=shown(suite.path),
                     do=nearest(name, sorted(seen)),
                 )
-        return {
-            key: {name: row[name] for name in suite.label_columns if name in row}
+        return Rows.of(
+            (key, {name: row[name] for name in suite.label_columns if name in row})
             for key, row in cases.items()
-        }
+        )
     if not suite.labels:
         return labels
     known = {key for key, _ in suite.removed}
-    first: dict[str, str] = {}
-    for key, row, place in _keyed(suite, suite.folder / suite.labels):
-        if key in first:
+    labelled: set[str] = set()
+    path = suite.folder / suite.labels
+    for key, row, place in _keyed(suite, path):
+        if key in labelled:
+            first = next(other for one, _, other in _keyed(suite, path) if one == key)
             raise EvidenceError(
-                f"the key {quoted(key)} is labelled twice, first at {first[key]}",
+                f"the key {quoted(key)} is labelled twice, first at {first}",
                 where=place,
                 do="keep one line of labels for a case",
             )
-        first[key] = place
+        labelled.add(key)
         if key in known:
             continue
         if key not in cases:
@@ -96,23 +102,23 @@ def labels_of(
                 do=f"of a case that is gone say why, in {shown(suite.path)} under [removed]: {line}; of "
                 f"another, mend the key: {nearest(key, sorted(cases))}",
             )
-        labels[key] = without(row, (suite.columns.key,))
-        shared = sorted(labels[key].keys() & cases[key].keys())
-        if shared:
+        told, case = without(row, (suite.columns.key,)), cases[key]
+        labels.add(key, told)
+        if shared := sorted(told.keys() & case.keys()):
             raise EvidenceError(
-                f"{quoted(shared[0])} is a label here and a column of the case at {places[key]}",
+                f"{quoted(shared[0])} is a label here and a column of the case at {_place_of(suite, key)}",
                 where=place,
                 do="a label is no part of what was asked: keep it in one of the two files",
             )
     return labels
 
 
-def labels_at(judge: Suite, cases: Mapping[str, Row], own: Mapping[str, Row]) -> dict[str, Row]:
+def labels_at(judge: Suite, cases: Mapping[str, Row], own: Mapping[str, Row]) -> Rows:
     """The labels of another revision for every case that it has; those of new cases are their own."""
-    there, places = cases_of(judge)
-    found = labels_of(judge, there, places)
-    kept = {key: row for key, row in own.items() if key not in there}
-    return {**kept, **{key: row for key, row in found.items() if key in cases}}
+    there = cases_of(judge)
+    kept = ((key, row) for key, row in own.items() if key not in there)
+    found = ((key, row) for key, row in labels_of(judge, there).items() if key in cases)
+    return Rows.of(chain(kept, found))
 
 
 def refuse_unlabelled(suite: Suite, cases: Mapping[str, Row], labels: Mapping[str, Row]) -> None:

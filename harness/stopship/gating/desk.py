@@ -347,7 +347,7 @@ class OutputDesk:
             is_other = call_pins(told) != call_pins(asked)
             return is_other, told.sample != self.sample, told.sample, told.epoch, told.key
 
-        return min(found, key=place, default=None)
+        return found[0] if len(found) == 1 else min(found, key=place, default=None)
 
     def _miss(self, asked: Asked, attempt: int) -> Missed:
         self._note(asked, Source.MISS, None, attempt)

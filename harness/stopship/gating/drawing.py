@@ -6,18 +6,22 @@ judges what it drew.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import merge
+from statistics import StatisticsError, fmean
 
 from stopship.errors import EvidenceError, StopshipError
+from stopship.gating.asking import own_provider
 from stopship.gating.epochs import Draw
 from stopship.gating.evidence import drawn_faults, world_faults
 from stopship.gating.opened import OpenSuite
 from stopship.gating.performing import replay
+from stopship.gating.pricing import open_prices
 from stopship.gating.replay import Replay, Told, planned
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering
 from stopship.gating.workplace import Workplace
 from stopship.model.case import Json
-from stopship.model.run import Outcome, Run
+from stopship.model.run import Outcome, Run, Status
 from stopship.model.verdict import Escalated
 
 
@@ -56,6 +60,7 @@ class Drawer:
     tell: Told | None = None
     provenance: Mapping[str, Json] = field(default_factory=dict)
     told: list[Escalated] = field(default_factory=list)
+    _afforded: float | None = None  # dollars an output, of the last step under a budget of them
     may_draw: bool = True  # else whatever is drawn would reach over a network that nobody asked for
 
     def further(self, outputs: int) -> tuple[Run, Run]:
@@ -86,8 +91,8 @@ class Drawer:
 
     def note(self, kind: str, what: str, *, cases: int, outputs: int, runs: Sequence[Run]) -> None:
         """Put a step into the ledger."""
-        costs = [cost for run in runs for cost in costs_of(run.outcomes)]
-        usd = outputs * sum(costs) / len(costs) if costs else None
+        mean = self._cost(one for run in runs for one in run.outcomes)
+        usd = None if mean is None else outputs * mean
         ids = tuple(run.id for run in runs)
         self.told.append(Escalated(kind=kind, what=what, cases=cases, outputs=outputs, usd=usd, runs=ids))
 
@@ -136,13 +141,44 @@ class Drawer:
             raise NotDrawnError(f"it takes {outputs} outputs, and the budget has {left} left")
         if budget.usd is None:
             return
-        costs = costs_of(self.candidate.run.outcomes)
-        if not costs:
-            raise NotDrawnError("the budget is in dollars, and the target tells no cost_usd")
-        likely = outputs * sum(costs) / len(costs)
+        self._afforded = self._foreseen()
+        likely = outputs * self._afforded
         rest = budget.usd - sum(one.usd or 0.0 for one in self.told)
         if likely > rest:
             raise NotDrawnError(f"it takes about ${likely:.2f}, and the budget has ${rest:.2f} left")
+
+    def _foreseen(self) -> float:
+        """What a further output costs, by the candidate's. Raises NotDrawnError where that is not known
+        of one: it may be the dear one."""
+        try:
+            costs = self._priced(self.candidate.run.outcomes)
+        except EvidenceError as err:
+            raise NotDrawnError(err.what, do=err.do) from err
+        if not costs:
+            raise NotDrawnError("[escalate] has usd, and no output was told: what one costs is not known")
+        return fmean(costs)
+
+    def _cost(self, outcomes: Iterable[Outcome]) -> float | None:
+        """The mean of outputs that were drawn; None: none tells it, and there is no budget to keep."""
+        if self.opened.suite.escalate.usd is None:
+            costs = costs_of(outcomes)
+            return fmean(costs) if costs else None
+        try:
+            return fmean(self._priced(outcomes))
+        except (EvidenceError, StatisticsError):
+            return self._afforded
+
+    def _priced(self, outcomes: Iterable[Outcome]) -> list[float]:
+        """What each output cost that was told, by itself or by the price list. Raises EvidenceError."""
+        found, prices = [], None
+        for one in outcomes:
+            if told := costs_of([one]):
+                found += told
+            elif one.status is Status.OK:
+                provider = own_provider(self.opened.suite.replay)
+                prices = prices or open_prices(provider, by="[escalate]")
+                found.append(prices.usd(one.trace))
+        return found
 
 
 def _of_one_world(old: Run, new: Run) -> tuple[Run, Run]:
@@ -162,8 +198,10 @@ def costs_of(outcomes: Iterable[Outcome]) -> list[float]:
 
 
 def joined(run: Run, further: Run) -> Run:
-    """A run with further outputs of some of its cases behind its own. In memory alone: it has no seal."""
+    """A run with further outputs of some of its cases behind its own of each. In memory alone: it has no
+    seal."""
     own = run.head.repeats
-    later = tuple(replace(one, sample=one.sample + own) for one in further.outcomes)
+    later = (replace(one, sample=one.sample + own) for one in further.outcomes)
+    outcomes = tuple(merge(run.outcomes, later, key=lambda one: (one.key, one.sample)))
     head = replace(run.head, repeats=own + further.head.repeats)
-    return replace(run, head=head, outcomes=(*run.outcomes, *later))
+    return replace(run, head=head, outcomes=outcomes)

@@ -6,7 +6,7 @@ never takes what infrastructure lost for an output.
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,33 @@ from stopship.store.atomic import write_atomically
 from stopship.store.runs import read_run
 from stopship.store.shown import shown
 
-Drawn = dict[tuple[str, int], Outcome]
-"""Outputs by key and sample."""
+Place = tuple[str, int]
+"""Key and sample."""
 _STATE = "epochs.json"
+
+
+class Drawn(Mapping[Place, Outcome]):
+    """Outputs of sealed runs by key and sample, each read when it is asked for. Later runs hold."""
+
+    def __init__(self) -> None:
+        self._at: dict[Place, tuple[Run, int]] = {}
+
+    def take(self, place: Place, run: Run, number: int) -> None:
+        """The output of that number in a run."""
+        self._at[place] = run, number
+
+    def __getitem__(self, place: Place) -> Outcome:
+        run, number = self._at[place]
+        return run.outcomes[number]
+
+    def __contains__(self, place: object) -> bool:
+        return place in self._at
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self._at)
+
+    def __len__(self) -> int:
+        return len(self._at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +89,7 @@ class Draws:
 
     def of(self, epoch: int, planned: Mapping[str, str], repeats: int) -> Drawn:
         """What sealed runs hold of these cases (key -> digest) in an epoch, the first `repeats` samples."""
-        found: Drawn = {}
-        for run in self.sealed():
-            found.update(held_by(run, epoch, planned, repeats))
-        return found
+        return drawn_of(self.sealed(), epoch, planned, repeats)
 
     @property
     def purposes(self) -> Mapping[str, int]:
@@ -116,14 +137,20 @@ class Draws:
             yield
 
 
-def held_by(run: Run, epoch: int, planned: Mapping[str, str], repeats: int) -> Drawn:
-    """What a run holds of these cases in an epoch; lost outputs are none."""
+def drawn_of(runs: Iterable[Run], epoch: int, planned: Mapping[str, str], repeats: int) -> Drawn:
+    """What runs hold of these cases in an epoch, the first `repeats` samples; lost outputs are none."""
+    found = Drawn()
+    for run in runs:
+        for number, one in held_by(run, epoch, planned, repeats):
+            found.take((one.key, one.sample), run, number)
+    return found
+
+
+def held_by(run: Run, epoch: int, planned: Mapping[str, str], repeats: int) -> Iterator[tuple[int, Outcome]]:
+    """What one run holds of them, each with its number in it."""
     if run.head.epoch != epoch:
-        return {}
-    return {
-        (one.key, one.sample): one
-        for one in run.outcomes
-        if one.sample < repeats
-        and one.status is not Status.LOST
-        and planned.get(one.key) == run.head.planned[one.key]
-    }
+        return
+    for number, one in enumerate(run.outcomes):
+        is_wanted = one.sample < repeats and one.status is not Status.LOST
+        if is_wanted and planned.get(one.key) == run.head.planned[one.key]:
+            yield number, one

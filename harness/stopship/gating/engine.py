@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -88,6 +89,8 @@ class Engine:
         self._order = self._slots = 0  # slots that were taken and have not come
         self._stop: StopshipError | None = None  # why nothing more may begin
         self._is_abandoned = False  # nor be waited for
+        self._awaits_one = False
+        self._is_telling = False  # soon
         self._under_way: set[Place] = set()  # until its outcome is given
         self._lane: ThreadLane | LoopLane | None = None
         self._undo: Callable[[], None] = lambda: None
@@ -119,11 +122,12 @@ class Engine:
             if not wanted:
                 self._check_known()
                 return  # whatever limit the last one reached
-            place = self._next_of(wanted)
-            if place is None:
+            places = self._next_of(wanted)
+            if places is None:
                 raise self._stopped()
-            wanted.remove(place)
-            yield self._given(self._taken(place))
+            wanted.difference_update(places)
+            for found in self._taken(places):
+                yield self._given(found)
 
     def start(self, jobs: Iterable[Job]) -> None:
         """Begin with these jobs, in their order. What ends is kept until it is waited for."""
@@ -144,7 +148,7 @@ class Engine:
                 raise LookupError(f"no job {place} was started")
         if self._next_of({place}) is None:
             raise self._stopped()
-        found = self._taken(place)
+        found = self._taken([place])[0]
         self._check_known()
         return self._given(found)
 
@@ -182,17 +186,20 @@ class Engine:
                 self._fill()
                 self._changed.notify_all()
 
-    def _taken(self, place: Place) -> Outcome | StopshipError:
+    def _taken(self, places: Iterable[Place]) -> list[Outcome | StopshipError]:
         with self._changed:
-            self._under_way.discard(place)
-            return self._ended.pop(place)
+            self._under_way.difference_update(places)
+            return [self._ended.pop(one) for one in places]
 
-    def _next_of(self, wanted: set[Place]) -> Place | None:
-        """Wait until one of these has ended; None where none of them will any more."""
+    def _next_of(self, wanted: set[Place]) -> list[Place] | None:
+        """Wait until some of these have ended, and give them; None where none of them will any more."""
+        most = max(1, self.concurrency // 2)  # at once, so that what is drawn ahead lasts meanwhile
         with self._changed:
+            self._awaits_one = len(wanted) == 1
             while True:
-                found = next((one for one in self._ended if one in wanted), None)
-                if found is not None:
+                found = [*islice((one for one in self._ended if one in wanted), most)]
+                if found:
+                    self._is_telling = False
                     return found
                 if self._is_closed:
                     raise RuntimeError("the engine was closed while a job was waited for")
@@ -251,8 +258,10 @@ class Engine:
         self._undo = tell_others(PRINTS)
         if self._timeout_s is not None or self._pace is not None or self.meter is not None:
             threading.Thread(target=self._watch, name="stopship-watch", daemon=True).start()
-        lane = LoopLane if self._target.is_async else ThreadLane
-        return lane(self._call, self._landed, self._clock)
+        if not self._target.is_async:
+            return ThreadLane(self._call, self._landed, self._clock)
+        is_ours = getattr(self._target, "is_ours", False) is True
+        return LoopLane(self._call, self._landed, self._clock, is_ours=is_ours)
 
     def _call(self, job: Job) -> Any:
         return self._target.call(job.case, self._stack, job.sample, job.epoch)
@@ -281,7 +290,22 @@ class Engine:
             if isinstance(ended.result, StopshipError):
                 self._stop = self._stop or ended.result  # every case would fail for it alike
         self._fill()
-        self._changed.notify_all()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake who waits: at once where more is to be drawn or a single one is waited for; else once for all
+        that end within a moment, as a thread that is woken thousands of times a second takes their time."""
+        is_urgent = self._awaits_one or not self._queue or self._stop is not None
+        lane = self._lane
+        if is_urgent or lane is None or not (self._is_telling or lane.later(self._told)):
+            self._changed.notify_all()
+        else:
+            self._is_telling = True
+
+    def _told(self) -> None:
+        with self._changed:
+            self._is_telling = False
+            self._changed.notify_all()
 
     def _wait_after(self, job: Job, ended: Ending) -> float | None:
         """The seconds after which a lost output may be asked for again; None: it may not, or was not lost."""

@@ -20,6 +20,7 @@ from stopship.model.run import Run
 from stopship.model.suite import OUTPUTS, RECORDED
 from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
 from stopship.store import tables
+from stopship.store.keyed import Rows
 from stopship.store.shown import shown
 
 
@@ -76,7 +77,7 @@ def recorded_of(opened: OpenSuite, answering: Answering, keys: tuple[str, ...]) 
         )
     path = answering.stack.path(OUTPUTS)
     rows = ((row.place, row.values) for row in tables.rows(path))
-    return recorded_outputs(rows, opened.suite.columns, keys, shown(path))
+    return recorded_outputs(rows, opened.suite.columns, keys, shown(path), Rows())
 
 
 def epoch_of(

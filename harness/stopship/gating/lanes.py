@@ -5,8 +5,10 @@ Decides nothing about a call. Never holds the interpreter at its exit: every thr
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextvars import copy_context
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
@@ -14,6 +16,8 @@ from stopship.parts.user_code import caught, caught_async
 
 _ANSWERS_S = 0.5  # an event loop that takes longer to answer is held up by what runs on it
 _CLOSES_S = 0.5
+_MOMENT_S = 0.002
+_WAITED_MS = 1.0  # a shorter call may not have waited at all: others have their turn before the next one
 
 Landed = Callable[["Flight", object, float], None]  # flight, what it gave, milliseconds
 
@@ -51,6 +55,10 @@ class ThreadLane:
         for one in flights:
             one.is_given_up = True
 
+    def later(self, _tell: Callable[[], None]) -> bool:
+        """Whether somebody will be told in a moment: a thread has no moment in which it is not at work."""
+        return False
+
     def close(self) -> bool:
         """Whether nothing runs any more."""
         with self._lock:
@@ -74,53 +82,102 @@ class ThreadLane:
             del flight, found  # nothing of a case stays while the thread is idle
 
 
-class LoopLane:
-    """One event loop in a thread of its own; one that is held up is left behind for a new one."""
+@dataclass(frozen=True, eq=False, slots=True)
+class _Turning:
+    """An event loop, the thread that it runs in, and what has to begin on it when a call has landed."""
 
-    def __init__(self, call: Callable[[Any], Any], landed: Landed, clock: Callable[[], float]) -> None:
-        self._call, self._landed, self._clock = call, landed, clock
-        self._loops: list[tuple[asyncio.AbstractEventLoop, threading.Thread]] = []
+    loop: asyncio.AbstractEventLoop
+    thread: threading.Thread
+    following: deque[Flight] = field(default_factory=deque)
+
+
+class LoopLane:
+    """One event loop in a thread of its own; one that is held up is left behind for a new one.
+
+    Where only code of our own runs in a call (`is_ours`), a task goes on with the next one when its own has
+    ended, so that a request leaves before the answers of other calls are read; else each call has a task, and
+    with it a context, of its own.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Any], Any],
+        landed: Landed,
+        clock: Callable[[], float],
+        *,
+        is_ours: bool = False,
+    ) -> None:
+        self._call, self._landed, self._clock, self._is_ours = call, landed, clock, is_ours
+        self._loops: list[_Turning] = []
         self._tasks: dict[Flight, asyncio.Task[None]] = {}
+        self._context = copy_context()  # what a case sets in its own is not the next one's
         self._open()
 
     def begin(self, flight: Flight) -> None:
-        loop, thread = self._loops[-1]
-        if threading.current_thread() is thread:
-            loop.call_soon(self._begin, flight)  # without a wake-up call to itself
+        now = self._loops[-1]
+        if threading.current_thread() is now.thread:  # a call has landed: without a wake-up call to itself
+            now.following.append(flight)
         else:
-            loop.call_soon_threadsafe(self._begin, flight)
+            now.loop.call_soon_threadsafe(self._begin, now, flight, context=self._context.copy())
 
     def give_up(self, flights: Sequence[Flight]) -> None:
         """Cancel the calls; a loop that does not even answer is left behind."""
-        loop, _ = self._loops[-1]
+        loop = self._loops[-1].loop
         answered = threading.Event()
         for one in flights:
             one.is_given_up = True
             task = self._tasks.get(one)
             if task is not None:
-                task.get_loop().call_soon_threadsafe(task.cancel)
+                task.get_loop().call_soon_threadsafe(self._cancel, one, task)
         loop.call_soon_threadsafe(answered.set)
         if not answered.wait(_ANSWERS_S):
             self._open()
 
+    def later(self, tell: Callable[[], None]) -> bool:
+        """Whether somebody will be told in a moment, on the loop that this is called on."""
+        now = self._loops[-1]
+        if threading.current_thread() is not now.thread:
+            return False
+        now.loop.call_later(_MOMENT_S, tell)
+        return True
+
     def close(self) -> bool:
         """Whether nothing runs any more."""
-        for loop, _ in self._loops:
-            loop.call_soon_threadsafe(loop.stop)
-        self._loops[-1][1].join(_CLOSES_S)
-        return not any(thread.is_alive() for _, thread in self._loops)
+        for one in self._loops:
+            one.loop.call_soon_threadsafe(one.loop.stop)
+        self._loops[-1].thread.join(_CLOSES_S)
+        return not any(one.thread.is_alive() for one in self._loops)
 
     def _open(self) -> None:
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=self._turn, args=(loop,), name="stopship-target", daemon=True)
-        self._loops.append((loop, thread))
+        self._loops.append(_Turning(loop, thread))
         thread.start()
 
-    def _begin(self, flight: Flight) -> None:
+    def _begin(self, now: _Turning, flight: Flight) -> None:
         if not flight.is_given_up:
-            self._tasks[flight] = asyncio.get_running_loop().create_task(self._fly(flight))
+            self._tasks[flight] = now.loop.create_task(self._fly(now, flight))
 
-    async def _fly(self, flight: Flight) -> None:
+    def _cancel(self, flight: Flight, task: "asyncio.Task[None]") -> None:
+        if self._tasks.get(flight) is task:  # else it has gone on with another call
+            task.cancel()
+
+    async def _fly(self, now: _Turning, flight: Flight) -> None:
+        task = self._tasks[flight]
+        while True:
+            took_ms = await self._flown(flight)
+            has_waited = took_ms >= _WAITED_MS and not flight.is_given_up
+            following = now.following.popleft() if now.following and self._is_ours and has_waited else None
+            while now.following:
+                one = now.following.popleft()
+                now.loop.call_soon(self._begin, now, one, context=self._context.copy())
+            if following is None:
+                return
+            flight = following
+            self._tasks[flight] = task
+
+    async def _flown(self, flight: Flight) -> float:
+        """Make one call, and tell how it ended; gives the milliseconds that it took."""
         began = self._clock()
         try:
             found = caught(self._call, flight.job)  # makes the coroutine
@@ -130,6 +187,7 @@ class LoopLane:
         finally:
             self._tasks.pop(flight, None)
         self._landed(flight, found, took_ms)
+        return took_ms
 
     @staticmethod
     def _turn(loop: asyncio.AbstractEventLoop) -> None:

@@ -4,12 +4,12 @@ Decides which rows the target sees (cases without labels) and which the scorers 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stopship.errors import StopshipError, UsageError, nearest
-from stopship.gating.casefiles import Row, cases_of, labels_at, labels_of, refuse_unlabelled, without
+from stopship.gating.casefiles import cases_of, labels_at, labels_of, refuse_unlabelled, without
 from stopship.model.canonical import digest, digest_of_set
 from stopship.model.case import Json
 from stopship.model.columns import Columns, Group
@@ -23,6 +23,7 @@ from stopship.pipeline import answered_rule
 from stopship.ruling import rule_text, rules_of_suite, scorers_of
 from stopship.steps.forecast import MEASURE_ANEW
 from stopship.steps.outlook import CaseTable, Outlook, outlook
+from stopship.store.keyed import Digests, Labelled, Row, Rows
 from stopship.store.noisefile import read_noise
 from stopship.store.pointer import read_pointer
 from stopship.store.shown import quoted, shown
@@ -41,10 +42,9 @@ class OpenSuite:
     """A suite with everything that it names read and digested."""
 
     suite: Suite
-    cases: Mapping[str, Row]  # key -> what the target sees, in the files' order
+    cases: Mapping[str, Row]  # key -> what the target sees, in the files' order; not all need be in memory
     case_digests: Mapping[str, str]
     labels: Mapping[str, Row]  # key -> what only scorers see
-    places: Mapping[str, str]  # key -> where the case stands
     rules: tuple[Rule, ...]  # those of the suite and `answered`
     scorers: tuple[Scorer, ...]  # of those rules, each once
     columns: Columns
@@ -140,20 +140,24 @@ def open_suite(
     own = read_suite(path)
     judge = read_suite(judged_by) if judged_by is not None else own
     suite = _judged(own, judge)
-    cases, places = cases_of(own)
-    labels: dict[str, Row] = {**labels_of(own, cases, places)}
+    cases = cases_of(own)
+    labels = labels_of(own, cases)
     if judged_by is not None:
         labels = labels_at(judge, cases, labels)
     refuse_unlabelled(judge, cases, labels)
-    bare = {key: without(row, own.label_columns) for key, row in cases.items()}
+    bare = cases
+    if own.label_columns:
+        bare = Rows.of((key, without(row, own.label_columns)) for key, row in cases.items())
     scorers = scorers_of(judge)
     rules = (*_expecting(rules_of_suite(judge, scorers), expect), answered_rule())
     _refuse_unseeing(suite, rules[:-1])
     columns = _columns(suite, rules, cases, labels)
-    digests = {key: case_digest(row) for key, row in bare.items()}
+    digests = Digests(bare)
+    for row in bare.values():
+        digests.append(case_digest(row))
     cases_digest = digest_of_set([bytes.fromhex(one) for one in digests.values()])
     labels_digest = digest_of_set([bytes.fromhex(digest([key, row])) for key, row in labels.items() if row])
-    rows = [{**row, **labels.get(key, {})} for key, row in bare.items()]
+    rows = Labelled(bare, labels)
     noise = _fitting_noise(
         own.folder / NOISE, cases_digest, labels_digest, {one.spec: one.digest for one in scorers.values()}
     )
@@ -162,13 +166,12 @@ def open_suite(
         cases=bare,
         case_digests=digests,
         labels=labels,
-        places=places,
         rules=rules,
         scorers=tuple({one.scorer.spec: one.scorer for one in rules}.values()),
         columns=columns,
         outlook=outlook(
             rules,
-            CaseTable(keys=tuple(bare), rows=tuple(rows), columns=columns),
+            CaseTable(keys=tuple(bare), rows=rows, columns=columns),
             suite.decide.alpha,
             deterministic=suite.replay.deterministic,
             repeats=suite.replay.repeats,
@@ -242,14 +245,16 @@ def _fitting_noise(
     return found
 
 
-def _told_scores(rules: Sequence[Rule], columns: Columns, rows: Sequence[Row]) -> frozenset[str]:
+def _told_scores(rules: Sequence[Rule], columns: Columns, rows: Iterable[Row]) -> frozenset[str]:
     """What `column(…)` rules read and nothing in the suite is called: no target writes its own label."""
     needs = {need for one in rules for need in one.scorer.needs}
     wanted = {need.removeprefix("column:") for need in needs if need.startswith("column:")}
     if not wanted:
         return frozenset()
     taken = {*columns.named(), *(one.column for group in columns.groups for one in group.where)}
-    return frozenset(wanted - taken.union(*rows))
+    for row in rows:
+        taken.update(row)
+    return frozenset(wanted - taken)
 
 
 def named_files(suite: Suite) -> tuple[Path, ...]:

@@ -4,11 +4,12 @@ Decides what is asked, waited for and gone on with. Never asks for an output twi
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from stopship.errors import UsageError
 from stopship.gating.asking import spent_of
+from stopship.gating.draws import Place
 from stopship.gating.endings import Job
 from stopship.gating.engine import Engine
 from stopship.gating.outside import cleared
@@ -60,28 +61,37 @@ def replay(
             return served
         if resume and not journal.is_shared:
             journal.forget_lost()
-        done = {(one.key, one.sample): one for one in journal.outcomes()}
-        if done and not resume and not journal.is_shared:
+        filed = journal.filed()
+        if filed and not resume and not journal.is_shared:
             raise UsageError(
-                f"a replay of this plan was broken off with {len(done)} of {plan.total} outputs",
+                f"a replay of this plan was broken off with {len(filed)} of {plan.total} outputs",
                 where=shown(plan.journal_folder),
                 do="go on with --resume, or start over with --fresh",
             )
-        done = {**plan.drawn, **done}
-        with plan.engine(known=done.values()) as engine:
-            for outcome in _answers(plan, engine, journal, frozenset(done), say):
-                done[outcome.key, outcome.sample] = outcome
+        drawn = plan.drawn
+        known = frozenset([*drawn, *filed])
+        with plan.engine(known=_each(known, filed, drawn)) as engine:
+            for count, _ in enumerate(_answers(plan, engine, journal, known, say), len(known) + 1):
                 if tell is not None:
-                    tell(len(done), plan.total)
+                    tell(count, plan.total)
         is_frozen = plan.head.fidelity is Fidelity.FROZEN
         spent = spent_of(plan.opened.suite.replay, engine, is_frozen=is_frozen)
-        sealed = plan.sealed(list(done.values()), {**(provenance or {}), **spent})
+        filed = journal.filed()
+        outcomes = _each(sorted({*drawn, *filed}), filed, drawn)
+        sealed = plan.sealed(outcomes, {**(provenance or {}), **spent})
         journal.finish()
     return sealed
 
 
+def _each(
+    places: Iterable[Place], filed: Mapping[Place, Outcome], drawn: Mapping[Place, Outcome]
+) -> Iterator[Outcome]:
+    """The outcomes of these places: what was filed goes before what was drawn earlier."""
+    return (filed[one] if one in filed else drawn[one] for one in places)
+
+
 def _answers(
-    plan: Replay, engine: Engine, journal: Journal, done: frozenset[tuple[str, int]], say: Say
+    plan: Replay, engine: Engine, journal: Journal, done: frozenset[Place], say: Say
 ) -> Iterator[Outcome]:
     """What is not done yet: asked for, or filed meanwhile by a session that is at work on it, too.
 

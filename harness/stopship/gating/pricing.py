@@ -21,15 +21,16 @@ class Prices:
     provider: str  # "": found by the model's name
     _calculate: Any
     _usage: Any
+    by: str = "limits"  # which words of the suite ask for dollars
 
     def usd(self, trace: Mapping[str, Json]) -> float:
         """Dollars of an output's usage; EvidenceError where there is no price for it."""
         usage, model = trace.get("usage"), _model(trace)
         if not isinstance(usage, dict) or not model or not {"input_total", "output_total"} & usage.keys():
             raise EvidenceError(
-                "limits has usd, and an output tells neither cost_usd nor usage and model: what it cost is "
-                "not known",
-                do="let the target tell cost_usd, or take usd out of limits",
+                f"{self.by} has usd, and an output tells neither cost_usd nor usage and model: what it cost "
+                "is not known",
+                do=f"let the target tell cost_usd, or take usd out of {self.by}",
             )
         raw = usage.get("raw")
         written = raw.get("cache_creation_input_tokens") if isinstance(raw, dict) else None
@@ -42,9 +43,11 @@ class Prices:
         try:
             found = self._calculate(self._usage(**counts), model, provider_id=self.provider or None)
         except LookupError as err:
+            listed = self.name.partition(" sha")[0]
             raise EvidenceError(
-                f"limits has usd, and {self.name.partition(' sha')[0]} has no price for the model {model!r}",
-                do="let the target tell cost_usd, install a newer genai-prices, or take usd out of limits",
+                f"{self.by} has usd, and {listed} has no price for the model {model!r}",
+                do="let the target tell cost_usd, install a newer genai-prices, or take usd out of "
+                f"{self.by}",
             ) from err
         return float(found.total_price)
 
@@ -59,16 +62,16 @@ def _count(value: Json) -> int:
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
 
 
-def open_prices(provider: str = "") -> Prices:
+def open_prices(provider: str = "", *, by: str = "limits") -> Prices:
     """The price list of this environment; EvidenceError where there is none."""
     try:
         import genai_prices
         from genai_prices import data
     except ImportError as err:
         raise EvidenceError(
-            "limits has usd, and the package genai-prices is not installed",
-            do="pip install 'stopship[prices]', or take usd out of limits",
+            f"{by} has usd, and the package genai-prices is not installed",
+            do=f"pip install 'stopship[prices]', or take usd out of {by}",
         ) from err
     sha256 = hashlib.sha256(Path(data.__file__).read_bytes()).hexdigest()
     name = f"genai-prices {genai_prices.__version__} sha256:{sha256}"
-    return Prices(name, provider, genai_prices.calc_price, genai_prices.Usage)
+    return Prices(name, provider, genai_prices.calc_price, genai_prices.Usage, by)

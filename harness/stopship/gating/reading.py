@@ -21,6 +21,7 @@ from stopship.gating.opened import OpenSuite
 from stopship.gating.stacking import Answering
 from stopship.gating.world import Unseen, seen_all
 from stopship.model.suite import Suite
+from stopship.parts.seen import Listed, Ran
 from stopship.parts.targets.python import PythonTarget
 from stopship.pinning.stacks import names_in
 from stopship.store.remote import RECORDINGS
@@ -71,33 +72,36 @@ class Reading:
     def check_known(self, at_load: Sequence[str]) -> None:
         """Raise EvidenceError for what the target has read in this process, for this stack or another: it may
         answer from what it kept."""
-        for path in sorted({*at_load, *_read.get((self.target, self.folder), ())}):
+        for path in sorted([*at_load, *_read.get((self.target, self.folder), ())]):
             if (err := self.unseen(path, None)) is not None:
                 raise err
 
     def unseen(self, path: str, within: Boundary | None) -> EvidenceError | None:
         """Why a file may not be read; None: it may. A call that is made may read what is no pin's at all: of
         the world, its recording tells."""
-        key = f"{within is not None}{path}"
-        if Path(path).is_absolute() and key in self._known:
+        key = f"{type(path).__name__} {within is not None} {path}"
+        if key in self._known and os.path.isabs(path):  # noqa: PTH117  # asked for at every file that is opened
             return None
-        if path.endswith(_CODE):
+        if path.endswith(_CODE) and not isinstance(path, Ran):
             return None  # modules are looked at by what was imported
         real = os.path.realpath(path)
         here = real if self._is_mine(Path(real)) else os.path.abspath(path)  # noqa: PTH100  # the link itself
-        if not Path(real).is_file() or is_emptied(path):
+        is_there = Path(real).is_dir() if isinstance(path, Listed) else Path(real).is_file()
+        if not is_there or is_emptied(path):
             self._known[key] = True  # what comes to be there now, the target itself has made
             return None
         is_mine = self._is_mine(Path(here))
         if is_mine and within is None and not self.answering.stack.handed(real):
-            _read.setdefault((self.target, self.folder), set()).add(here)
+            _read.setdefault((self.target, self.folder), set()).add(type(path)(here))
         if not is_mine or self.answering.stack.covers(real) or self.answering.stack.covers(here):
             self._known[key] = True
             return None
         own = self._own_axis(real)
         if own:
             return self._other_file(real, own, within)
-        return None if within is not None else self._no_pin(here)
+        if within is not None:
+            return None
+        return self._no_code(here) if isinstance(path, Ran) else self._no_pin(here, isinstance(path, Listed))
 
     def check_modules(self, imported: dict[str, Path]) -> None:
         """Raise EvidenceError for a module of the repository that no pin holds. `imported`: names of what
@@ -146,26 +150,40 @@ class Reading:
             f'where there is no stack at hand, stopship.pinned("{shown(axis)}", "…")',
         )
 
-    def _no_pin(self, real: str) -> EvidenceError:
+    def _no_code(self, real: str) -> EvidenceError:
+        return EvidenceError(
+            f"no pin of the stack holds {self._told(real)}, which the target runs or shows: a change of it "
+            "would go unseen",
+            where=shown(self.answering.path),
+            do=f"write {self._code_line(real)}, and lock the stack",
+        )
+
+    def _code_line(self, path: str) -> str:
+        """What to write in the stack file so that the target's code has this, too."""
+        pin, _ = self.answering.stack.held()[str(self.target)]
+        listed = [*self.answering.stack.declared(pin.axis), self._relative(path)]
+        paths = ", ".join(f'"{shown(one)}"' for one in listed)
+        return f"[{shown(pin.axis)}] paths = [{paths}]"
+
+    def _no_pin(self, real: str, is_listed: bool) -> EvidenceError:
         told = self._told(real)
+        what = f"opens {told}, which no pin of the stack holds: a change of it would go unseen"
+        if is_listed:
+            what = f"lists {told}, which no pin of the stack holds: a file more or less there would go unseen"
         written = os.path.relpath(real, self.folder.resolve()).replace(os.sep, "/")
         return EvidenceError(
-            f"the target opens {told}, which no pin of the stack holds: a change of it would go unseen",
+            f"the target {what}",
             where=shown(self.answering.path),
             do=f'give it an axis, such as [data] with version = "1" and path = "{told}", and lock the stack; '
             f'or, where it cannot change an answer, write unpinned = ["{shown(written)}"] under [replay]',
         )
 
     def _no_module(self, name: str, file: Path, importer: Path) -> EvidenceError:
-        pin, _ = self.answering.stack.held()[str(self.target)]
-        package = _package(name, file)
-        listed = [*self.answering.stack.declared(pin.axis), self._relative(str(package))]
-        paths = ", ".join(f'"{shown(one)}"' for one in listed)
         return EvidenceError(
             f"no pin of the stack holds {self._told(str(file))}, which the target runs (imported by "
             f"{self._told(str(importer))}): a change of it would go unseen",
             where=shown(self.answering.path),
-            do=f"write [{shown(pin.axis)}] paths = [{paths}], and lock the stack",
+            do=f"write {self._code_line(str(_package(name, file)))}, and lock the stack",
         )
 
     def _relative(self, real: str) -> str:

@@ -19,9 +19,9 @@ from stopship.parts.neighbours import code_of
 
 def lacks_recordings(suite: Suite, outcomes: Sequence[Outcome]) -> bool:
     """Whether so many outputs were lost for want of a recording that they say nothing."""
-    missed = coverage(outcomes).missed
-    is_recorded = suite.replay.fidelity is not Fidelity.LIVE and not suite.replay.no_calls
-    return is_recorded and missed > suite.replay.lost_limit * len(outcomes)
+    if suite.replay.fidelity is Fidelity.LIVE or suite.replay.no_calls:
+        return False
+    return coverage(outcomes).missed > suite.replay.lost_limit * len(outcomes)
 
 
 def record_words(place: Workplace, suite: str, given: Sequence[str] = ()) -> list[str]:

@@ -7,7 +7,7 @@ import os
 import platform
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from stopship.errors import EvidenceError, UsageError
 from stopship.gating import isolating
 from stopship.gating.ages import age, is_stale, oldest
 from stopship.gating.asking import asking
-from stopship.gating.draws import Drawn, Draws, held_by
+from stopship.gating.draws import Drawn, Draws, drawn_of, held_by
 from stopship.gating.endings import Job
 from stopship.gating.engine import Engine, Target
 from stopship.gating.epochs import (
@@ -38,7 +38,7 @@ from stopship.gating.stacking import Answering
 from stopship.gating.stillness import begin, begun_at, check_still, end
 from stopship.gating.targeting import SuiteTarget, check_code, target_of
 from stopship.gating.watched import Watched
-from stopship.gating.waypoint import Waypoint
+from stopship.gating.waypoint import waypoint_to
 from stopship.gating.workplace import Workplace
 from stopship.gating.world import World
 from stopship.model.canonical import digest
@@ -46,11 +46,11 @@ from stopship.model.case import Case, Json
 from stopship.model.exchange import Fidelity, Record
 from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import RECORDED
-from stopship.parts.gateway.upstreams import Upstream
 from stopship.parts.targets.network import Foreign
 from stopship.parts.targets.recorded import RecordedOutputs
 from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
+from stopship.store.keyed import Row
 from stopship.store.locks import Say
 from stopship.store.runs import read_run, seal_run
 from stopship.store.shown import shown
@@ -87,7 +87,7 @@ class Replay:
         """What was recorded, read when it is first asked for: a served run needs none of it."""
         return recorded_of(self.opened, self.answering, tuple(self.head.planned))
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """A digest of all that is known to decide what comes out: plan, target's file, settings, versions.
 
@@ -105,14 +105,17 @@ class Replay:
     @property
     def drawn(self) -> Drawn:
         """What earlier runs drew of what is planned. Empty where the target gives the same every time."""
-        return {place: one for run in self._lenders for place, one in self._held(run).items()}
+        head = self.head
+        return drawn_of(self._lenders, head.epoch, head.planned, head.repeats)
 
     @cached_property
     def _lenders(self) -> tuple[Run, ...]:
         """The sealed runs that hold some of what is planned; approved ones last, as theirs hold."""
         if self.target is None or self.head.deterministic:
             return ()
-        return tuple(run for run in (*self.draws.sealed(), *self.known) if self._held(run))
+        head = self.head
+        runs = (*self.draws.sealed(), *self.known)
+        return tuple(run for run in runs if any(held_by(run, head.epoch, head.planned, head.repeats)))
 
     @property
     def draws(self) -> Draws:
@@ -120,9 +123,6 @@ class Replay:
         return draws_of(
             self.opened, self.place, self.answering, self.target, told_of(self.head, self.outside)
         )
-
-    def _held(self, run: Run) -> Drawn:
-        return held_by(run, self.head.epoch, self.head.planned, self.head.repeats)
 
     def _began(self, provenance: dict[str, Json]) -> dict[str, Json]:
         """What is said of a run, with the time of its oldest output; without one that is not known."""
@@ -173,11 +173,11 @@ class Replay:
         return len(self.head.planned) * self.head.repeats
 
     @property
-    def recorded(self) -> "tuple[Outcome, ...] | None":
+    def recorded(self) -> Iterator[Outcome] | None:
         """All outcomes where they are recorded already; None where a target must be asked."""
         if self.target is not None:
             return None
-        return tuple(Outcome(key=key, trace=self.outputs.trace(key)) for key in self.head.planned)
+        return (Outcome(key=key, trace=self.outputs.trace(key)) for key in self.head.planned)
 
     def job(self, key: str, sample: int) -> Job:
         """One output that is to be asked for."""
@@ -186,7 +186,7 @@ class Replay:
         case = Case(key=key, row=row, input=row.get(column) if column else None)
         return Job(key=key, sample=sample, epoch=self.head.epoch, case=case)
 
-    def jobs(self, done: frozenset[tuple[str, int]] = frozenset()) -> Iterator[Job]:
+    def jobs(self, done: Container[tuple[str, int]] = ()) -> Iterator[Job]:
         """What is still to be answered."""
         for key in self.head.planned:
             for sample in range(self.head.repeats):
@@ -246,17 +246,8 @@ class Replay:
             accepted=outside.accepted,
             deterministic=self.head.deterministic,
             epoch=self.head.epoch,
-            gateway=self._waypoint(),
+            gateway=waypoint_to(outside.upstreams, self.head.stack),
         )
-
-    def _waypoint(self) -> Waypoint | None:
-        """The gateway to the APIs that the suite names; none where it names none."""
-        usual = tuple(pin.axis for pin in self.head.stack.pins if pin.axis == "model")
-        upstreams = {
-            one.name: Upstream(url=one.url, key_env=one.key_env, pins=one.pins or usual)
-            for one in self.outside.upstreams
-        }
-        return Waypoint(upstreams=upstreams, environ=os.environ) if upstreams else None
 
     def sealed(self, outcomes: Iterable[Outcome], provenance: dict[str, Json]) -> Replayed:
         """The sealed run of these outcomes, remembered for the next time.
@@ -269,12 +260,11 @@ class Replay:
         check_still(self.answering, self.journal_folder)
         self.place.made()
         self.shelf.file()
-        rows = {key: self.opened.cases[key] for key in self.head.planned}
         lent = [run.isolation for run in self._lenders]
         isolation = isolating.told(self.target, self.head.fidelity, self.journal_folder, lent)
         told = self._began({**provenance, **({"isolation": isolation} if isolation else {})})
         said = {"stopship": __version__, "python": platform.python_version(), **told}
-        run = seal_run(self.place.runs, self.head, rows, outcomes, provenance=said)
+        run = seal_run(self.place.runs, self.head, self._rows, outcomes, provenance=said)
         run = replace(run, isolation=isolation)  # an equal run may have been sealed under other circumstances
         end(self.journal_folder)
         isolating.forget(self.journal_folder)
@@ -284,6 +274,11 @@ class Replay:
         if self.target is not None and not self.head.deterministic:
             self.draws.add(run)
         return Replayed(run=run, folder=self.place.runs / run.id, is_served=False, ignored=self.ignored)
+
+    @property
+    def _rows(self) -> Mapping[str, Row]:
+        cases, keys = self.opened.cases, self.head.planned
+        return cases if len(keys) == len(cases) else {key: cases[key] for key in keys}
 
     @property
     def ignored(self) -> int:
@@ -359,7 +354,9 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
         suite=opened.suite.name,
         target=plan.target,
         cases=opened.cases_digest,
-        planned={key: opened.case_digests[key] for key in keys},
+        planned=opened.case_digests
+        if len(keys) == len(opened.cases)
+        else {key: opened.case_digests[key] for key in keys},
         stack=answering.stack.stack,
         repeats=repeats or plan.repeats,
         selection="; ".join([*([named] if named else []), *said]),

@@ -173,7 +173,7 @@ def _asked(opened: OpenSuite, place: Workplace, key: str, name: str, stack: Answ
     repeats = None if is_recorded else times
     plan = planned(opened, place, stack, selection=Selection(keys=(key,)), repeats=repeats)
     if (recorded := plan.recorded) is not None:
-        return Side(name=name, stack=plan.head.stack, outcomes=recorded, is_recorded=True)
+        return Side(name=name, stack=plan.head.stack, outcomes=tuple(recorded), is_recorded=True)
     with plan.engine(is_filed=False) as engine:
         outcomes = tuple(sorted(engine.outcomes(plan.jobs()), key=lambda one: one.sample))
     assert plan.target is not None  # noqa: S101  # nothing is recorded

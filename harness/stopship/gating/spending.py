@@ -74,14 +74,22 @@ class Meter:
         """Count a call that is about to begin, or say why it may not."""
         if (over := self.over()) is not None:
             return over
-        if self._tally is not None:
-            self._spent.calls = max(self._spent.calls, self._tally.count)
-        if self._limits.calls is not None and self._spent.calls >= self._limits.calls:
-            return self._ended(f"{self._spent.calls} calls were made, all that limits allow")
-        if self._tally is not None:
-            self._tally.add()
-        self._spent.calls += 1
+        spent, tally, most = self._spent, self._tally, self._limits.calls
+        if tally is not None:
+            spent.calls = max(spent.calls, tally.count)
+        number = spent.calls + 1
+        if tally is not None and (most is None or number <= most):
+            number = max(number, tally.add())  # another process may have counted since
+        if most is not None and number > most:
+            spent.calls = max(spent.calls, most)
+            return self._ended(f"{spent.calls} calls were made, all that limits allow")
+        spent.calls = number
         return None
+
+    def close(self) -> None:
+        """Nothing more is asked for here: who counts alone from now on may begin anew."""
+        if self._tally is not None:
+            self._tally.close()
 
     def over(self) -> EvidenceError | None:
         """Whether the time of the run is over."""

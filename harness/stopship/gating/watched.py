@@ -30,6 +30,11 @@ class Watched:
         return self.target.is_async
 
     @property
+    def is_ours(self) -> bool:
+        """Whether nothing of the user's runs in this process in a call of it."""
+        return getattr(self.target, "is_ours", False) is True
+
+    @property
     def path(self) -> Path:
         return self.target.path
 

@@ -4,7 +4,7 @@ Decides which desk answers a request. Never opens a recording, and never makes a
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from stopship.boundaries import ports
 from stopship.errors import EvidenceError, Missed, StopshipError
 from stopship.gating.desk import OutputDesk
 from stopship.model.exchange import Answer, Call
+from stopship.model.stack import Stack
+from stopship.model.suite import UpstreamPlan
 from stopship.parts.gateway.opening import open_gateway
 from stopship.parts.gateway.seam import Go, Miss, Place
 from stopship.parts.gateway.upstreams import Upstream
@@ -125,3 +127,12 @@ class Waypoint:
         """The output is lost, whatever its target makes of the refusal."""
         if (desk := self._desks.get(place)) is not None:
             desk.lose(why)
+
+
+def waypoint_to(upstreams: Sequence[UpstreamPlan], stack: Stack) -> Waypoint | None:
+    """The gateway to the APIs that a suite names; none where it names none."""
+    usual = tuple(pin.axis for pin in stack.pins if pin.axis == "model")
+    found = {
+        one.name: Upstream(url=one.url, key_env=one.key_env, pins=one.pins or usual) for one in upstreams
+    }
+    return Waypoint(upstreams=found, environ=os.environ) if found else None

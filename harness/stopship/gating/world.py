@@ -4,6 +4,7 @@ Decides when what an output recorded is filed, and how its calls are told. Never
 desk's.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -80,7 +81,9 @@ class World:
     _told: dict[Place, "OutputDesk"] = field(default_factory=dict)
     _functions: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and name: where it stands
     _held: dict[Place, tuple[Recording, ...]] = field(default_factory=dict)  # of the latest attempt
-    _settled: set[Place] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _open: dict[Place, int] = field(default_factory=dict)  # attempts that are under way
+    _settled: set[Place] = field(default_factory=set)  # while an attempt of it is under way or yet to begin
 
     def entered(self) -> Callable[[], None]:
         """Watch over this process from now on; gives the way back."""
@@ -100,6 +103,8 @@ class World:
     def desk(self, key: str, sample: int, clock: datetime | None = None) -> "OutputDesk":
         """What stands between one output and the outside."""
         desk = OutputDesk(self, key, sample, clock or NO_CLOCK)
+        with self._lock:
+            self._open[key, sample] = self._open.get((key, sample), 0) + 1
         if self.gateway is not None:
             self.gateway.admit(desk)
         return desk
@@ -115,7 +120,7 @@ class World:
         desk.finish()
         self._told[place] = desk
         self._held[place] = tuple(desk.recorded())
-        if place in self._settled:
+        if self._ended(place):
             self._file(place)  # a call that was given up has ended now
         if desk.refused is not None:
             raise desk.refused
@@ -139,7 +144,9 @@ class World:
         Nothing of an output that was lost is filed: it is asked for again, and would be served what lost it.
         """
         place = key, sample
-        self._settled.add(place)
+        with self._lock:
+            if place in self._open or place not in self._told:
+                self._settled.add(place)
         if is_lost:
             self._held.pop(place, None)
         self._file(place)
@@ -153,6 +160,16 @@ class World:
         if outcome.status is Status.OK and self.fidelity is Fidelity.STEP:
             trace = {**trace, "decisions": desk.decisions()}
         return replace(outcome, calls=tuple(desk.served), trace=trace)
+
+    def _ended(self, place: Place) -> bool:
+        """One attempt less is under way; whether the output was settled without it."""
+        with self._lock:
+            self._open[place] -= 1
+            is_settled = place in self._settled
+            if not self._open[place]:
+                del self._open[place]
+                self._settled.discard(place)
+            return is_settled
 
     def _file(self, place: Place) -> None:
         for recording in self._held.pop(place, ()):

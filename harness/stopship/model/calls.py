@@ -3,7 +3,7 @@
 Pure: counts what runs tell beside their outcomes. Judges nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from stopship.model.case import Json
@@ -38,23 +38,27 @@ def is_missed(outcome: Outcome) -> bool:
 
 def coverage(outcomes: Iterable[Outcome]) -> Coverage:
     """How much of a run was served."""
-    told = list(outcomes)
-    calls = [call for one in told for call in one.calls]
-    return Coverage(
-        calls=len(calls),
-        served=sum(call.is_served for call in calls),
-        missed=sum(map(is_missed, told)),
-        outputs=len(told),
-    )
+    calls = served = missed = outputs = 0
+    for one in outcomes:
+        outputs += 1
+        calls += len(one.calls)
+        served += sum(call.is_served for call in one.calls)
+        missed += is_missed(one)
+    return Coverage(calls=calls, served=served, missed=missed, outputs=outputs)
 
 
 def parting(before: Iterable[Outcome], after: Iterable[Outcome]) -> Parting:
-    """Where each output of the later run first asks something else than the same one of the earlier run."""
-    old: Mapping[Place, Outcome] = {(one.key, one.sample): one for one in before}
-    both = [(place, old[place].calls, one.calls) for one in after if (place := (one.key, one.sample)) in old]
-    told = [one for one in both if one[1] or one[2]]
-    parted = [(place, first) for place, a, b in told if (first := first_difference(a, b)) is not None]
-    return Parting(outputs=len(told), parted=tuple(sorted(parted)))
+    """Where each output of the later run first asks something else than the same one of the earlier run.
+
+    Here and below outcomes come by key, then sample, as those of a run do.
+    """
+    outputs, parted = 0, []
+    for place, old, new in _in_both(before, after):
+        if old.calls or new.calls:
+            outputs += 1
+            if (first := first_difference(old.calls, new.calls)) is not None:
+                parted.append((place, first))
+    return Parting(outputs=outputs, parted=tuple(parted))
 
 
 def answered_otherwise(before: Iterable[Outcome], after: Iterable[Outcome]) -> tuple[Place, ...]:
@@ -62,29 +66,34 @@ def answered_otherwise(before: Iterable[Outcome], after: Iterable[Outcome]) -> t
 
     The call asked the same under the same pins: what differs is the recordings, and nothing of the stack.
     """
-    known: dict[tuple[str, int, str, str, int], str] = {}
-    for one in before:
-        for call in one.calls:
-            if call.is_served:
-                known.setdefault((one.key, one.sample, call.ask, call.pins, call.attempt), call.got)
-    return tuple(
-        sorted(
-            {
-                (one.key, one.sample)
-                for one in after
-                for call in one.calls
-                if call.is_served
-                and known.get((one.key, one.sample, call.ask, call.pins, call.attempt), call.got) != call.got
-            }
-        )
-    )
+    return tuple(place for place, old, new in _in_both(before, after) if _is_told_otherwise(old, new))
+
+
+def _is_told_otherwise(old: Outcome, new: Outcome) -> bool:
+    known: dict[tuple[str, str, int], str] = {}
+    for call in old.calls:
+        if call.is_served:
+            known.setdefault((call.ask, call.pins, call.attempt), call.got)
+    served = (call for call in new.calls if call.is_served)
+    return any(known.get((call.ask, call.pins, call.attempt), call.got) != call.got for call in served)
 
 
 def other_paths(before: Iterable[Outcome], after: Iterable[Outcome]) -> tuple[Place, ...]:
     """Outputs held against other recorded decisions or searches than the same ones of the earlier run."""
-    old = {(one.key, one.sample): _path(one) for one in before}
-    both = [(place, _path(one)) for one in after if (place := (one.key, one.sample)) in old]
-    return tuple(sorted(place for place, path in both if path and old[place] and path != old[place]))
+    both = ((place, _path(old), _path(new)) for place, old, new in _in_both(before, after))
+    return tuple(place for place, old, new in both if old and new and old != new)
+
+
+def _in_both(before: Iterable[Outcome], after: Iterable[Outcome]) -> Iterator[tuple[Place, Outcome, Outcome]]:
+    """The same outputs of two runs; one of each is in memory at a time."""
+    earlier = iter(before)
+    old = next(earlier, None)
+    for new in after:
+        place = new.key, new.sample
+        while old is not None and (old.key, old.sample) < place:
+            old = next(earlier, None)
+        if old is not None and (old.key, old.sample) == place:
+            yield place, old, new
 
 
 def _path(one: Outcome) -> list[Json]:

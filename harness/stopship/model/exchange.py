@@ -35,7 +35,7 @@ class Effect(Enum):
     @property
     def changes(self) -> bool:
         """Whether what is asked afterwards may be answered otherwise."""
-        return self is Effect.WRITE
+        return self._value_ == "write"  # asked for at every call: looking up a member takes longer
 
 
 class Source(Enum):

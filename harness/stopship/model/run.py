@@ -85,7 +85,7 @@ class Run:
     id: str  # digest of head and outcomes, 64 hexadecimal digits
     head: RunHead
     rows: Mapping[str, Mapping[str, Json]]  # key -> the case as it was put to the stack, without labels
-    outcomes: tuple[Outcome, ...]  # by key, then sample
+    outcomes: Sequence[Outcome]  # by key, then sample; not all need be in memory
     place: str  # where it was read from, for messages
     started: int | None = field(
         default=None, compare=False

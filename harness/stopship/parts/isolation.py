@@ -3,10 +3,13 @@
 Decides which events of the interpreter reach out. Never looks at code that belongs to no replay.
 """
 
+import _posixsubprocess
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from stopship.boundaries import (
@@ -15,12 +18,13 @@ from stopship.boundaries import (
     empties,
     is_sealed,
     is_watched,
-    loose_desks,
     lose_all,
     made_here,
     opens,
     ports,
+    starts,
 )
+from stopship.parts.seen import listed, ran, read_as_text
 
 _EVENTS = frozenset(  # of CPython's table of audit events
     [
@@ -29,7 +33,8 @@ _EVENTS = frozenset(  # of CPython's table of audit events
     ]
 )
 _STARTS = ("subprocess.Popen", "os.posix_spawn", "os.system", "os.exec", "os.fork", "os.forkpty", "pty.spawn")
-_OF_THE_MACHINE = ("uname", "lsb_release")  # which SDKs ask what they run on
+_OF_THE_MACHINE = ("uname", "lsb_release", "ldconfig", "lscpu", "getconf")  # what libraries ask about it
+_TRACKER = "resource_tracker import main"  # of multiprocessing, for any lock: it removes what others leave
 _HERE = ("127.0.0.1", "localhost", b"127.0.0.1", b"localhost")
 _installed = threading.Lock()
 
@@ -42,13 +47,34 @@ def isolate() -> None:
     """Watch over this process from now on; a hook of the interpreter cannot be taken away again."""
     if _installed.acquire(blocking=False):
         sys.addaudithook(_hook)
+        _watch_spawning()
+
+
+def _watch_spawning() -> None:
+    """See what multiprocessing and joblib start: they call this function themselves, which tells no event."""
+    spawn = _posixsubprocess.fork_exec
+
+    def seen(words: Sequence[Any], /, *rest: Any) -> int:
+        told = [one for one in words or () if isinstance(one, str | bytes)]
+        if not any(_TRACKER in os.fsdecode(one) for one in told):
+            _started((None, told))
+        return spawn(words, *rest)
+
+    setattr(_posixsubprocess, "fork_exec", seen)  # noqa: B010  # mypy takes an assignment for a mistake
 
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
-    if event in ("open", "sqlite3.connect"):
+    if event in ("open", "sqlite3.connect", "ctypes.dlopen"):
         _opened(event, arguments)
         return
-    if event in _STARTS and is_watched():
+    if event in ("os.listdir", "os.scandir", "exec"):
+        if (found := ran(arguments[0]) if event == "exec" else listed(arguments[0])) is not None:
+            opens(found)
+        return
+    if event == "os.mkdir":
+        _made(arguments[0])
+        return
+    if event in _STARTS:
         _started(arguments)
         return
     if event not in _EVENTS or not is_watched():
@@ -68,7 +94,7 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def _opened(event: str, arguments: tuple[object, ...]) -> None:
-    """A file is opened, or a database: what is only written to tells nothing."""
+    """A file is opened, a database or a library of C: what is only written to tells nothing."""
     path, flags = arguments[0], arguments[-1]
     if not isinstance(path, str | bytes | os.PathLike):
         return
@@ -76,23 +102,30 @@ def _opened(event: str, arguments: tuple[object, ...]) -> None:
         if isinstance(flags, int) and flags & os.O_TRUNC:
             empties(os.fsdecode(path))
         elif not isinstance(flags, int) or flags & os.O_ACCMODE != os.O_WRONLY:
-            opens(os.fsdecode(path))
+            name = os.fsdecode(path)
+            opens(read_as_text(name, arguments[1]) or name)
         return
     name = os.fsdecode(path)
+    if event == "ctypes.dlopen" and os.sep not in name:
+        return  # one of the system's, by its name
     opens(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+
+
+def _made(path: object) -> None:
+    """A folder is made: what it holds from now on was made here, if it was not there before."""
+    if isinstance(path, str | bytes | os.PathLike) and not os.path.lexists(path):
+        empties(os.fsdecode(path))
 
 
 def _started(arguments: tuple[object, ...]) -> None:
     """A process is started, which nothing here watches over."""
-    desk = desk_here()
     if made_here() is not None:
         return
     words = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list | tuple) else arguments[:1]
     named = [os.fsdecode(one) for one in words if isinstance(one, str | bytes | os.PathLike)]
     name = Path(named[0].split()[0]).name if named and named[0].strip() else "a process"
     if name not in _OF_THE_MACHINE:
-        for one in [desk] if desk is not None else loose_desks():
-            one.starts(name)
+        starts(name)
 
 
 def _is_gateway(arguments: tuple[object, ...]) -> bool:

@@ -86,10 +86,10 @@ class Gathering:
                     raise EvidenceError(f"is a second file called {quoted(one)}", where=shown(path), do=do)
                 places[one] = path
         self.places[axis.name] = places
-        self.stamps[axis.name] = {name: _stamp(path) for name, path in places.items()}
+        self.stamps[axis.name] = {name: stamp_of(path) for name, path in places.items()}
         for root in self.roots[axis.name]:
             if root.is_symlink():
-                self.stamps[axis.name][f"{label(root.name)} (the link)"] = _stamp(root, follow=False)
+                self.stamps[axis.name][f"{label(root.name)} (the link)"] = stamp_of(root, follow=False)
             if kind is Kind.FOLDER:
                 self.stamps[axis.name].update(self._stamps_inside(root, places))
         keep = self.keep if kind in KEEPS else None
@@ -102,13 +102,14 @@ class Gathering:
         for one in {real, *(path.parent for path in places.values())}:
             if not own.is_relative_to(one):
                 inside = one.relative_to(real).as_posix()
-                yield "/" if inside == "." else f"{inside}/", _stamp(one)
+                yield "/" if inside == "." else f"{inside}/", stamp_of(one)
 
     def _inside(self, root: Path) -> Iterator[tuple[str, Path]]:
         return files_in(root, own_files(self.file))
 
 
-def _stamp(path: Path, *, follow: bool = True) -> Stamp:
+def stamp_of(path: Path, *, follow: bool = True) -> Stamp:
+    """The stamp of a file or folder; zeros where it cannot be had."""
     try:
         found = path.stat(follow_symlinks=follow)
     except (OSError, ValueError):

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time_ns
 
 from stopship.boundaries import reads
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.case import Json
 from stopship.model.change import Drift, PinChange
 from stopship.model.stack import KEEPS, Kind, Pin, PinnedFile, Stack, stack_of, value_of
-from stopship.pinning.gather import Gathering, Stamps, declared_store
+from stopship.pinning.gather import Gathering, Stamp, Stamps, declared_store, stamp_of
 from stopship.steps.pindiff import Read, compare, file_changes
 from stopship.store.contents import Contents, Texts
 from stopship.store.lockfile import read_lock, stack_name
@@ -24,12 +25,15 @@ from stopship.store.stackfile import StackFile, read_stack_file, together
 from stopship.store.stackwords import label
 from stopship.store.trees import Keep, is_left_out, read_file
 
+_SETTLES_NS = 2 * 10**9  # a file system's clock may stand so long: a second change could have the same stamp
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenStack:
     """A stack whose files are at hand: what a target is given.
 
-    Every reading is held against the pin's digest: EvidenceError where the file has changed since.
+    Every reading is held against the pin's digest: EvidenceError where the file has changed since. A text
+    whose stamp is still that of its last reading is not read again.
     """
 
     stack: Stack
@@ -39,6 +43,7 @@ class OpenStack:
     _file: StackFile  # as it was read, or with pins replaced by hand
     stamps: Stamps  # of all files, taken before they were read
     _handed: set[str] = field(default_factory=set)  # real paths that somebody has asked the stack for
+    _texts: dict[tuple[str, str], tuple[Stamp, str]] = field(default_factory=dict)  # by axis and digest
 
     @property
     def stack_id(self) -> str:
@@ -70,11 +75,18 @@ class OpenStack:
             raise UsageError(
                 f"the axis {axis!r} has {len(pin.files)} files, not one text", do="give it `file`"
             )
-        self._handed.add(os.path.realpath(self._places[axis][pin.files[0].path]))
+        place = self._places[axis][pin.files[0].path]
+        name, stamp = (axis, pin.files[0].digest), stamp_of(place)
+        if (read := self._texts.get(name)) is not None and read[0] == stamp:
+            return read[1]
+        self._handed.add(os.path.realpath(place))
         try:
-            return self._bytes(pin, pin.files[0]).decode()
+            text = self._bytes(pin, pin.files[0]).decode()
         except UnicodeDecodeError as err:
             raise UsageError(f"the file of the axis {axis!r} is not UTF-8 text", do="open its path") from err
+        if 0 < stamp[2] < time_ns() - _SETTLES_NS:
+            self._texts[name] = stamp, text
+        return text
 
     def value(self, axis: str) -> Json:
         """The value that the stack file itself gives an axis; the caller's own copy."""

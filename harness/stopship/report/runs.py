@@ -62,7 +62,8 @@ def run_lines(run: Run, *, columns: int = WIDTH, faults: Sequence[str] = ()) -> 
         lines += wrapped(
             plain(one, _LINE), first="  void     ", then="           ", columns=columns
         ).splitlines()
-    return [*lines, *bad_lines(run.outcomes)]
+    is_all_told = counted[Status.OK] == len(run.outcomes)
+    return lines if is_all_told else [*lines, *bad_lines(run.outcomes)]
 
 
 def plan_lines(  # noqa: PLR0913  # one argument for each thing that is told

@@ -4,8 +4,9 @@ Decides from the cases and rules alone: an imagined run that changed nothing is 
 scope is asked whether it could pass. Never an input to a verdict, and never calls a scorer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil, floor, log
 
 import numpy as np
@@ -31,13 +32,21 @@ _WIDEST = 0.25  # a margin beyond this is no advice
 _MOST_NEEDED = 100_000  # cases up to which it is computed how many a mean's limit needs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CaseTable:
     """The cases of a suite with their labels, and what their columns mean."""
 
     keys: Sequence[str]
-    rows: Sequence[Mapping[str, Json]]  # one a key
+    rows: Iterable[Mapping[str, Json]]  # one a key, as often as they are gone through
     columns: Columns
+
+    @cached_property
+    def seen(self) -> frozenset[str]:
+        """The columns that some case or label has, and that of the key."""
+        seen = {self.columns.key}
+        for row in self.rows:
+            seen.update(row)
+        return frozenset(seen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +137,7 @@ def _imagined(rules: Sequence[Rule], table: CaseTable) -> Pairing:
     groups = [Group(name=SELECTION + one.id, where=one.where) for one in rules if one.where]
     groups += [Group(name=MUST + one.id, where=one.must_pass) for one in rules if one.must_pass]
     groups = [*columns.groups, *(one for one in groups if one.name not in known)]
-    seen = _seen(table)  # a group of a column that no case has is told as a fault
+    seen = table.seen  # a group of a column that no case has is told as a fault
     columns = replace(columns, groups=tuple(one for one in groups if _columns(one.where) <= seen))
     scoring = Scoring("cases", columns, ())
     nothing = Trace(has_output=False)
@@ -293,7 +302,7 @@ def _selection_faults(rule: Rule, table: CaseTable, judged: Mapping[str, bool]) 
             continue
         rows = zip(table.keys, table.rows, strict=True)
         keys = [key for key, row in rows if all(one.matches(row) for one in where)]
-        if not keys or not _columns(where) <= _seen(table):
+        if not keys or not _columns(where) <= table.seen:
             told = " and ".join(_printable(str(one)) for one in where)
             yield _blind(rule, "all", f"{word} chooses no case: none has {told}{_slip(where, table)}")
         elif word == "must_pass" and (silent := [key for key in keys if not judged[key]]):
@@ -303,7 +312,7 @@ def _selection_faults(rule: Rule, table: CaseTable, judged: Mapping[str, bool]) 
 
 def _slip(where: Sequence[Condition], table: CaseTable) -> str:
     """What may have been meant by the first condition that alone matches nothing."""
-    columns = _seen(table)
+    columns = table.seen
     for one in where:
         if one.column not in columns:
             return f"; the column {one.column!r}: {_printable(nearest(one.column, sorted(columns)))}"
@@ -311,10 +320,6 @@ def _slip(where: Sequence[Condition], table: CaseTable) -> str:
             continue
         return f"; {_nearest_value(one.glob, one.column, table)}"
     return "; each condition alone has some"
-
-
-def _seen(table: CaseTable) -> set[str]:
-    return {table.columns.key}.union(*table.rows)
 
 
 def _columns(where: Sequence[Condition]) -> set[str]:

@@ -9,6 +9,7 @@ import re
 import secrets
 import stat
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,8 +30,9 @@ _REMEDIES = {  # what the reader can do about it; anything else is a failure of 
 }
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Put the bytes at the path: readers see the old file or the new one, whole, also after a crash.
+def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Put the bytes, in one or in pieces, at the path: readers see the old file or the new one, whole, also
+    after a crash.
 
     A symbolic link stays and the file it leads to is replaced; an existing file keeps its mode. Pipes,
     terminals and other special files (/dev/stdout) are written directly, since they cannot be replaced.
@@ -57,7 +59,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise UsageError("is not a path", where=shown(path), do="check the path") from err
 
 
-def _replace(target: Path, data: bytes, mode: int | None) -> None:
+def _replace(target: Path, data: bytes | Iterable[bytes], mode: int | None) -> None:
     # In the same folder, because a rename is atomic only within one file system. 0o666 lets the umask decide.
     temporary = target.parent / f".stopship-{secrets.token_hex(8)}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -108,7 +110,7 @@ def _descriptor(path: Path) -> int | None:
     return _STANDARD.get(text)
 
 
-def _write_descriptor(descriptor: int, data: bytes) -> None:
+def _write_descriptor(descriptor: int, data: bytes | Iterable[bytes]) -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # closed, or replaced by something without a file
             if stream.fileno() == descriptor:
@@ -116,10 +118,11 @@ def _write_descriptor(descriptor: int, data: bytes) -> None:
     _write_all(descriptor, data)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+def _write_all(descriptor: int, data: bytes | Iterable[bytes]) -> None:
+    for one in [data] if isinstance(data, bytes) else data:
+        rest = memoryview(one)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
 
 
 def _cannot_write(path: Path, err: OSError) -> StopshipError:

@@ -34,11 +34,17 @@ def beside_bytes(one: Outcome) -> bytes:
 
 def with_beside(one: Outcome, value: object) -> Outcome:
     """The outcome with what parsed JSON tells beside it. Raises ValueError that says what is wrong."""
+    took, calls = beside_of(value)
+    return replace(one, took_ms=took, calls=calls)
+
+
+def beside_of(value: object) -> tuple[float | None, tuple[Served, ...]]:
+    """The time that an output took, and its calls, as parsed JSON tells them. Raises ValueError."""
     if not isinstance(value, list):
-        return replace(one, took_ms=_took(value))
+        return _took(value), ()
     if len(value) != 2 or not isinstance(value[1], list):
         raise ValueError("what stands beside it is neither a time nor a time with calls")
-    return replace(one, took_ms=_took(value[0]), calls=tuple(_call(call) for call in value[1]))
+    return _took(value[0]), tuple(_call(call) for call in value[1])
 
 
 def _took(value: object) -> float | None:
@@ -55,6 +61,6 @@ def _call(value: Json) -> Served:
     kind, name, ask, source, attempt, pins, got = value
     if kind not in _KINDS or source not in _SOURCES or type(attempt) is not int or attempt < 0:
         raise ValueError("one of its calls is of no known kind or source")
-    if not all(isinstance(one, str) for one in (name, ask, pins, got)):
+    if not type(name) is type(ask) is type(pins) is type(got) is str:
         raise ValueError("one of its calls has no name")
     return Served(kind=kind, name=name, ask=ask, source=source, attempt=attempt, pins=pins, got=got)

@@ -5,12 +5,14 @@ Decides whose fault a failing disk is. Never overwrites a file and never follows
 
 import errno
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from stopship.errors import EvidenceError, StopshipError, UsageError
 from stopship.store.shown import shown
 
+_CHUNK = 1 << 20
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _PEOPLES = frozenset(  # what the reader's choice of a path explains; the rest is the machine's failure
     {
@@ -35,10 +37,10 @@ def make_folder(folder: Path) -> None:
         raise cannot_write(folder, err) from err
 
 
-def write_once(path: Path, data: bytes) -> None:
-    """A new file that is on the disk when this returns. Raises OSError."""
+def write_once(path: Path, chunks: Iterable[bytes]) -> None:
+    """A new file of these pieces that is on the disk when this returns. Raises OSError."""
     with path.open("xb") as stream:
-        stream.write(data)
+        stream.writelines(chunks)
         stream.flush()
         os.fsync(stream.fileno())
 
@@ -55,15 +57,27 @@ def sync_folder(folder: Path) -> None:
 
 def read_bytes(path: Path, do: str, most: int = -1) -> bytes:
     """The bytes of a regular file, at most `most` of them; EvidenceError where it cannot be read."""
+    return b"".join(read_chunks(path, do, most))
+
+
+def read_chunks(path: Path, do: str, most: int = -1) -> Iterator[bytes]:
+    """The bytes of a regular file in pieces, at most `most` of them; EvidenceError as of `read_bytes`."""
     try:
-        if path.exists() and not path.is_file():  # a pipe would never end
-            raise EvidenceError("is not a file", where=shown(path), do=do)
-        with path.open("rb") as stream:
-            return stream.read(most)
+        check_is_evidence(path, do)
+        with path.open("rb", buffering=0) as stream:
+            while most and (chunk := stream.read(_CHUNK if most < 0 else min(most, _CHUNK))):
+                yield chunk
+                most -= len(chunk) if most > 0 else 0
     except FileNotFoundError as err:
         raise EvidenceError("is missing", where=shown(path), do=do) from err
     except (OSError, ValueError) as err:
         raise EvidenceError(f"cannot be read: {reason(err)}", where=shown(path), do=do) from err
+
+
+def check_is_evidence(path: Path, do: str) -> None:
+    """Raise EvidenceError where something other than a file is at the path: a pipe would never end."""
+    if path.exists() and not path.is_file():
+        raise EvidenceError("is not a file", where=shown(path), do=do)
 
 
 def reason(err: Exception) -> str:

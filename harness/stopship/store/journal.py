@@ -9,7 +9,9 @@ import fcntl
 import os
 import shutil
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -17,8 +19,8 @@ from types import TracebackType
 from stopship.errors import EvidenceError, StopshipError
 from stopship.model.run import Outcome, Status
 from stopship.store.atomic import write_atomically
-from stopship.store.evidencefiles import cannot_write, read_bytes, reason, sync_folder
-from stopship.store.journallines import FRESH, Filed, header, line_of
+from stopship.store.evidencefiles import cannot_write, check_is_evidence, reason, sync_folder
+from stopship.store.journallines import FRESH, Filed, Place, header, line_of
 from stopship.store.locks import Claims, Patience, Say, give_back, is_current, locked, opened, take
 from stopship.store.runcodec import evidence_bytes
 from stopship.store.shown import shown
@@ -47,15 +49,21 @@ class Writer:
         self._claims = Claims(folder / CLAIMS)
         self._presence = self._descriptor = -1
         self._filed = self._nothing()
-        self._told: set[tuple[str, int]] = set()  # by this process
         self._synced, self._is_dirty, self._is_closed = monotonic(), False, False
 
     def find(self, key: str, sample: int) -> Outcome | None:
         """The outcome that somebody filed of a sample. Raises EvidenceError for a damaged journal."""
         with self._mutex:
             if self._is_reached():
-                self._take_in()
-            return self._filed.outcomes.get((key, sample))
+                self._filed.take_in()
+            return self._filed.get((key, sample))
+
+    def filed(self) -> Mapping[Place, Outcome]:
+        """What anybody filed until now. Raises EvidenceError for a damaged journal."""
+        with self._mutex:
+            if self._is_reached():
+                self._filed.take_in()
+            return self._filed
 
     def claim(self, key: str, sample: int) -> bool:
         """Whether this process is to ask for a sample: nobody has filed it, and nobody else is asking.
@@ -92,12 +100,11 @@ class Writer:
             self._check_open()
             self._begin()
             try:
-                known = self._filed.outcomes.get(place)
-                is_own = known is not None and place in self._told
+                known = self._filed.get(place)
+                is_own = self._filed.is_own(place)
                 if known is None or (is_own and evidence_bytes(known) != evidence_bytes(outcome)):
                     self._append(line)
                     self._filed.note(outcome, len(line))
-                    self._told.add(place)
                     self._is_dirty = True
             finally:
                 with suppress(OSError):
@@ -105,7 +112,7 @@ class Writer:
             self.release(*place)
             if self._is_dirty and monotonic() - self._synced >= self._every:
                 self._sync()
-            return self._filed.outcomes[place]
+            return outcome if known is None else known
 
     def close(self) -> None:
         """Bring everything to the disk, and give all claims up. A second call does nothing."""
@@ -122,7 +129,7 @@ class Writer:
                 self._leave()
 
     def _nothing(self) -> Filed:
-        return Filed(shown(self.path), self._plan, self._remedy)
+        return Filed(shown(self.path), self._plan, do=self._remedy)
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -133,30 +140,24 @@ class Writer:
         if self._descriptor >= 0 and not is_current(self._descriptor, self.path):
             self._leave()
         if self._descriptor < 0 and os.path.lexists(self.path):
-            self._descriptor = opened(self.path)
+            self._open()
         return self._descriptor >= 0
 
-    def _take_in(self) -> None:
-        try:
-            rest = os.fstat(self._descriptor).st_size - self._filed.size
-            data = os.pread(self._descriptor, rest, self._filed.size) if rest > 0 else b""
-        except OSError as err:
-            raise EvidenceError(
-                f"cannot be read: {reason(err)}", where=shown(self.path), do=self._remedy
-            ) from err
-        self._filed.take_in(data)
+    def _open(self) -> None:
+        self._descriptor = opened(self.path)
+        self._filed = Filed(shown(self.path), self._plan, self._descriptor, self._remedy)
 
     def _begin(self) -> None:
         """Be the only one who appends, at the end of the last whole line; the caller unlocks."""
         while True:
-            if not self._is_reached():
-                self._descriptor = opened(self.path)
+            if self._descriptor < 0:
+                self._open()
             take(self._descriptor, self.path, fcntl.LOCK_EX)
             if is_current(self._descriptor, self.path):
                 break
             self._leave()
         try:
-            self._take_in()
+            self._filed.take_in()
             if os.fstat(self._descriptor).st_size > self._filed.size:
                 os.ftruncate(self._descriptor, self._filed.size)  # a process died while it wrote
             if not self._filed.size:
@@ -193,7 +194,6 @@ class Writer:
         if descriptor >= 0:
             os.close(descriptor)
         self._filed, self._is_dirty = self._nothing(), False
-        self._told.clear()
 
     def __enter__(self) -> "Writer":
         return self
@@ -273,32 +273,39 @@ class Journal:
         self._check_locked("written")
         return self._own.add(outcome)
 
-    def outcomes(self) -> tuple[Outcome, ...]:
-        """Every outcome, by key, then sample, read anew; one that is told twice alike counts once.
+    def filed(self) -> Mapping[Place, Outcome]:
+        """Every outcome by key and sample; one that is told twice alike counts once. Each is read when it is
+        asked for, and while this process holds the lock, what is added comes to be there, too.
 
         Raises EvidenceError for a damaged line, for a journal of another plan, and where one output was
         told in two ways. What is being written at this moment is seen up to the last whole line.
         """
+        check_is_evidence(self.folder / JOURNAL, self._remedy)
+        return self._own.filed()
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Every outcome, by key, then sample, read anew. Raises EvidenceError as `filed` does."""
         path = self.folder / JOURNAL
-        if not os.path.lexists(path):
-            return ()
-        filed = Filed(shown(path), self._plan, self._remedy)
         try:
-            filed.take_in(read_bytes(path, self._remedy))
-        except EvidenceError:
-            if not os.path.lexists(path):
-                return ()  # dropped between the two
-            raise
-        return tuple(filed.outcomes[place] for place in sorted(filed.outcomes))
+            check_is_evidence(path, self._remedy)
+            with path.open("rb") as file:
+                filed = Filed(shown(path), self._plan, file.fileno(), self._remedy)
+        except FileNotFoundError:
+            return ()
+        except OSError as err:
+            raise EvidenceError(f"cannot be read: {reason(err)}", where=shown(path), do=self._remedy) from err
+        filed.take_in()
+        return tuple(filed[place] for place in sorted(filed))
 
     def forget_lost(self) -> None:
         """Take out what infrastructure lost: it is asked for again. Only where nobody else is at work."""
         self._check_locked("mended")
-        found = self.outcomes()
-        kept = [one for one in found if one.status is not Status.LOST]
-        if len(kept) < len(found):
-            lines = [header(self._plan), *(line_of(one, self._plan) for one in kept)]
-            write_atomically(self.folder / JOURNAL, b"".join(lines))
+        filed = self.filed()
+        lost = sum(one.status is Status.LOST for one in filed.values())
+        if lost:
+            kept = (one for one in filed.values() if one.status is not Status.LOST)
+            lines = chain([header(self._plan)], (line_of(one, self._plan) for one in kept))
+            write_atomically(self.folder / JOURNAL, lines)
 
     def drop(self) -> None:
         """Remove the journal, unread, whatever plan it is of."""

@@ -4,13 +4,18 @@ Decides which lines are whole, and which outcome holds. What follows the last li
 other damage is an error, and so is an output that is told in two ways.
 """
 
+import os
 import re
+import weakref
+from array import array
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
 from stopship.errors import EvidenceError
 from stopship.model.canonical import canonical_bytes
 from stopship.model.run import Outcome
 from stopship.store.besides import beside_bytes, with_beside
+from stopship.store.evidencefiles import reason
 from stopship.store.runcodec import evidence_bytes, outcome_of, parsed
 from stopship.store.shown import at, quoted, shown
 
@@ -18,6 +23,7 @@ FORMAT = 1
 FRESH = "start over: stopship replay SUITE --fresh"  # where the caller knows no better command
 Place = tuple[str, int]
 """Key and sample."""
+_CHUNK = 1 << 20
 _LINE = re.compile(rb'\{"digest":"([0-9a-f]{64})","outcome":(.*),"took_ms":(.*)\}', re.DOTALL)
 
 
@@ -58,53 +64,91 @@ def check_header(line: bytes, plan_digest: str, name: str, do: str = FRESH) -> N
     raise EvidenceError("damaged: is not the header of a journal", where=where, do=do)
 
 
-class Filed:
-    """What a journal has told so far. It grows at its end alone: every reader sees the same beginning."""
+class Filed(Mapping[Place, Outcome]):
+    """What a journal has told so far, by key and sample, in the order of its lines; each outcome is read when
+    it is asked for. It grows at its end alone: every reader sees the same beginning."""
 
-    def __init__(self, name: str, plan_digest: str, do: str = FRESH) -> None:
-        self.outcomes: dict[Place, Outcome] = {}
+    def __init__(self, name: str, plan_digest: str, descriptor: int = -1, do: str = FRESH) -> None:
+        """`descriptor`: of the journal, which may be closed before this is; -1: there is none yet."""
+        self._descriptor = os.dup(descriptor) if descriptor >= 0 else -1
+        if self._descriptor >= 0:
+            weakref.finalize(self, os.close, self._descriptor)
         self.size = 0  # bytes of whole lines that were taken in
-        self._lines = 0
-        self._where: dict[Place, int] = {}  # line
+        self._ends = array("Q")  # of each line
+        self._lines: dict[Place, int] = {}  # the first line of each
+        self._own = bytearray()  # for each line, whether this process wrote it
         self._name, self._plan, self._do = name, plan_digest, do
 
-    def take_in(self, data: bytes) -> None:
-        """More bytes of the journal, from `size` on. Raises EvidenceError for a damaged line."""
-        end = data.rfind(b"\n") + 1
-        lines = data[:end].split(b"\n")[:-1]
-        for number, line in enumerate(lines, self._lines + 1):
-            if number == 1:
-                check_header(line, self._plan, self._name, self._do)
-            else:
-                self._add(number, line)
-        self._lines += len(lines)
-        self.size += end
+    def take_in(self) -> None:
+        """What the journal holds by now, too. Raises EvidenceError for a damaged line."""
+        rest, start = b"", self.size
+        while chunk := self._read(start, _CHUNK):
+            start += len(chunk)
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._take(line)
 
     def note(self, one: Outcome, size: int) -> None:
         """A line that this process has just written itself."""
-        self._lines += 1
-        self.size += size
-        self.outcomes.setdefault((one.key, one.sample), one)
-        self._where.setdefault((one.key, one.sample), self._lines)
+        self._ended(size)
+        self._own[-1] = True
+        self._lines.setdefault((one.key, one.sample), len(self._ends))
 
     def begun(self, size: int) -> None:
         """The header was just written."""
-        self._lines, self.size = 1, size
+        self._ended(size)
 
-    def _add(self, number: int, line: bytes) -> None:
+    def is_own(self, place: Place) -> bool:
+        """Whether this process has told of it."""
+        return place in self._lines and bool(self._own[self._lines[place] - 1])
+
+    def __getitem__(self, place: Place) -> Outcome:
+        number = self._lines[place]
+        start = self._ends[number - 2]
+        return self._outcome(number, self._read(start, self._ends[number - 1] - start - 1))[0]
+
+    def __contains__(self, place: object) -> bool:
+        return place in self._lines
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def _read(self, start: int, size: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, size, start)
+        except OSError as err:
+            raise EvidenceError(f"cannot be read: {reason(err)}", where=self._name, do=self._do) from err
+
+    def _ended(self, size: int) -> None:
+        self.size += size
+        self._ends.append(self.size)
+        self._own.append(False)
+
+    def _take(self, line: bytes) -> None:
+        number = len(self._ends) + 1
+        if number == 1:
+            check_header(line, self._plan, self._name, self._do)
+        else:
+            one, told = self._outcome(number, line)
+            first = self._lines.setdefault((one.key, one.sample), number)
+            if first != number and evidence_bytes(self[one.key, one.sample]) != told:
+                raise EvidenceError(
+                    f"case {quoted(one.key)}, sample {one.sample} is told otherwise than in line {first}",
+                    where=at(self._name, f"line {number}"),
+                    do=self._do,
+                )
+        self._ended(len(line) + 1)
+
+    def _outcome(self, number: int, line: bytes) -> tuple[Outcome, bytes]:
+        """The outcome of a line, and the bytes that tell it."""
         where = at(self._name, f"line {number}")
         found = _LINE.fullmatch(line)
         if found is None or _digest(line[line.index(b",") + 1 :], self._plan) != found[1]:
             raise EvidenceError("damaged: the line is not that of its digest", where=where, do=self._do)
         try:
-            one = with_beside(outcome_of(parsed(found[2])), parsed(found[3]))
+            return with_beside(outcome_of(parsed(found[2])), parsed(found[3])), found[2]
         except (ValueError, RecursionError) as err:
             raise EvidenceError(f"damaged: {shown(err)}", where=where, do=self._do) from err
-        known = self.outcomes.setdefault((one.key, one.sample), one)
-        first = self._where.setdefault((one.key, one.sample), number)
-        if known is not one and evidence_bytes(known) != found[2]:
-            raise EvidenceError(
-                f"case {quoted(one.key)}, sample {one.sample} is told otherwise than in line {first}",
-                where=where,
-                do=self._do,
-            )

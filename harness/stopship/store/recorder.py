@@ -17,7 +17,15 @@ from stopship.errors import EvidenceError, StopshipError
 from stopship.model.exchange import Recording
 from stopship.store.evidencefiles import cannot_write, reason, sync_folder
 from stopship.store.locks import is_current, opened, take
-from stopship.store.recordinglines import HEADER, LINE_LIMIT, Line, check_header, head_of, recording_of
+from stopship.store.recordinglines import (
+    HEADER,
+    LINE_LIMIT,
+    Line,
+    check_header,
+    digest_of,
+    head_of,
+    recording_of,
+)
 from stopship.store.recordings import holds_more
 from stopship.store.secrets import Secrets
 from stopship.store.segments import lines_from, segments_of, write_segment
@@ -93,10 +101,9 @@ class Recorder:
                 return ()
             self._begin()
             try:
-                lines = sorted(self._checked(*one) for one in sorted(self._places.values()))
-                paths = tuple(
-                    write_segment(recordings, data) for data in segments_of(one for _, one in lines)
-                )
+                order = sorted((self._order(*one), one) for one in self._places.values())
+                lines = (self._line(*place) + b"\n" for _, place in order)
+                paths = tuple(write_segment(recordings, data) for data in segments_of(lines))
                 self.path.unlink(missing_ok=True)
             except OSError as err:
                 raise cannot_write(self.path, err) from err
@@ -149,11 +156,11 @@ class Recorder:
         except ValueError as err:
             raise self._damaged(offset, err) from err
 
-    def _checked(self, offset: int, size: int) -> tuple[bytes, bytes]:
-        """A line's case and the line with its end: by these, lines are in order in a file."""
+    def _order(self, offset: int, size: int) -> tuple[bytes, bytes]:
+        """A line's case and digest, the latter checked: by these, lines are in order in a file."""
         line = self._line(offset, size)
         try:
-            return head_of(line)[2], line + b"\n"
+            return head_of(line)[2], digest_of(line)
         except ValueError as err:
             raise self._damaged(offset, err) from err
 

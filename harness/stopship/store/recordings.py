@@ -59,7 +59,7 @@ class Recordings:
     def __init__(self, folder: Path, files: Iterable[str] | None = None) -> None:
         """Raises EvidenceError for a damaged file. `files`: only these, by their names in the folder."""
         self.folder = folder
-        self._root = f"{folder}{os.sep}"  # joining paths anew takes longer than reading a line
+        self._root = f"{folder.absolute()}{os.sep}"  # joining paths anew takes longer than reading a line
         self.files: list[str] = []  # by name in the folder
         self._files: set[str] = set()
         self._packed: dict[str, tuple[Path, int]] = {}  # files that lie in an archive so far, from a byte on
@@ -214,7 +214,8 @@ class Recordings:
 
     def _bytes(self, source: int, offset: int, size: int) -> bytes:
         name = self.files[source]
-        path, begin = self._packed.get(name) or (self._root + name, 0)
+        archive, begin = self._packed.get(name) or (None, 0)
+        path = archive or self._root + name  # absolute: who watches what is opened knows it by its name
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
@@ -222,7 +223,9 @@ class Recordings:
             finally:
                 os.close(descriptor)
         except OSError as err:
-            raise EvidenceError(f"cannot be read: {reason(err)}", where=shown(path), do=FETCH) from err
+            raise EvidenceError(
+                f"cannot be read: {reason(err)}", where=shown(archive or self.folder / name), do=FETCH
+            ) from err
 
     def _meet(self, row: int, other: Spot) -> None:
         """A call is told again: alike, with more answers, with fewer, or otherwise."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.run import SHORT_ID
 from stopship.store.contents import Contents, Texts, UrlContents
-from stopship.store.evidencefiles import read_bytes, write_once
+from stopship.store.evidencefiles import read_bytes, read_chunks, write_once
 from stopship.store.runcodec import MANIFEST, SEALED
 from stopship.store.runplan import is_digest
 from stopship.store.runreading import FETCH_AGAIN, read_any, read_run
@@ -109,8 +109,9 @@ class FolderStore:
         return folder
 
     def put_run(self, folder: Path) -> None:
-        run_id, files = _files(folder)
-        file_run(self.folder / RUNS, run_id, files)
+        run = read_run(folder)
+        files = {name: read_chunks(folder / name, FETCH_AGAIN) for name in _FILES}
+        file_run(self.folder / RUNS, run.id, files)
 
     def texts(self, cache: Path | None = None) -> Texts:  # noqa: ARG002  # a URL needs it
         return Contents(self.folder)
@@ -158,7 +159,8 @@ class UrlStore:
         files = self._download(run_id)
         if files is None:
             raise _not_there(run_id, self.name)
-        return file_run(folder.parent, run_id, files)
+        file_run(folder.parent, run_id, _in_one(files))
+        return folder
 
     def put_run(self, folder: Path) -> None:
         run_id, files = _files(folder)
@@ -175,8 +177,8 @@ class UrlStore:
         if there is None or there == files:
             return
         with tempfile.TemporaryDirectory(prefix="stopship-") as text:
-            for name, data in there.items():
-                write_once(Path(text) / name, data)
+            for name, chunks in _in_one(there).items():
+                write_once(Path(text) / name, chunks)
             try:
                 found = read_any(Path(text)).id
             except EvidenceError as err:
@@ -302,6 +304,10 @@ def _files(folder: Path) -> tuple[str, dict[str, bytes]]:
     """A sealed run's id and files, verified."""
     run = read_run(folder)
     return run.id, {name: read_bytes(folder / name, FETCH_AGAIN) for name in _FILES}
+
+
+def _in_one(files: dict[str, bytes]) -> dict[str, list[bytes]]:
+    return {name: [data] for name, data in files.items()}
 
 
 def _checked(run_id: str) -> str:

@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
 from stopship.errors import EvidenceError
 from stopship.model.canonical import MAX_INTEGER, NotCanonical, canonical_bytes, canonical_text, digest
 from stopship.model.case import Json
-from stopship.model.run import Outcome, Run, RunHead, Status
+from stopship.model.exchange import Served
+from stopship.model.run import Outcome, RunHead, Status
 from stopship.store.besides import beside_bytes
+from stopship.store.lines import Lines
 from stopship.store.lockfile import rendered
-from stopship.store.runplan import check_head, check_plan, is_digest
+from stopship.store.runplan import Place, check_head, check_plan, is_digest
 from stopship.store.shown import quoted, shown
 
 FORMAT = 1
@@ -38,10 +41,24 @@ _STATUS = {one.value: one for one in Status}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """A run as files. `run.json` comes last: without it no folder is a run."""
+    """A run as the bytes of its files."""
 
     id: str
-    files: Mapping[str, bytes]
+    manifest: bytes
+    lock: bytes
+    cases: Lines
+    traces: Lines
+    timings: Lines
+
+    @property
+    def files(self) -> dict[str, Iterable[bytes]]:
+        """Each in pieces. `run.json` comes last: without it no folder is a run."""
+        tables = {CASES: self.cases, TRACES: self.traces, TIMINGS: self.timings}
+        return {
+            LOCK: [self.lock],
+            **{name: one.chunks() for name, one in tables.items()},
+            MANIFEST: [self.manifest],
+        }
 
 
 def encoded(
@@ -55,19 +72,16 @@ def encoded(
     Raises EvidenceError where outcomes are not exactly the planned keys times repeats, where a row is not
     the planned one, and for values that have no canonical JSON, with key and path.
     """
-    ordered = sorted(outcomes, key=lambda one: (one.key, one.sample))
     check_head(head)
-    check_plan(head, rows, ordered)
-    cases = b"".join(_case_line(key, rows[key], head.planned[key]) for key in sorted(head.planned))
-    traces = b"".join(evidence_bytes(one) + b"\n" for one in ordered)
-    files = {
-        LOCK: rendered(head.stack),
-        CASES: cases,
-        TRACES: traces,
-        TIMINGS: b"".join(_timing_line(one) for one in ordered),
+    places, traces, timings = _in_order(outcomes)
+    check_plan(head, rows, places)
+    cases = Lines(_case_line(key, rows[key], head.planned[key]) for key in sorted(head.planned))
+    tables = {CASES: cases, TRACES: traces, TIMINGS: timings}
+    lock = rendered(head.stack)
+    listed = {
+        LOCK: _listing([lock]),
+        **{name: _listing(one.chunks(), len(one)) for name, one in tables.items()},
     }
-    counts = {CASES: len(head.planned), TRACES: len(ordered), TIMINGS: len(ordered)}
-    listed = {name: _listing(data, counts.get(name)) for name, data in files.items()}
     document: dict[str, Any] = {
         "format": FORMAT,
         "head": _head_document(head),
@@ -76,10 +90,30 @@ def encoded(
     }
     document["id"] = run_id(document)
     try:
-        files[MANIFEST] = manifest_bytes(document)
+        manifest = manifest_bytes(document)
     except (NotCanonical, RecursionError) as err:
         raise _refused("the run's provenance", err) from err
-    return Encoded(id=document["id"], files=files)
+    return Encoded(
+        id=document["id"], manifest=manifest, lock=lock, cases=cases, traces=traces, timings=timings
+    )
+
+
+def _in_order(outcomes: Iterable[Outcome]) -> tuple[list[Place], Lines, Lines]:
+    """The places of outcomes by key, then sample, and their lines of traces and timings in that order."""
+    places: list[Place] = []
+    traces, timings = Lines(), Lines()
+    for one in outcomes:
+        places.append((one.key, one.sample))
+        traces.append(evidence_bytes(one))
+        timings.append(_timing_line(one))
+    if all(one <= other for one, other in pairwise(places)):
+        return places, traces, timings
+    order = sorted(range(len(places)), key=places.__getitem__)
+    return (
+        [places[one] for one in order],
+        Lines(traces[one] for one in order),
+        Lines(timings[one] for one in order),
+    )
 
 
 def run_id(document: Mapping[str, Any]) -> str:
@@ -112,7 +146,7 @@ def evidence_bytes(one: Outcome) -> bytes:
     return head[:-1] + b',"trace":' + trace + b"}"
 
 
-def outcome_of(value: object) -> Outcome:
+def outcome_of(value: object, took_ms: float | None = None, calls: tuple[Served, ...] = ()) -> Outcome:
     """The outcome that parsed evidence bytes are. Raises ValueError that says what is wrong."""
     if not isinstance(value, dict) or value.keys() != _OUTCOME:
         raise ValueError("is no outcome")
@@ -129,6 +163,8 @@ def outcome_of(value: object) -> Outcome:
         status=status,
         trace=trace,
         error=value["error"],
+        took_ms=took_ms,
+        calls=calls,
     )
 
 
@@ -178,7 +214,7 @@ def _case_line(key: str, row: Mapping[str, Json], planned: str) -> bytes:
             where=where,
             do="the cases changed while they were replayed: replay again",
         )
-    return _case_start(key, found) + data + b"}\n"
+    return _case_start(key, found) + data + b"}"
 
 
 def timing_start(key: str, sample: int) -> bytes:
@@ -187,7 +223,7 @@ def timing_start(key: str, sample: int) -> bytes:
 
 
 def _timing_line(one: Outcome) -> bytes:
-    return timing_start(one.key, one.sample) + beside_bytes(one) + b"}\n"
+    return timing_start(one.key, one.sample) + beside_bytes(one) + b"}"
 
 
 def _head_document(head: RunHead) -> dict[str, Any]:
@@ -204,8 +240,12 @@ def _head_document(head: RunHead) -> dict[str, Any]:
     }
 
 
-def _listing(data: bytes, lines: int | None) -> dict[str, Json]:
-    told: dict[str, Json] = {"digest": sha256(data).hexdigest(), "size": len(data)}
+def _listing(chunks: Iterable[bytes], lines: int | None = None) -> dict[str, Json]:
+    found, size = sha256(), 0
+    for one in chunks:
+        found.update(one)
+        size += len(one)
+    told: dict[str, Json] = {"digest": found.hexdigest(), "size": size}
     return told if lines is None else {**told, "lines": lines}
 
 
@@ -214,14 +254,6 @@ def _refused(where: str, err: Exception) -> EvidenceError:
         f"{shown(err.path)}: {shown(err.what)}" if isinstance(err, NotCanonical) else "nested far too deeply"
     )
     return EvidenceError(what, where=where, do=_REPLAY_AGAIN)
-
-
-def run_of(coded: Encoded, head: RunHead, rows: Mapping[str, Mapping[str, Json]], outcomes: Iterable[Outcome],
-           place: str) -> Run:  # fmt: skip
-    """The run that was encoded, without a disk between."""
-    ordered = tuple(sorted(outcomes, key=lambda one: (one.key, one.sample)))
-    in_order = {key: rows[key] for key in sorted(rows)}
-    return Run(id=coded.id, head=head, rows=in_order, outcomes=ordered, place=place)
 
 
 @lru_cache(4096)

@@ -6,12 +6,15 @@ Decides nothing about a row's or a trace's content. Never lets a missing or an u
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import eq
 
 from stopship.errors import EvidenceError
 from stopship.model.case import Json
-from stopship.model.run import Outcome, RunHead
+from stopship.model.run import RunHead
 from stopship.store.shown import quoted
 
+Place = tuple[str, int]
+"""Key and sample."""
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,17 +37,23 @@ def check_head(head: RunHead) -> None:
         raise EvidenceError("its stack has no pins", where="the run", do="stopship pins lock STACK")
 
 
-def check_plan(head: RunHead, rows: Mapping[str, Mapping[str, Json]], outcomes: Sequence[Outcome]) -> None:
-    """Refuse outcomes that are not exactly the planned keys times repeats, and rows of other keys."""
-    planned = [(key, sample) for key in sorted(head.planned) for sample in range(head.repeats)]
-    found = Counter((one.key, one.sample) for one in outcomes)
-    wanted = set(planned)
+def check_plan(head: RunHead, rows: Mapping[str, Mapping[str, Json]], found: Sequence[Place]) -> None:
+    """Refuse outcomes that are not exactly the planned keys times repeats, and rows of other keys.
+
+    `found`: the places of the outcomes, by key, then sample.
+    """
+    planned = ((key, sample) for key in sorted(head.planned) for sample in range(head.repeats))
+    is_whole = len(found) == len(head.planned) * head.repeats and all(map(eq, found, planned))
+    if is_whole and rows.keys() == head.planned.keys():
+        return
+    wanted = {(key, sample): None for key in sorted(head.planned) for sample in range(head.repeats)}
+    counts = Counter(found)
     faults = [
         (what, places)
         for what, places in (
-            ("missing", [one for one in planned if one not in found]),
-            ("not planned", [one for one in found if one not in wanted]),
-            ("there more than once", [one for one, count in found.items() if count > 1]),
+            ("missing", [one for one in wanted if one not in counts]),
+            ("not planned", [one for one in counts if one not in wanted]),
+            ("there more than once", [one for one, count in counts.items() if count > 1]),
         )
         if places
     ]

@@ -16,7 +16,9 @@ from stopship.errors import EvidenceError, UsageError
 from stopship.model.case import Json
 from stopship.model.run import SHORT_ID, Outcome, Run, RunHead, isolation_of
 from stopship.store.evidencefiles import cannot_write, make_folder, reason, sync_folder, write_once
-from stopship.store.runcodec import MANIFEST, encoded, run_of
+from stopship.store.keyed import Rows
+from stopship.store.runcodec import MANIFEST, encoded
+from stopship.store.runlines import outcomes_in
 from stopship.store.runplan import is_digest, listed
 from stopship.store.runreading import read_any, read_run
 from stopship.store.shown import quoted, shown
@@ -44,20 +46,20 @@ def seal_run(
     not exactly what was planned, for values that JSON cannot keep, and for a damaged run in the place.
     """
     coded = encoded(head, rows, outcomes, provenance)
-    return read_run(file_run(folder_of_runs, coded.id, coded.files))
+    return file_run(folder_of_runs, coded.id, coded.files)
 
 
-def file_run(folder_of_runs: Path, run_id: str, files: Mapping[str, bytes]) -> Path:
+def file_run(folder_of_runs: Path, run_id: str, files: Mapping[str, Iterable[bytes]]) -> Run:
     """Put a run's files in place whole: written beside, read back, renamed. An equal run there is kept."""
     target = folder_of_runs / run_id
     make_folder(folder_of_runs)
-    if _is_there(target):
-        return target
+    if os.path.lexists(target):
+        return read_run(target)
     temporary = folder_of_runs / f".stopship-{secrets.token_hex(8)}.tmp"
     try:
         temporary.mkdir()
-        for name, data in files.items():
-            write_once(temporary / name, data)
+        for name, chunks in files.items():
+            write_once(temporary / name, chunks)
         sync_folder(temporary)
         found = read_any(temporary)
         if found.id != run_id:
@@ -68,13 +70,14 @@ def file_run(folder_of_runs: Path, run_id: str, files: Mapping[str, bytes]) -> P
             )
         temporary.rename(target)
     except OSError as err:
-        if not _is_there(target):  # else another process was first
+        if not os.path.lexists(target):
             raise cannot_write(target, err) from err
+        found = read_run(target)  # another process was first
     finally:
         with suppress(OSError):
             shutil.rmtree(temporary)
     sync_folder(folder_of_runs)
-    return target
+    return replace(found, place=shown(target))
 
 
 def find_runs(folder: Path) -> list[str]:
@@ -125,7 +128,6 @@ def merged(runs: Sequence[Run], planned: Mapping[str, str]) -> Run:
     if not runs:
         raise UsageError("no run to merge", do="name the runs of all shards")
     _check_one_plan(runs)
-    rows: dict[str, Mapping[str, Json]] = {}
     digests: dict[str, str] = {}
     owner: dict[str, Run] = {}
     for run in runs:
@@ -136,7 +138,6 @@ def merged(runs: Sequence[Run], planned: Mapping[str, str]) -> Run:
                     do="name each shard once",
                 )
             owner[key] = run
-        rows.update(run.rows)
         digests.update(run.head.planned)
     if odd := [key for key in sorted(digests) if planned.get(key) != digests[key]]:
         raise EvidenceError(
@@ -144,13 +145,21 @@ def merged(runs: Sequence[Run], planned: Mapping[str, str]) -> Run:
             where=owner[odd[0]].place,
             do="replay the shards of the suite as it stands",
         )
-    outcomes = [one for run in runs for one in run.outcomes]
+    rows = Rows.of((key, owner[key].rows[key]) for key in sorted(owner))
+    outcomes = (one for run in runs for one in run.outcomes)
     head = replace(runs[0].head, planned=digests, selection=_selection(runs, len(digests), len(planned)))
     coded = encoded(head, rows, outcomes)
-    made = run_of(coded, head, rows, outcomes, " + ".join(run.place for run in runs))
     times = [run.started for run in runs if run.started is not None]
     started = min(times) if len(times) == len(runs) else None
-    return replace(made, started=started, isolation=isolation_of([run.isolation for run in runs]))
+    return Run(
+        id=coded.id,
+        head=head,
+        rows=rows,
+        outcomes=outcomes_in(coded.traces, coded.timings),
+        place=" + ".join(run.place for run in runs),
+        started=started,
+        isolation=isolation_of([run.isolation for run in runs]),
+    )
 
 
 def _selection(runs: Sequence[Run], count: int, total: int) -> str:
@@ -190,14 +199,6 @@ def _plan(run: Run) -> dict[str, object]:
         "deterministic": head.deterministic,
         **head.told_fidelity,
     }
-
-
-def _is_there(target: Path) -> bool:
-    """Whether a whole run is in the place; EvidenceError where anything else is."""
-    if not os.path.lexists(target):
-        return False
-    read_run(target)
-    return True
 
 
 def _is_run(path: Path) -> bool:

@@ -19,6 +19,7 @@ from stopship.store.shown import at, quoted, shown
 from stopship.store.trees import is_left_out
 
 SEGMENT_LIMIT = 2 * LINE_LIMIT  # bytes of a file: hosts of git repositories refuse 100 MB
+FULL = 4 << 20  # bytes beyond which a file takes no further line: one at a time is in memory
 NAME = re.compile(r"([0-9a-f]{2})/(\1[0-9a-f]{62})\.jsonl")
 _SEGMENT = ".jsonl"
 
@@ -100,7 +101,7 @@ def segments_of(lines: Iterable[bytes]) -> Iterator[bytes]:
     """The bytes of the files that hold these lines, which are in order and carry their ends."""
     parts, size = [HEADER], len(HEADER)
     for line in lines:
-        if size + len(line) > SEGMENT_LIMIT:
+        if len(parts) > 1 and size + len(line) > FULL:
             yield b"".join(parts)
             parts, size = [HEADER], len(HEADER)
         parts.append(line)

@@ -218,7 +218,8 @@ def usage_of(told: Any, *, given: tuple[str, ...], made: str, cached: object) ->
     found: dict[str, Json] = {name: one for name, one in counts.items() if one is not None}
     if found:
         found["cached"] = cached if _is_count(cached) else 0
-    raw: dict[str, Json] = {name: one for name, one in told.items() if _is_kept(one)}
+    is_whole = _is_kept(told)  # as nearly all are: its values need no look of their own
+    raw: dict[str, Json] = {name: one for name, one in told.items() if is_whole or _is_kept(one)}
     return found | ({"raw": raw} if raw else {})
 
 

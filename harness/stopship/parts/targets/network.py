@@ -58,6 +58,7 @@ class Foreign(ABC):
     key_env: str = ""
     is_async: bool = True
     unknown: ClassVar[type[Exception]] = NoAnswer  # what an error is that nobody foresaw
+    is_ours: ClassVar[bool] = True  # nothing of the user's runs in this process in a call
     _secrets: list[Secrets] = field(default_factory=list, repr=False, compare=False)  # found once
 
     def call(self, case: Case, stack: Any, sample: int = 0, epoch: int = 0) -> Awaitable[Any]:

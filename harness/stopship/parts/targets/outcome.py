@@ -75,6 +75,9 @@ def json_copy(value: object, path: str) -> Json:
         raise NotATrace(f"{path}: changes while it is read") from err
 
 
+_TEXT = frozenset({str})  # of keys
+
+
 class _Odd(Exception):  # noqa: N818  # says what the value is
     """A value that is to be read with care."""
 
@@ -95,10 +98,10 @@ def _plainly(returned: dict[Any, Any]) -> dict[str, Json] | None:
         if (kind is not dict and kind is not list) or depth >= MOST_DEPTH or (left := left - len(value)) < 0:
             raise _Odd
         if kind is list:
-            return [copy(one, depth + 1) for one in value]
-        if not all(type(key) is str for key in value):
+            return [one if type(one) is str else copy(one, depth + 1) for one in value]
+        if not {*map(type, value)} <= _TEXT:
             raise _Odd
-        return {key: copy(one, depth + 1) for key, one in value.items()}
+        return {key: one if type(one) is str else copy(one, depth + 1) for key, one in value.items()}
 
     try:
         found: dict[str, Json] = copy(returned, 0)

@@ -6,12 +6,14 @@ Decides how an endpoint is reached. Never follows a redirect, keeps a cookie or 
 import re
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from stopship import __version__
 from stopship.errors import EvidenceError
+from stopship.parts.targets.eager import request_class
 from stopship.parts.targets.network import NoAnswer, PerLoop
 from stopship.parts.targets.prompts import missing
 
@@ -42,6 +44,7 @@ def clients(url: str, extra: str) -> PerLoop[Any]:
             headers={"User-Agent": f"stopship/{__version__}"},
             cookie_jar=aiohttp.DummyCookieJar(),  # no case sees what another left behind
             proxy=proxy_of(url),
+            request_class=request_class(aiohttp),
             trust_env=False,  # else it reads .netrc for every request, and sends what it finds there
         )
 
@@ -56,7 +59,7 @@ def posted(client: Any, url: str, body: bytes, headers: Mapping[str, str]) -> An
 async def text_of(answer: Any) -> str:
     """The body of a response; NoAnswer where it is larger than any answer."""
     pieces, size = [], 0
-    async for piece in answer.content.iter_any():
+    while piece := await answer.content.readany():
         size += len(piece)
         _check_size(size)
         pieces.append(piece)
@@ -102,6 +105,7 @@ def proxy_of(url: str) -> str | None:
     return proxy if mark else f"http://{proxy}"
 
 
+@lru_cache(maxsize=8)
 def address_of(base: str, path: str) -> str:
     """A path below an address; what the address has for a query stays behind it."""
     parts = urlsplit(base)

@@ -72,7 +72,9 @@ def _compiled(template: str) -> Any:
         autoescape=False,  # a prompt is no HTML
     )
     made.filters["tojson"] = _tojson  # theirs sorts keys and escapes what HTML would take for tags
-    return made.from_string(template)
+    found = made.from_string(template)
+    found.globals = dict(found.globals)  # theirs is a chain of maps, which each rendering walks through anew
+    return found
 
 
 def _tojson(value: Any, indent: int | None = None) -> str:

@@ -33,6 +33,7 @@ class PythonTarget:
     takes_third: bool  # the sample, as the third argument of any name
     function: Callable[..., object]
     opened: tuple[str, ...] = ()  # files that its loading read
+    started: tuple[str, ...] = ()  # processes that its loading began
 
     def call(self, case: Case, stack: object, sample: int = 0, epoch: int = 0) -> object:
         """What the function returns for a copy of the case: a coroutine where it is async."""
@@ -69,6 +70,7 @@ def load_target(path: Path, function: str, where: str) -> PythonTarget:
         takes_third=takes_third,
         function=found,
         opened=tuple(did.opened),
+        started=tuple(did.started),
     )
 
 

@@ -5,6 +5,7 @@ Decides which row answers which case. Never runs anything, and never takes a mis
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from stopship.errors import EvidenceError, nearest
 from stopship.model.case import Json, is_blank
@@ -19,7 +20,7 @@ Placed = tuple[str, Mapping[str, Json]]
 class RecordedOutputs:
     """The recorded trace of every case that is to be answered."""
 
-    traces: Mapping[str, Mapping[str, Json]]  # key -> trace
+    traces: "Kept"
     ignored: int  # rows for keys that nobody asks for
 
     def trace(self, key: str) -> Mapping[str, Json]:
@@ -27,17 +28,25 @@ class RecordedOutputs:
         return self.traces[key]
 
 
+class Kept(Protocol):
+    """What traces are put into, and taken out of by key."""
+
+    def add(self, key: str, row: Mapping[str, Json], /) -> None: ...
+    def __getitem__(self, key: str, /) -> Mapping[str, Json]: ...
+    def __contains__(self, key: object, /) -> bool: ...
+    def __len__(self) -> int: ...
+
+
 def recorded_outputs(
-    rows: Iterable[Placed], columns: SuiteColumns, keys: Collection[str], where: str
+    rows: Iterable[Placed], columns: SuiteColumns, keys: Collection[str], where: str, traces: Kept
 ) -> RecordedOutputs:
-    """The recorded traces of `keys`; `where` names the table in messages.
+    """The recorded traces of `keys`, put into `traces`; `where` names the table in messages.
 
     A trace is the row without its key, with `output`, `latency_ms` and `cost_usd` under these names.
     Raises EvidenceError for a row without key or output column, a repeated key, and keys without a row.
     """
     wanted = frozenset(keys)
     places: dict[str, str] = {}
-    traces: dict[str, Mapping[str, Json]] = {}
     for place, row in rows:
         at = f"{where}:{place}" if place.startswith("line ") else f"{where} {place}"
         key = _key(row, columns, at)
@@ -49,7 +58,7 @@ def recorded_outputs(
             )
         places[key] = place
         if key in wanted:
-            traces[key] = _trace(row, columns)
+            traces.add(key, _trace(row, columns))
     missing = [one for one in dict.fromkeys(keys) if one not in traces]
     if missing:
         count = f"{len(missing)} of {len(wanted)} cases have" if len(missing) > 1 else "a case has"

@@ -1,0 +1,152 @@
+"""Listings and code that is run tell a target something, too; what libraries do for themselves does not."""
+
+from pathlib import Path
+
+import pytest
+from tests.cli.test_unpinned import Desk, refused
+
+HEAD = """
+import glob, importlib, importlib.util, inspect, os, runpy, shutil, sys, traceback
+from pathlib import Path
+HERE = Path(__file__).parents[1]
+"""
+ANSWER = "def answer(case, stack):\n    return str({})\n"
+DYNAMIC = """
+def answer(case, stack):
+    spec = importlib.util.spec_from_file_location("rules", HERE / "rules.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.TEXT
+"""
+LISTS = {
+    "iterdir": ANSWER.format('sorted((HERE / "docs").iterdir())'),
+    "listdir": ANSWER.format('os.listdir(HERE / "docs")'),
+    "scandir": ANSWER.format('next(os.scandir(HERE / "docs")).name'),
+    "walk": ANSWER.format('list(os.walk(HERE / "docs"))'),
+    "glob": ANSWER.format('glob.glob(str(HERE / "docs" / "*.txt"))'),
+    "a path's glob": ANSWER.format('list((HERE / "docs").glob("*"))'),
+    "caught": "def answer(case, stack):\n    try:\n        return str(os.listdir(HERE / 'docs'))\n"
+    "    except Exception:\n        return 'refund'\n",
+    "at load": "NAMES = os.listdir(HERE / 'docs')\ndef answer(case, stack):\n    return 'refund'\n",
+}
+RUNS = {
+    "run as a file": ANSWER.format('runpy.run_path(str(HERE / "rules.py"))["TEXT"]'),
+    "executed": ANSWER.format('exec((HERE / "rules.py").read_text()) or "refund"'),
+    "compiled": ANSWER.format('exec(compile((HERE / "rules.py").read_bytes(), HERE / "rules.py", "exec"))'),
+    "imported by its path": DYNAMIC,
+    "imported by its name": "sys.path.insert(0, str(HERE))\n"
+    + ANSWER.format('importlib.import_module("rules").TEXT'),
+    "at load": "runpy.run_path(str(HERE / 'rules.py'))\ndef answer(case, stack):\n    return 'refund'\n",
+}
+
+
+def made(tmp_path: Path, code: str, more: str = "", paths: str = "") -> Desk:
+    desk = Desk(tmp_path / "repo")
+    (desk.folder / "docs").mkdir(parents=True)
+    (desk.folder / "docs/one.txt").write_text("we refund")
+    (desk.folder / "rules.py").write_text("TEXT = 'we refund'\n")
+    return desk.made(HEAD + code, more, paths)
+
+
+@pytest.mark.parametrize("way", LISTS)
+def test_a_folder_that_is_listed_and_has_no_pin_ends_the_replay(way: str, tmp_path: Path) -> None:
+    desk = made(tmp_path, LISTS[way])
+    refused(desk.replay(), "the target lists docs, which no pin of the stack holds", 'unpinned = ["docs"]')
+    assert desk.sealed() == 0
+
+
+@pytest.mark.parametrize("way", RUNS)
+def test_code_that_is_run_and_has_no_pin_ends_the_replay(way: str, tmp_path: Path) -> None:
+    desk = made(tmp_path, RUNS[way])
+    refused(desk.replay(), "no pin of the stack holds rules.py", '[code] paths = ["app", "rules.py"]')
+    assert desk.sealed() == 0
+
+
+def test_a_library_that_is_loaded_by_its_path_counts_as_a_file(tmp_path: Path) -> None:
+    load = "import ctypes\ndef answer(case, stack):\n    ctypes.CDLL(None)\n"
+    load += "    try:\n        ctypes.CDLL('libm.so.6')\n        ctypes.CDLL(str(HERE / 'rules.so'))\n"
+    desk = made(tmp_path, load + "    except OSError:\n        pass\n    return 'refund'\n")
+    (desk.folder / "rules.so").write_bytes(b"")
+    refused(desk.replay(), "the target opens rules.so, which no pin of the stack holds")
+
+
+@pytest.mark.parametrize("way", [*LISTS, *RUNS])
+def test_what_is_pinned_may_be_listed_and_run(way: str, tmp_path: Path) -> None:
+    desk = made(tmp_path, {**LISTS, **RUNS}[way], paths=', "docs", "rules.py"')
+    done = desk.replay()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+SCRATCH = """
+def answer(case, stack):
+    scratch = HERE / f"scratch-{case.key}"
+    scratch.mkdir()
+    (scratch / "rules.py").write_text("TEXT = 'refund'")
+    assert os.listdir(scratch) == ["rules.py"]
+    told = runpy.run_path(str(scratch / "rules.py"))["TEXT"]
+    shutil.rmtree(scratch)
+    return told
+"""
+SHOWS = """
+import wording
+def answer(case, stack):
+    try:
+        wording.fails()
+    except ValueError:
+        return traceback.format_exc() + inspect.getsource(wording) + "refund"
+"""
+LIBRARY = """
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "lib/site-packages")]
+import library
+def answer(case, stack):
+    return library.answer()
+"""
+TOOL = """
+import stopship
+@stopship.boundary(kind="tool", effect="read")
+def tool():
+    return [os.listdir(HERE / "docs"), runpy.run_path(str(HERE / "rules.py"))["TEXT"]]
+def answer(case, stack):
+    return str(tool())
+"""
+HARMLESS = {
+    "what it made itself": SCRATCH,
+    "source that is shown": SHOWS,
+    "what a library looks for": LIBRARY,
+    "the world of a tool": TOOL,
+    "elsewhere": ANSWER.format('[os.listdir(HERE.parents[2]), os.listdir("/")]'),
+    "what is hidden": ANSWER.format('[os.listdir(HERE / ".cache")]'),
+    "nothing": ANSWER.format('[one for one in ["no"] if os.path.exists(one) and os.listdir(one)]'),
+}
+
+
+@pytest.mark.parametrize("way", HARMLESS)
+def test_what_tells_a_target_nothing_is_not_refused(way: str, tmp_path: Path) -> None:
+    desk = made(tmp_path, HARMLESS[way])
+    (desk.folder / ".cache").mkdir()
+    (desk.folder / "app/wording.py").write_text("def fails():\n    raise ValueError\n")
+    library = desk.root / "lib/site-packages/library.py"
+    library.parent.mkdir(parents=True)
+    library.write_text(
+        "import importlib.metadata, os, pkgutil, sys\n"
+        "def answer():\n"
+        "    list(importlib.metadata.distributions())\n"
+        "    list(pkgutil.iter_modules(sys.path))\n"
+        "    return str(os.listdir(sys.path[0])) + 'refund'\n"
+    )
+    assert desk.run("pins", "lock", str(desk.folder / "stack.toml")).returncode == 0
+    for words in ((), ("--fresh",)):
+        done = desk.replay(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_another_stack_may_not_list_what_the_suites_own_stack_pins(tmp_path: Path) -> None:
+    desk = made(tmp_path, ANSWER.format('os.listdir(HERE / "policies")'))
+    for name in ("policies", "policies2"):
+        (desk.folder / name).mkdir()
+        (desk.folder / name / "refund.txt").write_text(name)
+    desk.stack("stack", "v1", "policies")
+    desk.stack("next", "v2", "policies2")
+    assert desk.replay().returncode == 0
+    done = desk.replay("--stack", "suites/desk/next.toml")
+    refused(done, "policies, which stack.toml pins as 'policy'", 'stack.path("policy")')
