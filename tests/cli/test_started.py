@@ -1,5 +1,6 @@
 """A process that a target starts is not watched over, and the run says so."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ def tool():
 def answer(case, stack):
     return {answer}
 """
+PYTHON = Path(sys.executable).name  # as the tests were started: python or python3
 RUN = "subprocess.run(['true'])"
 WAYS = {
     "subprocess": (f"{RUN} and 'refund'", "true"),
@@ -39,7 +41,7 @@ WAYS = {
     "fork": ("forked(os.fork())", "a process"),
     "forkpty": ("forked(os.forkpty()[0])", "a process"),
     "multiprocessing, fork": ("mp('fork')", "a process"),
-    "multiprocessing, spawn": ("mp('spawn')", "python3"),
+    "multiprocessing, spawn": ("mp('spawn')", PYTHON),
 }
 
 
@@ -93,5 +95,5 @@ def test_a_server_of_processes_is_reached_by_a_socket_which_loses_the_case(tmp_p
     desk = Desk(tmp_path / "repo").made(code, 'fidelity = "frozen-tools"')
     done = desk.replay("--case", "c01")
     assert done.returncode == 22
-    assert "not isolated: the target started python3" in " ".join(done.stdout.split())
+    assert f"not isolated: the target started {PYTHON}" in " ".join(done.stdout.split())
     assert "opens no socket outside of a marked function" in " ".join(done.stdout.split())
