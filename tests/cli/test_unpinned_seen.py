@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.test_unpinned import Desk, refused
+from tests.families import first_fast
 
 HEAD = """
 import glob, importlib, importlib.util, inspect, os, runpy, shutil, sys, traceback
@@ -48,14 +49,14 @@ def made(tmp_path: Path, code: str, more: str = "", paths: str = "") -> Desk:
     return desk.made(HEAD + code, more, paths)
 
 
-@pytest.mark.parametrize("way", LISTS)
+@pytest.mark.parametrize("way", first_fast(LISTS))
 def test_a_folder_that_is_listed_and_has_no_pin_ends_the_replay(way: str, tmp_path: Path) -> None:
     desk = made(tmp_path, LISTS[way])
     refused(desk.replay(), "the target lists docs, which no pin of the stack holds", 'unpinned = ["docs"]')
     assert desk.sealed() == 0
 
 
-@pytest.mark.parametrize("way", RUNS)
+@pytest.mark.parametrize("way", first_fast(RUNS))
 def test_code_that_is_run_and_has_no_pin_ends_the_replay(way: str, tmp_path: Path) -> None:
     desk = made(tmp_path, RUNS[way])
     refused(desk.replay(), "no pin of the stack holds rules.py", '[code] paths = ["app", "rules.py"]')
@@ -70,7 +71,7 @@ def test_a_library_that_is_loaded_by_its_path_counts_as_a_file(tmp_path: Path) -
     refused(desk.replay(), "the target opens rules.so, which no pin of the stack holds")
 
 
-@pytest.mark.parametrize("way", [*LISTS, *RUNS])
+@pytest.mark.parametrize("way", first_fast([*LISTS, *RUNS]))
 def test_what_is_pinned_may_be_listed_and_run(way: str, tmp_path: Path) -> None:
     desk = made(tmp_path, {**LISTS, **RUNS}[way], paths=', "docs", "rules.py"')
     done = desk.replay()
@@ -120,7 +121,7 @@ HARMLESS = {
 }
 
 
-@pytest.mark.parametrize("way", HARMLESS)
+@pytest.mark.parametrize("way", first_fast(HARMLESS))
 def test_what_tells_a_target_nothing_is_not_refused(way: str, tmp_path: Path) -> None:
     desk = made(tmp_path, HARMLESS[way])
     (desk.folder / ".cache").mkdir()
