@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,3 +89,9 @@ def test_calls_are_counted_without_holding_a_run(run: list[Outcome]) -> None:
     assert (found.outputs, found.calls) == (len(run), len(calls))
     assert found.served == sum(call.source == Source.RECORDING.value for call in calls)
     assert found.missed == sum(any(it.source == Source.MISS.value for it in one.calls) for one in run)
+
+
+def test_outputs_out_of_order_are_never_taken_for_unpaired() -> None:
+    run = [Outcome(key=key, trace={}) for key in "ba"]
+    with pytest.raises(ValueError, match="comes behind"):
+        parting(run, run)

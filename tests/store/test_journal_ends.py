@@ -124,3 +124,58 @@ def test_what_was_lost_is_taken_out_and_asked_for_again(tmp_path: Path) -> None:
         assert [one.key for one in journal.outcomes()] == ["a", "b", "x"]
     with pytest.raises(StopshipError, match="without its lock"):
         Journal(tmp_path, PLAN).forget_lost()
+
+
+def test_a_journal_that_is_cut_while_it_is_in_use_ends_the_replay_at_the_next_output(tmp_path: Path) -> None:
+    with Journal(tmp_path, PLAN) as journal:
+        journal.add(A)
+        journal.add(B)
+        path = tmp_path / "journal.jsonl"
+        path.write_bytes(path.read_bytes()[:-5])
+        with pytest.raises(EvidenceError, match="damaged: it was cut while it was in use"):
+            journal.add(C)
+    assert Journal(tmp_path, PLAN).outcomes() == (A,)
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_journal_that_is_gone_while_a_replay_holds_its_lock_is_told_at_once(
+    tmp_path: Path, how: str
+) -> None:
+    with Journal(tmp_path, PLAN) as journal:
+        journal.add(A)
+        path = tmp_path / "journal.jsonl"
+        old = path.read_bytes()
+        path.unlink()
+        if how == "replaced":
+            path.write_bytes(old)
+        with pytest.raises(EvidenceError, match="was removed or replaced while a replay was at work on it"):
+            journal.add(B)
+
+
+def test_a_replay_may_drop_and_mend_its_own_journal(tmp_path: Path) -> None:
+    with Journal(tmp_path, PLAN) as journal:
+        journal.add(A)
+        journal.drop()
+        assert dict(journal.filed()) == {}
+        journal.add(replace(B, status=Status.LOST, trace={}))
+        journal.add(C)
+        journal.forget_lost()
+        assert [one.key for one in journal.filed().values()] == ["c"]
+        assert journal.add(B) == B
+
+
+def test_a_line_that_is_another_than_was_read_is_never_given_for_it(tmp_path: Path) -> None:
+    with Journal(tmp_path, PLAN) as journal:
+        for one in (A, B):
+            journal.add(one)
+        filed = journal.filed()
+        path = tmp_path / "journal.jsonl"
+        first, a, b = path.read_bytes().splitlines(keepends=True)
+        assert len(a) == len(b)
+        with path.open("r+b") as file:
+            file.seek(len(first))
+            file.write(b)
+        with pytest.raises(EvidenceError, match="the line is another than was read before"):
+            filed["a", 0]
+        with pytest.raises(EvidenceError, match="the line is another than was read before"):
+            journal.find("a", 0)

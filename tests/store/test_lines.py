@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from stopship.errors import StopshipError
 from stopship.model.case import Json
 from stopship.model.run import case_digest
+from stopship.store import lines as holding
 from stopship.store.keyed import Digests, Labelled, Rows
-from stopship.store.lines import Lines
+from stopship.store.lines import Lines, Splitter
 
 BYTES = st.binary(max_size=12).map(lambda one: one.replace(b"\n", b""))
 TEXT = st.text(st.characters(), max_size=8) | st.sampled_from(["\ud83d", "\0\x1b[31m", "\u2028", "\n"])
@@ -60,38 +61,114 @@ def descriptors() -> set[str]:
     return {one.name for one in Path("/proc/self/fd").iterdir()}
 
 
-def test_what_lies_on_the_disk_has_no_name_and_goes_with_its_owner(
+def test_what_lies_on_the_disk_has_no_name_and_is_one_open_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(holding, "_held", [])
     before = descriptors()
-    found = Lines([b"secret"], most=SPILLED)
+    kept = [Lines([str(number).encode()] * 3, most=SPILLED) for number in range(50)]
     assert list(tmp_path.iterdir()) == []
     assert len(descriptors()) == len(before) + 1
-    del found
-    assert descriptors() == before
+    assert [one[2] for one in kept] == [str(number).encode() for number in range(50)]
+
+
+def test_room_that_is_no_longer_needed_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding, "_held", [])
+    kept = Lines([b"kept"], most=SPILLED)
+    (spool,) = holding._held
+    for number in range(30):
+        put = [bytes([65 + number]) * 90_000, b"x", *[b"y" * 4000] * 300]
+        assert list(Lines(put, most=1 << 20)) == put
+    assert spool._slots <= 1 + 2 * 6
+    assert list(kept) == [b"kept"]
+
+
+def test_lines_may_be_read_while_one_thread_adds() -> None:
+    found = Lines(most=SPILLED)
+    put = [f"{number} ".encode() * 900 for number in range(600)]
+    wrong: list[int] = []
+
+    def read() -> None:
+        while len(found) < len(put):
+            if count := len(found):
+                wrong.extend(one for one in {0, count // 2, count - 1} if found[one] != put[one])
+
+    with ThreadPoolExecutor(3) as pool:
+        reading = [pool.submit(read) for _ in range(3)]
+        for one in put:
+            found.append(one)
+        for each in reading:
+            each.result()
+    assert wrong == []
+    assert list(found) == put
+
+
+def test_a_very_long_line_is_put_together_once() -> None:
+    splitter, piece, count = Splitter(), b"x" * 1024, 40_000
+    assert [
+        line for _ in range(count) for line in splitter.take(piece)
+    ] == []  # joining each time takes minutes
+    assert splitter.take(b"\nb\n\nc") == [piece * count, b"b", b""]
+    assert splitter.rest == b"c"
+
+
+@given(st.lists(st.binary(max_size=9)))
+def test_pieces_of_a_file_are_its_lines(pieces: list[bytes]) -> None:
+    splitter = Splitter()
+    lines = [line for one in pieces for line in splitter.take(one)]
+    assert b"\n".join([*lines, splitter.rest]) == b"".join(pieces)
 
 
 @pytest.mark.parametrize(
-    ("number", "says"), [(errno.ENOSPC, "the disk is full"), (errno.EIO, "Input/output error")]
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "a temporary file cannot be written: the disk is full"),
+        (errno.EIO, "a temporary file cannot be written: Input/output error"),
+        (errno.EMFILE, "too many files are open"),
+    ],
 )
-def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch, number: int, says: str) -> None:
-    def full(_descriptor: int, _data: bytes) -> int:
+def test_a_disk_that_refuses_is_told_and_what_was_there_stays(
+    monkeypatch: pytest.MonkeyPatch, number: int, says: str
+) -> None:
+    def full(*_arguments: object) -> int:
         raise OSError(number, os.strerror(number))
 
-    found = Lines(most=SPILLED)
-    monkeypatch.setattr(os, "write", full)
-    with pytest.raises(StopshipError, match=f"a temporary file cannot be written: {says}") as caught:
-        found.append(b"x")
-    assert "TMPDIR" in str(caught.value)
+    found = Lines([b"before"], most=SPILLED)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        with pytest.raises(StopshipError, match=says):
+            found.append(b"x")
+    assert found[0] == b"before"
 
 
-def test_a_folder_for_temporary_files_that_is_gone_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_disk_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    found = Lines([b"before"], most=SPILLED)
+    monkeypatch.setattr(os, "pread", broken)
+    with pytest.raises(StopshipError, match="a temporary file cannot be read: Input/output error"):
+        found[0]
+    with pytest.raises(StopshipError, match="a temporary file cannot be read: Input/output error"):
+        list(found)
+
+
+@pytest.mark.parametrize("where", ["gone", "none"])
+def test_no_folder_for_temporary_files_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    with pytest.raises(StopshipError, match="No such file or directory"):
+    monkeypatch.setattr(holding, "_held", [])
+    if where == "gone":
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    else:
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        monkeypatch.setattr(
+            tempfile, "_get_default_tempdir", lambda: (_ for _ in ()).throw(OSError(2, "none"))
+        )
+    with pytest.raises(StopshipError, match="a temporary file cannot be written") as caught:
         Lines([b"x"], most=SPILLED)
+    assert "TMPDIR" in str(caught.value)
 
 
 def exact(value: object) -> str:

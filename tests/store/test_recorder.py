@@ -310,3 +310,30 @@ def test_a_secret_that_cannot_be_taken_out_is_never_written(tmp_path: Path) -> N
             recorder.add(recording("m", {"12345678": 1, "[secret PIN]": 2}))
     with pytest.raises(UsageError, match="'PIN' has fewer than 6 characters"):
         Recorder(tmp_path, {"PIN": "123"})
+
+
+@pytest.mark.parametrize("how", ["cut", "overwritten"])
+def test_a_line_that_changes_between_its_proof_and_its_writing_is_not_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    with Recorder(tmp_path / "work") as recorder:
+        recorder.add_all([A, B, C])
+        proven, seen = recorder._order, list[int]()
+
+        def order(offset: int, size: int) -> tuple[bytes, bytes]:
+            found = proven(offset, size)
+            seen.append(offset)
+            if len(seen) == 3:
+                with recorder.path.open("r+b") as file:
+                    if how == "cut":
+                        file.truncate(offset + 40)
+                    else:
+                        file.seek(offset + size - 20)
+                        file.write(b"XXXX")
+            return found
+
+        monkeypatch.setattr(recorder, "_order", order)
+        with pytest.raises(EvidenceError, match="damaged: the line is not that of its digest"):
+            recorder.sealed(tmp_path / "sealed")
+    assert recorder.path.exists()
+    assert list(Recordings(tmp_path / "sealed").each()) == []

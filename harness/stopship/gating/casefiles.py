@@ -41,8 +41,13 @@ def cases_of(suite: Suite) -> Rows:
 
 def _place_of(suite: Suite, wanted: str) -> str:
     """Where a case stands first."""
-    each = (one for name in suite.cases for one in _keyed(suite, suite.folder / name))
-    return next(place for key, _, place in each if key == wanted)
+    return _first(suite, [suite.folder / name for name in suite.cases], wanted)
+
+
+def _first(suite: Suite, paths: Sequence[Path], wanted: str) -> str:
+    """The place of the first row of a key; a pipe cannot be read once more."""
+    each = (one for path in paths if path.is_file() for one in _keyed(suite, path))
+    return next((place for key, _, place in each if key == wanted), "a place that is not there any more")
 
 
 def _keyed(suite: Suite, path: Path) -> Iterator[tuple[str, dict[str, Json], str]]:
@@ -85,9 +90,8 @@ def labels_of(suite: Suite, cases: Mapping[str, Row]) -> Rows:
     path = suite.folder / suite.labels
     for key, row, place in _keyed(suite, path):
         if key in labelled:
-            first = next(other for one, _, other in _keyed(suite, path) if one == key)
             raise EvidenceError(
-                f"the key {quoted(key)} is labelled twice, first at {first}",
+                f"the key {quoted(key)} is labelled twice, first at {_first(suite, [path], key)}",
                 where=place,
                 do="keep one line of labels for a case",
             )

@@ -86,14 +86,25 @@ def other_paths(before: Iterable[Outcome], after: Iterable[Outcome]) -> tuple[Pl
 
 def _in_both(before: Iterable[Outcome], after: Iterable[Outcome]) -> Iterator[tuple[Place, Outcome, Outcome]]:
     """The same outputs of two runs; one of each is in memory at a time."""
-    earlier = iter(before)
+    earlier = _in_order(before)
     old = next(earlier, None)
-    for new in after:
+    for new in _in_order(after):
         place = new.key, new.sample
         while old is not None and (old.key, old.sample) < place:
             old = next(earlier, None)
         if old is not None and (old.key, old.sample) == place:
             yield place, old, new
+
+
+def _in_order(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Raises ValueError where they are not: pairs would be missed unseen."""
+    last: Place | None = None
+    for one in outcomes:
+        place = one.key, one.sample
+        if last is not None and place <= last:
+            raise ValueError(f"{place} comes behind {last}")
+        yield one
+        last = place
 
 
 def _path(one: Outcome) -> list[Json]:

@@ -14,6 +14,7 @@ from stopship.store.shown import shown
 
 _CHUNK = 1 << 20
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+MANY = frozenset({errno.EMFILE, errno.ENFILE})  # open files, of the process and of the machine
 _PEOPLES = frozenset(  # what the reader's choice of a path explains; the rest is the machine's failure
     {
         errno.ENOENT,
@@ -71,6 +72,8 @@ def read_chunks(path: Path, do: str, most: int = -1) -> Iterator[bytes]:
     except FileNotFoundError as err:
         raise EvidenceError("is missing", where=shown(path), do=do) from err
     except (OSError, ValueError) as err:
+        if isinstance(err, OSError) and err.errno in MANY:
+            raise too_many(path) from err
         raise EvidenceError(f"cannot be read: {reason(err)}", where=shown(path), do=do) from err
 
 
@@ -85,9 +88,20 @@ def reason(err: Exception) -> str:
     return shown(os.strerror(err.errno) if isinstance(err, OSError) and err.errno else str(err))
 
 
+def too_many(path: Path) -> StopshipError:
+    """A fault of neither the evidence nor the disk: the process may open no further file."""
+    return StopshipError(
+        "cannot be opened: too many files are open",
+        where=shown(path),
+        do="let a process open more (ulimit -n) and run again",
+    )
+
+
 def cannot_write(path: Path, err: Exception) -> StopshipError:
     """The refusal to write at a path."""
     number = err.errno if isinstance(err, OSError) else errno.ENOENT  # ValueError: a NUL in the path
+    if number in MANY:
+        return too_many(path)
     if number in FULL:
         return StopshipError(
             "not written: the disk is full", where=shown(path), do="free some space and run again"

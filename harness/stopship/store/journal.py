@@ -40,11 +40,18 @@ class Writer:
     """One process's share in the journal of a plan. Safe for the threads of the process."""
 
     def __init__(
-        self, folder: Path, plan_digest: str, *, remedy: str = FRESH, sync_every_s: float = SYNC_EVERY_S
+        self,
+        folder: Path,
+        plan_digest: str,
+        *,
+        remedy: str = FRESH,
+        sync_every_s: float = SYNC_EVERY_S,
+        is_alone: bool = False,
     ) -> None:
-        """Nothing is made before something is claimed or filed."""
+        """Nothing is made before something is claimed or filed. `is_alone`: no other process may drop it."""
         self.path = folder / JOURNAL
         self._folder, self._plan, self._remedy, self._every = folder, plan_digest, remedy, sync_every_s
+        self._is_alone = is_alone
         self._mutex = threading.RLock()
         self._claims = Claims(folder / CLAIMS)
         self._presence = self._descriptor = -1
@@ -138,10 +145,20 @@ class Writer:
     def _is_reached(self) -> bool:
         """Whether there is a journal, open now. One that was dropped is forgotten."""
         if self._descriptor >= 0 and not is_current(self._descriptor, self.path):
-            self._leave()
+            self._dropped()
         if self._descriptor < 0 and os.path.lexists(self.path):
             self._open()
         return self._descriptor >= 0
+
+    def _dropped(self) -> None:
+        """The journal is no longer where it was: whoever sealed its run has dropped it."""
+        self._leave()
+        if self._is_alone:
+            raise EvidenceError(
+                "was removed or replaced while a replay was at work on it",
+                where=shown(self.path),
+                do=self._remedy,
+            )
 
     def _open(self) -> None:
         self._descriptor = opened(self.path)
@@ -155,7 +172,7 @@ class Writer:
             take(self._descriptor, self.path, fcntl.LOCK_EX)
             if is_current(self._descriptor, self.path):
                 break
-            self._leave()
+            self._dropped()
         try:
             self._filed.take_in()
             if os.fstat(self._descriptor).st_size > self._filed.size:
@@ -225,7 +242,10 @@ class Journal:
         where = shown(folder / LOCK)
         self._patience = Patience(f"waiting for another replay of this plan, at work in {where}", say)
         self._lock = -1
-        self._own = self.writer()
+        self._own = self._own_writer()
+
+    def _own_writer(self) -> Writer:
+        return Writer(self.folder, self._plan, remedy=self._remedy, sync_every_s=self._every, is_alone=True)
 
     def writer(self) -> Writer:
         """A share in the journal for a process that files outcomes and holds no lock."""
@@ -240,7 +260,7 @@ class Journal:
     ) -> None:
         try:
             self._own.close()
-            self._own = self.writer()
+            self._own = self._own_writer()
         finally:
             descriptor, self._lock = self._lock, -1
             give_back(descriptor)
@@ -306,6 +326,7 @@ class Journal:
             kept = (one for one in filed.values() if one.status is not Status.LOST)
             lines = chain([header(self._plan)], (line_of(one, self._plan) for one in kept))
             write_atomically(self.folder / JOURNAL, lines)
+            self._begin_anew()
 
     def drop(self) -> None:
         """Remove the journal, unread, whatever plan it is of."""
@@ -316,6 +337,12 @@ class Journal:
         except OSError as err:
             raise cannot_write(self.folder / JOURNAL, err) from err
         sync_folder(self.folder)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """What was open is no longer the journal, by this very process's doing."""
+        self._own.close()
+        self._own = self._own_writer()
 
     def finish(self) -> None:
         """Remove the journal, and the folder but for whoever comes next."""

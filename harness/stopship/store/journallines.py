@@ -10,12 +10,14 @@ import weakref
 from array import array
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from pathlib import Path
 
 from stopship.errors import EvidenceError
 from stopship.model.canonical import canonical_bytes
 from stopship.model.run import Outcome
 from stopship.store.besides import beside_bytes, with_beside
-from stopship.store.evidencefiles import reason
+from stopship.store.evidencefiles import cannot_write, reason
+from stopship.store.lines import Splitter
 from stopship.store.runcodec import evidence_bytes, outcome_of, parsed
 from stopship.store.shown import at, quoted, shown
 
@@ -70,7 +72,10 @@ class Filed(Mapping[Place, Outcome]):
 
     def __init__(self, name: str, plan_digest: str, descriptor: int = -1, do: str = FRESH) -> None:
         """`descriptor`: of the journal, which may be closed before this is; -1: there is none yet."""
-        self._descriptor = os.dup(descriptor) if descriptor >= 0 else -1
+        try:
+            self._descriptor = os.dup(descriptor) if descriptor >= 0 else -1
+        except OSError as err:
+            raise cannot_write(Path(name), err) from err
         if self._descriptor >= 0:
             weakref.finalize(self, os.close, self._descriptor)
         self.size = 0  # bytes of whole lines that were taken in
@@ -80,12 +85,20 @@ class Filed(Mapping[Place, Outcome]):
         self._name, self._plan, self._do = name, plan_digest, do
 
     def take_in(self) -> None:
-        """What the journal holds by now, too. Raises EvidenceError for a damaged line."""
-        rest, start = b"", self.size
+        """What the journal holds by now, too. Raises EvidenceError for a damaged line, and where what was
+        read of it is no longer there."""
+        if self._descriptor < 0:
+            return
+        if os.fstat(self._descriptor).st_size < self.size:
+            raise EvidenceError(
+                f"damaged: it was cut while it was in use, {self.size:,} bytes were filed",
+                where=self._name,
+                do=self._do,
+            )
+        start, splitter = self.size, Splitter()
         while chunk := self._read(start, _CHUNK):
             start += len(chunk)
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
+            for line in splitter.take(chunk):
                 self._take(line)
 
     def note(self, one: Outcome, size: int) -> None:
@@ -105,7 +118,14 @@ class Filed(Mapping[Place, Outcome]):
     def __getitem__(self, place: Place) -> Outcome:
         number = self._lines[place]
         start = self._ends[number - 2]
-        return self._outcome(number, self._read(start, self._ends[number - 1] - start - 1))[0]
+        one, _ = self._outcome(number, self._read(start, self._ends[number - 1] - start - 1))
+        if (one.key, one.sample) != place:
+            raise EvidenceError(
+                "damaged: the line is another than was read before",
+                where=at(self._name, f"line {number}"),
+                do=self._do,
+            )
+        return one
 
     def __contains__(self, place: object) -> bool:
         return place in self._lines

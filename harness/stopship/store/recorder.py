@@ -24,6 +24,7 @@ from stopship.store.recordinglines import (
     check_header,
     digest_of,
     head_of,
+    is_whole,
     recording_of,
 )
 from stopship.store.recordings import holds_more
@@ -102,7 +103,7 @@ class Recorder:
             self._begin()
             try:
                 order = sorted((self._order(*one), one) for one in self._places.values())
-                lines = (self._line(*place) + b"\n" for _, place in order)
+                lines = (self._proven(digest, *place) for (_, digest), place in order)
                 paths = tuple(write_segment(recordings, data) for data in segments_of(lines))
                 self.path.unlink(missing_ok=True)
             except OSError as err:
@@ -163,6 +164,13 @@ class Recorder:
             return head_of(line)[2], digest_of(line)
         except ValueError as err:
             raise self._damaged(offset, err) from err
+
+    def _proven(self, digest: bytes, offset: int, size: int) -> bytes:
+        """A line with its end, once more: it is still that of its digest."""
+        line = self._line(offset, size)
+        if not is_whole(line) or digest_of(line) != digest:
+            raise self._damaged(offset, ValueError("the line is not that of its digest"))
+        return line + b"\n"
 
     def _damaged(self, offset: int, err: ValueError) -> EvidenceError:
         return EvidenceError(f"damaged: {err}", where=at(shown(self.path), f"byte {offset}"), do=_AGAIN)

@@ -40,6 +40,8 @@ _FORGET = (
 
 Spot = tuple[int, int, int]
 """Where a line lies: index of the file, offset, size without its end."""
+Rows = int | list[int]
+"""Rows of a table; mostly there is one, which takes no list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class Recordings:
         self._packed: dict[str, tuple[Path, int]] = {}  # files that lie in an archive so far, from a byte on
         self._rows: tuple[array[int], array[int], array[int]] = (array("L"), array("Q"), array("L"))
         self._keys: dict[bytes, int] = {}  # row
-        self._asks: dict[bytes, tuple[int, ...]] = {}
-        self._cases: dict[bytes, list[int]] = {}  # by canonical text
+        self._asks: dict[bytes, Rows] = {}
+        self._cases: dict[bytes, Rows] = {}  # by canonical text
         self._parted: dict[int, Spot] = {}  # row -> where it is answered otherwise
         for name in segment_names(folder) if files is None else files:
             self.take_in(name, read_segment(folder, name))
@@ -90,9 +92,12 @@ class Recordings:
             sources.append(source)
             offsets.append(offset)
             sizes.append(size)
-            known = asks.get(ask)
-            asks[ask] = (row,) if known is None else (*known, row)
-            cases.setdefault(case, []).append(row)
+            for table, name_of_row in ((asks, ask), (cases, case)):
+                known = table.setdefault(name_of_row, row)
+                if not isinstance(known, int):
+                    known.append(row)
+                elif known != row:
+                    table[name_of_row] = [known, row]
 
     def take_in_packed(self, name: str, data: bytes, archive: Path, begin: int) -> None:
         """A file that lies in an archive, from a byte on, checked as if it lay in the folder."""
@@ -106,7 +111,7 @@ class Recordings:
 
         Raises EvidenceError where one of them is answered in two ways.
         """
-        found = self._recordings(self._asks.get(_raw(ask), ()))
+        found = self._recordings(_listed(self._asks.get(_raw(ask))))
         return tuple(
             sorted(found, key=lambda one: (one.asked.sample, one.asked.epoch, sorted(one.asked.pins.items())))
         )
@@ -125,7 +130,8 @@ class Recordings:
 
     def cases(self) -> dict[str, int]:
         """How many recordings each case has, by key of the case, in order."""
-        found = {next(self._read(rows[:1])).asked.case: len(rows) for rows in self._cases.values()}
+        each = map(_listed, self._cases.values())
+        found = {next(self._read(rows[:1])).asked.case: len(rows) for rows in each}
         return dict(sorted(found.items()))
 
     def each(self) -> Iterator[Recording]:
@@ -149,8 +155,9 @@ class Recordings:
         out = {canonical_text(one) for one in left_out}
         for case in sorted(self._cases):
             if case not in out:
-                self._refuse_parted(self._cases[case])
-                yield from sorted(line + b"\n" for _, line in self._lines(self._cases[case]))
+                rows = _listed(self._cases[case])
+                self._refuse_parted(rows)
+                yield from sorted(line + b"\n" for _, line in self._lines(rows))
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """Calls that were answered in two ways."""
@@ -169,7 +176,7 @@ class Recordings:
             yield self._parting(row)
 
     def _rows_of(self, cases: Collection[str]) -> list[int]:
-        return [row for case in sorted(set(cases)) for row in self._cases.get(canonical_text(case), ())]
+        return [row for case in sorted(set(cases)) for row in _listed(self._cases.get(canonical_text(case)))]
 
     def _recordings(self, rows: Collection[int]) -> Iterator[Recording]:
         self._refuse_parted(rows)
@@ -289,3 +296,7 @@ def _raw(digest: str) -> bytes:
         return bytes.fromhex(digest)
     except ValueError:
         return b""
+
+
+def _listed(rows: Rows | None) -> list[int]:
+    return [] if rows is None else [rows] if isinstance(rows, int) else rows

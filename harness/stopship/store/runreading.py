@@ -16,7 +16,7 @@ from stopship.model.stack import Stack
 from stopship.store.besides import with_beside
 from stopship.store.evidencefiles import read_bytes, read_chunks, reason
 from stopship.store.keyed import Digests, Rows
-from stopship.store.lines import Lines
+from stopship.store.lines import Lines, Splitter
 from stopship.store.lockfile import read_lock, rendered
 from stopship.store.runcodec import (
     CASES,
@@ -218,16 +218,15 @@ class _Reading:
     def _taken_in(self, name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """The pieces of a file as they come, each kept by its lines. What stands behind the last line end is
         a line of its own, and one too many."""
-        lines, rest = Lines(), b""
+        lines, splitter = Lines(), Splitter()
         for chunk in chunks:
             yield chunk
             if name == LOCK:
                 self.lock += chunk
                 continue
-            *whole, rest = (rest + chunk).split(b"\n")
-            for one in whole:
+            for one in splitter.take(chunk):
                 lines.append(one)
-        if rest:
+        if rest := splitter.rest:
             lines.append(rest)
             self.torn.add(name)
         self.lines[name] = lines
