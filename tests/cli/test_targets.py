@@ -209,6 +209,7 @@ def other_build(folder: Path) -> None:
         ("status 402", 22, "the endpoint refuses to answer at all: HTTP 402"),
     ],
 )
+@pytest.mark.slow
 def test_a_build_whose_answers_end_otherwise_does_not_ship_unsaid(
     tmp_path: Path, stopship: Command, finish: str, code: int, says: str
 ) -> None:
@@ -232,6 +233,7 @@ def test_a_build_whose_answers_end_otherwise_does_not_ship_unsaid(
     assert says in stopship.out + stopship.err
 
 
+@pytest.mark.slow
 def test_cases_over_which_a_service_breaks_down_count_against_it(tmp_path: Path, stopship: Command) -> None:
     asked: list[str] = []
 

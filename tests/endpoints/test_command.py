@@ -85,6 +85,7 @@ def test_so_many_processes_as_cases_in_flight(tmp_path: Path) -> None:
     assert 1 <= len({str(one.trace["output"]).split(" by ")[1] for one in found.values()}) <= 3
 
 
+@pytest.mark.slow
 def test_each_way_to_fail_is_the_targets_own_and_the_next_case_is_answered(tmp_path: Path) -> None:
     asked = ["a", "die", "b", "error", "c", "wrong id", "d", "broken", "e", "no output", "f", "hang", "g"]
     found = outcomes(tmp_path, asked, "timeout = 3")
@@ -106,6 +107,7 @@ def test_an_answer_may_say_that_infrastructure_lost_it(tmp_path: Path) -> None:
     assert found["lost"].error == "NoAnswer: HTTP 503"
 
 
+@pytest.mark.slow
 def test_who_can_answer_no_more_ends_its_case_though_its_output_is_held_open(tmp_path: Path) -> None:
     began = time.monotonic()
     found = outcomes(tmp_path, ["a", "helper", "b", "mute", "c"])

@@ -76,6 +76,7 @@ def test_a_word_of_the_template_moves_answers(tmp_path: Path, word: str, other: 
     assert 10 <= len(_moved(prompt=prompt)) < len(desk.cases())
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_the_hash_seed() -> None:
     probe = (
         "import hashlib, json, sys\n"

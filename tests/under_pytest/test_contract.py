@@ -96,6 +96,7 @@ SLOW_FAILURE = Small(
 
 
 @pytest.mark.parametrize("stop", ["-x", *slowly("--maxfail=1")])
+@pytest.mark.slow
 def test_a_session_stopped_at_its_first_failure_has_no_verdict_unless_all_is_answered(
     desk: Desk, stop: str
 ) -> None:
@@ -217,6 +218,7 @@ def test_a_target_over_the_network_runs_where_it_is_named_or_all_may_run(desk: D
     assert desk.pytest("suites").ret == 0, "what is sealed is served"
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_leaves_a_void_that_names_the_missing_cases(desk_of_two: Desk) -> None:
     desk_of_two.suite(Small(more_app=CRASHES))
     done = desk_of_two.pytest(*STOPPED)

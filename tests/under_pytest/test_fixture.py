@@ -86,6 +86,7 @@ def network(desk: Desk) -> Path:
     return desk.suite(Small(is_noisy=True, replay="network = true"))
 
 
+@pytest.mark.slow
 def test_a_target_over_the_network_is_asked_only_where_that_was_asked_for(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

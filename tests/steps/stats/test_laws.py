@@ -92,6 +92,7 @@ def test_clusters_that_break_as_a_whole_by_the_margin_seldom_pass(
     assert most < 0 or binomial_at_most(most, groups, margin) <= 0.075
 
 
+@pytest.mark.slow
 def test_ten_thousand_random_edits_never_raise_the_lower_bound() -> None:
     rng = np.random.default_rng(20260101)
     raised = 0

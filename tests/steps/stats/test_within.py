@@ -208,6 +208,7 @@ def test_the_smallest_p_of_scores_is_reached_where_all_is_lost(arms: tuple[Score
         assert smallest <= found.p <= 5 * smallest  # the observed deal itself may be drawn
 
 
+@pytest.mark.slow
 def test_repeats_that_share_no_lattice_are_drawn_and_agree_with_the_exact_p() -> None:
     rng = np.random.default_rng(3)
     tries = np.array([7, 8, 9, 10, 11, 5] * 5)
