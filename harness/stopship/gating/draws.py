@@ -87,10 +87,6 @@ class Draws:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / run.id).touch()
 
-    def of(self, epoch: int, planned: Mapping[str, str], repeats: int) -> Drawn:
-        """What sealed runs hold of these cases (key -> digest) in an epoch, the first `repeats` samples."""
-        return drawn_of(self.sealed(), epoch, planned, repeats)
-
     @property
     def purposes(self) -> Mapping[str, int]:
         """The epochs of draws that have a purpose of their own."""
