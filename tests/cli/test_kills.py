@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -59,7 +60,7 @@ cases = "cases.jsonl"
 stack = "stack.toml"
 [replay]
 target = "app/answer.py:answer"
-deterministic = true
+deterministic = {is_deterministic}
 {replay}
 [[rule]]
 id = "says"
@@ -76,21 +77,23 @@ class Desk:
     folder: Path
     words: tuple[str, ...]
     replay: str
+    cases: int = CASES
+    is_deterministic: str = "true"
 
-    def made(self) -> "Desk":
+    def made(self) -> Self:
         (self.folder / "app").mkdir(parents=True)
         (self.folder / "app/answer.py").write_text(APP)
-        rows = [{"key": f"c{number:02}", "question": f"Is {number} there?"} for number in range(CASES)]
+        rows = [{"key": f"c{number:02}", "question": f"Is {number} there?"} for number in range(self.cases)]
         (self.folder / "cases.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
         (self.folder / "stack.toml").write_text('[model]\nversion = "m-1"\n[code]\npaths = ["app"]\n')
-        (self.folder / "suite.toml").write_text(SUITE.format(replay=self.replay))
+        (self.folder / "suite.toml").write_text(SUITE.format(**vars(self)))
         assert self.run("pins", "lock", str(self.folder / "stack.toml")).startswith("exit 0")
         return self
 
-    def copied(self, folder: Path) -> "Desk":
+    def copied(self, folder: Path) -> Self:
         """The same suite elsewhere, with its recordings, its stamps of time and nothing at work."""
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(".stopship"))
-        return Desk(folder, self.words, self.replay)
+        return replace(self, folder=folder)
 
     @property
     def log(self) -> Path:
@@ -141,7 +144,7 @@ class Desk:
         (found,) = find_runs(self.folder / ".stopship/runs")
         run = read_run(self.folder / ".stopship/runs" / found)
         assert [(one.key, one.status) for one in run.outcomes] == [
-            (f"c{number:02}", Status.OK) for number in range(CASES)
+            (f"c{number:02}", Status.OK) for number in range(self.cases)
         ]
         return run.id
 

@@ -135,7 +135,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     plan = planning(draw=Draw(is_new=fresh and not only_plan))
     if resume and is_recording and not only_plan and not plan.is_begun:  # it was killed at its very start
         resume, fresh = False, True
-        plan = planning(draw=Draw(is_new=True))
+        plan = planning(draw=Draw(is_new=not plan.is_opened))
     if plan.renewed:
         click.echo(plan.renewed, err=True)
     if only_plan:

@@ -99,6 +99,10 @@ class Draws:
                 with suppress(EvidenceError):  # damaged: nothing is taken from it
                     yield read_run(self.runs / one.name)
 
+    def is_unused(self, epoch: int, taken: Sequence[int]) -> bool:
+        """Whether an epoch was opened, and no run holds draws of it."""
+        return epoch > 0 and epoch not in [*taken, *(one.head.epoch for one in self.sealed())]
+
     def _free(self, state: dict[str, Any], taken: Sequence[int]) -> int:
         drawn = [one.head.epoch for one in self.sealed()]  # they may be older than what is remembered
         return 1 + max(map(int, [state["epoch"], *state["purposes"].values(), *taken, *drawn]))

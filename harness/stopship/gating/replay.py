@@ -7,10 +7,12 @@ import os
 import platform
 import shlex
 import shutil
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from stopship import __version__
 from stopship.errors import EvidenceError, UsageError
@@ -48,13 +50,12 @@ from stopship.model.run import Outcome, Run, RunHead, Status
 from stopship.model.suite import RECORDED
 from stopship.parts.targets.network import Foreign
 from stopship.parts.targets.recorded import RecordedOutputs
-from stopship.store.atomic import write_atomically
 from stopship.store.journal import Journal
-from stopship.store.keyed import Row
 from stopship.store.locks import Say
 from stopship.store.runs import read_run, seal_run
 from stopship.store.shown import shown
 
+Of = TypeVar("Of")
 Told = Callable[[int, int], None]
 """Called with (outcomes so far, outcomes in all)."""
 
@@ -163,11 +164,6 @@ class Replay:
         return f"start over: {shown(shlex.join(words))}"
 
     @property
-    def served_path(self) -> Path:
-        """Where the id of a sealed run of this very plan is remembered."""
-        return self.place.folder / "plans" / self.identity
-
-    @property
     def total(self) -> int:
         """Outputs of a complete run."""
         return len(self.head.planned) * self.head.repeats
@@ -188,10 +184,9 @@ class Replay:
 
     def jobs(self, done: Container[tuple[str, int]] = ()) -> Iterator[Job]:
         """What is still to be answered."""
-        for key in self.head.planned:
-            for sample in range(self.head.repeats):
-                if (key, sample) not in done:
-                    yield self.job(key, sample)
+        samples = range(self.head.repeats)
+        places = ((key, sample) for key in self.head.planned for sample in samples)
+        return (self.job(*place) for place in places if place not in done)
 
     def engine(self, *, is_filed: bool = True, known: Iterable[Outcome] = ()) -> Engine:
         """What asks the target. Only where nothing is recorded. `is_filed`: its outputs go into journals;
@@ -264,21 +259,20 @@ class Replay:
         isolation = isolating.told(self.target, self.head.fidelity, self.journal_folder, lent)
         told = self._began({**provenance, **({"isolation": isolation} if isolation else {})})
         said = {"stopship": __version__, "python": platform.python_version(), **told}
-        run = seal_run(self.place.runs, self.head, self._rows, outcomes, provenance=said)
+        rows = _chosen(self.opened.cases, self.head.planned)
+        run = seal_run(self.place.runs, self.head, rows, outcomes, provenance=said)
         run = replace(run, isolation=isolation)  # an equal run may have been sealed under other circumstances
+        for identity in dict.fromkeys([self._plain.identity, self.identity]):
+            self.place.serve(identity, run.id)
+        self._lend(run)
+        isolating.forget(self.journal_folder)  # last: whoever is killed before goes on from what is filed
         end(self.journal_folder)
-        isolating.forget(self.journal_folder)
-        for one in {self.served_path, self._plain.served_path}:
-            one.parent.mkdir(exist_ok=True)
-            write_atomically(one, run.id.encode("ascii"))
-        if self.target is not None and not self.head.deterministic:
-            self.draws.add(run)
         return Replayed(run=run, folder=self.place.runs / run.id, is_served=False, ignored=self.ignored)
 
-    @property
-    def _rows(self) -> Mapping[str, Row]:
-        cases, keys = self.opened.cases, self.head.planned
-        return cases if len(keys) == len(cases) else {key: cases[key] for key in keys}
+    def _lend(self, run: Run) -> None:
+        """Remember that what was drawn for this run may be drawn from."""
+        if self.target is not None and not self.head.deterministic:
+            self.draws.add(run)
 
     @property
     def ignored(self) -> int:
@@ -287,21 +281,18 @@ class Replay:
     @property
     def served_id(self) -> str | None:
         """The run that is remembered for this very plan, unread."""
-        try:
-            run_id = self.served_path.read_text("ascii").strip()
-        except (OSError, UnicodeDecodeError):
-            return None
-        return run_id if run_id.isalnum() and (self.place.runs / run_id).is_dir() else None
+        return self.place.served(self.identity)
 
     def served(self) -> Replayed | None:
         """The sealed run of this very plan, where there is one: one sample, one draw."""
-        run_id = self.served_id
-        if run_id is None:
+        if (run_id := self.served_id) is None:
             return None
         folder = self.place.runs / run_id
         run = read_run(folder)
         if run.head.plan_digest != self.head.plan_digest or self._is_void(run):
             return None
+        with suppress(OSError):  # a folder that is only read
+            self._lend(run)  # whoever sealed it may have been killed before this
         return Replayed(run=run, folder=folder, is_served=True)
 
     def _is_void(self, run: Run) -> bool:
@@ -315,14 +306,21 @@ class Replay:
         is_own = self.served_id is not None or bool(begun_at(self.journal_folder))
         return is_own and (self.served_id is not None or not self._lenders)
 
+    @property
+    def is_opened(self) -> bool:
+        """Whether its epoch was opened, and nothing drawn in it: whoever opened it was killed before."""
+        taken = approved_epochs(self.place, self.head.stack.stack_id)
+        return self.draws.is_unused(self.head.epoch, taken) and not begun_at(self._plain.journal_folder)
+
     def forget(self) -> None:
         """Serve nothing any more, and clear away a damaged run that stands where the new one may have to."""
         for one in (self, self._plain):
-            try:
-                one.served()
-            except EvidenceError:
-                shutil.rmtree(self.place.runs / one.served_path.read_text("ascii").strip())
-            one.served_path.unlink(missing_ok=True)
+            if run_id := one.served_id:
+                try:
+                    read_run(self.place.runs / run_id)
+                except EvidenceError:
+                    shutil.rmtree(self.place.runs / run_id)
+            self.place.serve_no_more(one.identity)
 
 
 def planned(  # noqa: PLR0913  # one argument for each thing that decides what is drawn
@@ -354,9 +352,7 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
         suite=opened.suite.name,
         target=plan.target,
         cases=opened.cases_digest,
-        planned=opened.case_digests
-        if len(keys) == len(opened.cases)
-        else {key: opened.case_digests[key] for key in keys},
+        planned=_chosen(opened.case_digests, keys),
         stack=answering.stack.stack,
         repeats=repeats or plan.repeats,
         selection="; ".join([*([named] if named else []), *said]),
@@ -379,6 +375,11 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
     if target is None and made.served_id is None:
         made.outputs  # noqa: B018  # what is wrong with them is told now
     return made
+
+
+def _chosen(known: Mapping[str, Of], keys: Collection[str]) -> Mapping[str, Of]:
+    """Those of some keys; all of them are not copied."""
+    return known if len(keys) == len(known) else {key: known[key] for key in keys}
 
 
 def _settled(world: World, shelf: Shelf, one: Outcome) -> Outcome:

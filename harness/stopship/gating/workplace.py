@@ -47,6 +47,26 @@ class Workplace:
     def runs(self) -> Path:
         return self.folder / "runs"
 
+    def served(self, identity: str) -> str | None:
+        """The run that was sealed of a very plan, unread; None: there is none."""
+        try:
+            run_id = self._plan(identity).read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return run_id if run_id.isalnum() and (self.runs / run_id).is_dir() else None
+
+    def serve(self, identity: str, run_id: str) -> None:
+        """From now on this run answers that plan."""
+        self._plan(identity).parent.mkdir(exist_ok=True)
+        write_atomically(self._plan(identity), run_id.encode("ascii"))
+
+    def serve_no_more(self, identity: str) -> None:
+        """No run answers that plan any longer."""
+        self._plan(identity).unlink(missing_ok=True)
+
+    def _plan(self, identity: str) -> Path:
+        return self.folder / "plans" / identity
+
     @property
     def pointer_path(self) -> Path:
         return (self.pointer_folder or self.suite.folder) / POINTER
