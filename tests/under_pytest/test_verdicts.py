@@ -188,4 +188,5 @@ def test_blind_rules_are_a_usage_error_unless_allowed(desk: Desk) -> None:
     done = desk.pytest("suites", "--stopship-new-suite")
     assert done.ret == 4
     assert "never decide" in done.stdout.str()
+    assert "go on all the same with --stopship-allow-blind" in done.stdout.str()
     assert desk.pytest("suites", "--stopship-new-suite", "--stopship-allow-blind").ret != 4

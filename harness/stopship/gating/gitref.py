@@ -62,7 +62,7 @@ def _check_there(root: Path, commit: str, inside: Path, ref: str, suite: Suite) 
         raise EvidenceError(
             f"the revision {quoted(ref)} has no such suite",
             where=shown(suite.path),
-            do="a change that adds a suite is judged without --baseline-ref, with --new-suite",
+            do="a suite that is new is judged with --new-suite (in pytest: --stopship-new-suite) alone",
         )
 
 

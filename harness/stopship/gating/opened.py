@@ -270,8 +270,11 @@ def scorer_files(texts: Sequence[str]) -> list[str]:
     return [found for one in texts for found in _FILES.findall(one)]
 
 
-def blind_fault(opened: OpenSuite, *, allow_blind: bool) -> UsageError | None:
-    """Why the suite cannot gate: cohorts that no case is in, and rules that these cases can never decide."""
+def blind_fault(opened: OpenSuite, *, allow_blind: bool, option: str = "--allow-blind") -> UsageError | None:
+    """Why the suite cannot gate: cohorts that no case is in, and rules that these cases can never decide.
+
+    `option`: what a person types to go on all the same.
+    """
     where = shown(opened.suite.path)
     if opened.outlook.faults:
         what = "\n  ".join(shown(one) for one in opened.outlook.faults)
@@ -281,7 +284,7 @@ def blind_fault(opened: OpenSuite, *, allow_blind: bool) -> UsageError | None:
         return None
     listed = "".join(f"\n  {shown(one.says)}" for one in blind)
     what = "a check can never decide" if len(blind) == 1 else f"{len(blind)} checks can never decide"
-    return UsageError(f"{what}:{listed}", where=where, do="or go on all the same with --allow-blind")
+    return UsageError(f"{what}:{listed}", where=where, do=f"or go on all the same with {option}")
 
 
 def _judged(own: Suite, judge: Suite) -> Suite:

@@ -110,7 +110,8 @@ class Watch:
         else:
             self.opened = open_suite(self.file)
         self.place = place
-        if (fault := blind_fault(self.opened, allow_blind=settings.allow_blind)) is not None:
+        allowed, option = settings.allow_blind, "--stopship-allow-blind"
+        if (fault := blind_fault(self.opened, allow_blind=allowed, option=option)) is not None:
             raise fault
         stack = settings.stack or suite.folder / suite.stack
         self.plan = planned(self.opened, place, answering(stack), now=settings.now)
