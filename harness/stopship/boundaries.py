@@ -58,10 +58,12 @@ class Desk(Protocol):
     """What stands between one output of a replay and the outside."""
 
     now: datetime
-    rng: random.Random
     base_urls: dict[str, str]  # by upstream: where the gateway stands in for it
     api_key: str  # what the gateway takes for one
     door: Door | None  # the gateway, where a program may reach nothing else
+
+    @property
+    def rng(self) -> random.Random: ...
 
     def lose(self, why: str) -> None:
         """The output is lost, whatever its target makes of what it met."""
@@ -148,9 +150,7 @@ def boundary(
 
     def mark(function: Function) -> Function:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(
-                f"{function.__name__} is a generator: mark a function that returns its whole answer"
-            )
+            raise TypeError(f"{function.__name__} is a generator: mark what returns a whole answer")
         called = name or function.__name__
         own = Boundary(
             kind=kind,

@@ -122,7 +122,7 @@ def test_a_late_answer_is_a_failure_and_its_thread_holds_nobody_up() -> None:
     held = threading.Event()
     began = time.monotonic()
     found = run(lambda key: held.wait(20) if key in ("c0", "c1") else key, 6, concurrency=2, timeout_s=0.1)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     held.set()
     by = {one.key: one for one in found}
     assert by["c0"].error == by["c1"].error == "TimeoutError: no answer within 0.1 s"
@@ -132,13 +132,18 @@ def test_a_late_answer_is_a_failure_and_its_thread_holds_nobody_up() -> None:
 def test_async_calls_wait_together() -> None:
     import asyncio
 
+    under_way, most = set[str](), 0
+
     async def answer(key: str) -> str:
+        nonlocal most
+        under_way.add(key)
+        most = max(most, len(under_way))
         await asyncio.sleep(0.05)
+        under_way.discard(key)
         return key
 
-    began = time.monotonic()
     assert len(run(answer, 50, is_async=True, concurrency=50)) == 50
-    assert time.monotonic() - began < 1
+    assert most == 50
 
 
 def test_an_async_call_that_blocks_or_will_not_be_cancelled_is_given_up() -> None:

@@ -16,6 +16,7 @@ from stopship.gating.engine import Engine
 from stopship.model.case import Case
 from stopship.model.run import Status
 
+TRIES = 5  # of what is to be quick: another process may hold the machine up meanwhile
 SEEN: ContextVar[str] = ContextVar("seen", default="")
 
 
@@ -77,7 +78,7 @@ def test_calls_that_never_wait_leave_the_others_their_turn() -> None:
 
 
 def test_an_outcome_is_given_while_others_are_in_flight() -> None:
-    is_given = Event()
+    is_given, took = Event(), list[float]()
 
     async def answer(key: str) -> str:
         until = time.monotonic() + 5
@@ -85,13 +86,16 @@ def test_an_outcome_is_given_while_others_are_in_flight() -> None:
             await asyncio.sleep(0.001)
         return key
 
-    began = time.monotonic()
-    with Engine(Waiting(answer), None, concurrency=4) as engine:
-        outcomes = engine.outcomes(jobs(20))
-        assert next(outcomes).key == "c0"
-        assert time.monotonic() - began < 0.4  # without the look-up of those who wait
-        is_given.set()
-        assert len(list(outcomes)) == 19
+    for _ in range(TRIES):
+        is_given.clear()
+        began = time.monotonic()
+        with Engine(Waiting(answer), None, concurrency=4) as engine:
+            outcomes = engine.outcomes(jobs(20))
+            assert next(outcomes).key == "c0"
+            took.append(time.monotonic() - began)
+            is_given.set()
+            assert len(list(outcomes)) == 19
+    assert min(took) < 0.4  # without the look-up of those who wait
 
 
 def test_an_outcome_that_is_waited_for_by_name_is_given_though_many_are_queued() -> None:
@@ -99,8 +103,11 @@ def test_an_outcome_that_is_waited_for_by_name_is_given_though_many_are_queued()
         await asyncio.sleep(0.003 if key == "c1" else 0.3)
         return key
 
-    with Engine(Waiting(answer), None, concurrency=2) as engine:
-        engine.start(jobs(30))
-        began = time.monotonic()
-        assert engine.wait("c1").status is Status.OK
-        assert time.monotonic() - began < 0.25
+    took = []
+    for _ in range(TRIES):
+        with Engine(Waiting(answer), None, concurrency=2) as engine:
+            engine.start(jobs(30))
+            began = time.monotonic()
+            assert engine.wait("c1").status is Status.OK
+            took.append(time.monotonic() - began)
+    assert min(took) < 0.25

@@ -186,11 +186,12 @@ def test_rows_come_back_to_the_very_number(put: list[tuple[str, dict[str, Json]]
     assert exact(list(rows.values())) == exact([row for _, row in put])
     assert exact([rows[key] for key in rows]) == exact([row for _, row in put])
     assert rows == dict(put)
+    assert rows.names == {name for _, row in put for name in row}
     digests = Digests(rows)
     for one in rows.values():
         digests.append(case_digest(one))
     assert dict(digests) == {key: case_digest(row) for key, row in put}
-    assert exact(list(Labelled(rows, {}))) == exact([row for _, row in put])
+    assert exact(list(Labelled(rows, Rows()))) == exact([row for _, row in put])
 
 
 @pytest.mark.parametrize("most", [SPILLED, 1 << 20])
@@ -208,5 +209,6 @@ def test_a_key_that_no_row_has(most: int) -> None:
 
 def test_labels_go_over_cases_as_often_as_they_are_asked() -> None:
     rows: Sequence[tuple[str, dict[str, Json]]] = [("a", {"q": 1}), ("b", {"q": 2})]
-    both = Labelled(Rows.of(rows), {"b": {"l": 3}})
+    both = Labelled(Rows.of(rows), Rows.of([("b", {"l": 3})]))
     assert list(both) == list(both) == [{"q": 1}, {"q": 2, "l": 3}]
+    assert both.names == {"q", "l"}

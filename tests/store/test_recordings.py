@@ -250,12 +250,14 @@ def test_a_line_edited_with_a_digest_of_its_own_is_another_call_or_damage(tmp_pa
 
 def test_a_file_that_changes_after_it_was_opened_is_found_out(tmp_path: Path) -> None:
     (path,) = put(tmp_path / "r", A)
-    found = Recordings(tmp_path / "r")
+    found, other = (Recordings(tmp_path / "r") for _ in range(2))
     path.write_bytes(path.read_bytes().replace(b"one", b"two"))
     with pytest.raises(EvidenceError, match="line 2: damaged"):
         found.of_key(A.asked.key)
     path.unlink()
     with pytest.raises(EvidenceError, match="cannot be read: No such file"):
+        other.of_key(A.asked.key)
+    with pytest.raises(EvidenceError, match="line 2: damaged"):  # it is still open, and no better
         found.of_key(A.asked.key)
 
 

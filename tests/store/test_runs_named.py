@@ -1,8 +1,10 @@
 """Runs are found by the beginning of their ids, and shards make the run that they are parts of."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -134,13 +136,20 @@ def test_an_ambiguous_beginning_lists_at_most_ten(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_outcomes_are_read_in_a_second(tmp_path: Path) -> None:
-    from time import perf_counter
-
+def test_ten_thousand_outcomes_are_read_at_the_speed_of_json(tmp_path: Path) -> None:
     rows = {f"case-{i:05d}": {"question": "why " * 60, "n": i} for i in range(10_000)}
     head = replace(HEAD, planned={key: case_digest(row) for key, row in rows.items()})
     outcomes = [Outcome(key=key, trace={"output": "because " * 200}, took_ms=12.5) for key in rows]
     run = seal_run(tmp_path, head, rows, outcomes, provenance={})
-    started = perf_counter()
-    assert read_run(tmp_path / run.id) == run
-    assert perf_counter() - started < 1
+    tables = [path.read_bytes() for path in (tmp_path / run.id).glob("*.jsonl")]
+    ours, plain = [], []
+    for _ in range(3):
+        started = process_time()
+        found = read_run(tmp_path / run.id)
+        ours.append(process_time() - started)
+        started = process_time()
+        for table in tables:
+            assert [json.loads(line) for line in table.splitlines()]
+        plain.append(process_time() - started)
+    assert found == run
+    assert min(ours) < 10 * min(plain)

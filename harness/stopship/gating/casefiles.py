@@ -67,11 +67,11 @@ def _keyed(suite: Suite, path: Path) -> Iterator[tuple[str, dict[str, Json], str
         yield key, row.values, place
 
 
-def labels_of(suite: Suite, cases: Mapping[str, Row]) -> Rows:
+def labels_of(suite: Suite, cases: Rows) -> Rows:
     """Labels by key: of the labels file, or the label columns of the cases."""
     labels = Rows()
     if suite.label_columns:
-        seen = {name for row in cases.values() for name in row}
+        seen = cases.names
         for name in suite.label_columns:
             if name not in seen:
                 raise UsageError(
@@ -106,9 +106,9 @@ def labels_of(suite: Suite, cases: Mapping[str, Row]) -> Rows:
                 do=f"of a case that is gone say why, in {shown(suite.path)} under [removed]: {line}; of "
                 f"another, mend the key: {nearest(key, sorted(cases))}",
             )
-        told, case = without(row, (suite.columns.key,)), cases[key]
+        told = without(row, (suite.columns.key,))
         labels.add(key, told)
-        if shared := sorted(told.keys() & case.keys()):
+        if (told.keys() & cases.names) and (shared := sorted(told.keys() & cases[key].keys())):
             raise EvidenceError(
                 f"{quoted(shared[0])} is a label here and a column of the case at {_place_of(suite, key)}",
                 where=place,
@@ -117,7 +117,7 @@ def labels_of(suite: Suite, cases: Mapping[str, Row]) -> Rows:
     return labels
 
 
-def labels_at(judge: Suite, cases: Mapping[str, Row], own: Mapping[str, Row]) -> Rows:
+def labels_at(judge: Suite, cases: Rows, own: Mapping[str, Row]) -> Rows:
     """The labels of another revision for every case that it has; those of new cases are their own."""
     there = cases_of(judge)
     kept = ((key, row) for key, row in own.items() if key not in there)

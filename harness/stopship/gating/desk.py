@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stopship.boundaries import Boundary, Door, desk_here, made_here, making
 from stopship.errors import Missed, StopshipError, UsageError
+from stopship.gating.chance import Chance
 from stopship.gating.forced import Forced
 from stopship.gating.paths import Slot, Track, is_path, path_of
 from stopship.model.case import Json
@@ -65,7 +65,6 @@ class OutputDesk:
 
     def __init__(self, world: "World", key: str, sample: int, now: datetime) -> None:
         self.key, self.sample, self.now = key, sample, now
-        self.rng = random.Random(_seed(key, sample, world.epoch))  # noqa: S311  # the same at every replay
         self.served: list[Served] = []
         self.refused: StopshipError | Missed | None = None  # what a call was refused with, for good
         self.base_urls: dict[str, str] = {}
@@ -85,6 +84,11 @@ class OutputDesk:
         )
         self._decisions: list[Json] = []
         self._lock = threading.Lock()
+        self._chance = Chance(key, sample, world.epoch)
+
+    @property
+    def rng(self) -> random.Random:
+        return self._chance.numbers
 
     def through(self, boundary: Boundary, arguments: dict[str, object], go: Callable[[], object]) -> object:
         with self._keeping():
@@ -393,8 +397,3 @@ def _given(answer: Answer) -> Json:
     if answer.error:
         raise raised_as(answer)
     return copied(answer.result)
-
-
-def _seed(key: str, sample: int, epoch: int) -> int:
-    named = f"{key}\x00{sample}\x00{epoch}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(sha256(named).digest()[:8], "big")

@@ -4,7 +4,7 @@ Decides which rows the target sees (cases without labels) and which the scorers 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class OpenSuite:
     cases: Mapping[str, Row]  # key -> what the target sees, in the files' order; not all need be in memory
     case_digests: Mapping[str, str]
     labels: Mapping[str, Row]  # key -> what only scorers see
+    names: frozenset[str]  # of the columns of cases and labels
     rules: tuple[Rule, ...]  # those of the suite and `answered`
     scorers: tuple[Scorer, ...]  # of those rules, each once
     columns: Columns
@@ -151,7 +152,7 @@ def open_suite(
     scorers = scorers_of(judge)
     rules = (*_expecting(rules_of_suite(judge, scorers), expect), answered_rule())
     _refuse_unseeing(suite, rules[:-1])
-    columns = _columns(suite, rules, cases, labels)
+    columns = _columns(suite, rules, cases.names | labels.names)
     digests = Digests(bare)
     for row in bare.values():
         digests.append(case_digest(row))
@@ -166,12 +167,13 @@ def open_suite(
         cases=bare,
         case_digests=digests,
         labels=labels,
+        names=rows.names,
         rules=rules,
         scorers=tuple({one.scorer.spec: one.scorer for one in rules}.values()),
         columns=columns,
         outlook=outlook(
             rules,
-            CaseTable(keys=tuple(bare), rows=rows, columns=columns),
+            CaseTable(keys=tuple(bare), rows=rows, columns=columns, names=rows.names),
             suite.decide.alpha,
             deterministic=suite.replay.deterministic,
             repeats=suite.replay.repeats,
@@ -323,10 +325,8 @@ def _expecting(rules: Sequence[Rule], expect: Sequence[str]) -> list[Rule]:
     return [replace(one, expects_improvement=True) if one.id in expect else one for one in rules]
 
 
-def _columns(
-    suite: Suite, rules: Sequence[Rule], cases: Mapping[str, Row], labels: Mapping[str, Row]
-) -> Columns:
-    seen = {name for table in (cases, labels) for row in table.values() for name in row}
+def _columns(suite: Suite, rules: Sequence[Rule], seen: Set[str]) -> Columns:
+    """`seen`: the columns that some case or label has."""
     names = suite.columns
     expected = names.expected or (EXPECTED if EXPECTED in seen else None)
     wanted = {"input": names.input, "expected": names.expected, "cluster": suite.replay.cluster}

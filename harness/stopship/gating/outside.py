@@ -66,17 +66,17 @@ def told_of(head: RunHead, outside: Outside) -> list[Json]:
     return [*outside.told, *([head.recordings] if head.recordings else [])]
 
 
-def held(outside: Outside, cases: Collection[str], place: Workplace) -> tuple[Outside, str]:
-    """The same, with what outputs are held against: paths of accepted stacks go before all others. And a
-    digest of the recordings of the cases; "" where none is read."""
+def held(outside: Outside, cases: Collection[str], place: Workplace) -> tuple[Outside, Recordings | None]:
+    """The same, with what outputs are held against: paths of accepted stacks go before all others. And the
+    recordings that there are; None where none is read."""
     if outside.fidelity is Fidelity.LIVE:
-        return outside, ""
+        return outside, None
     kept = recordings_of(place)
     if outside.fidelity in HELD:
         accepted = accepted_stacks(place)
         on = held_on(kept, outside.fidelity, cases, accepted)
         outside = replace(outside, accepted=accepted, held_on=on)
-    return outside, kept.digest(cases)
+    return outside, kept
 
 
 def accepted_stacks(place: Workplace) -> tuple[str, ...]:
@@ -118,14 +118,16 @@ def recordings_of(place: Workplace) -> Recordings:
 class Shelf:
     """The recordings of a suite while a plan is replayed: kept ones, and those that are being made."""
 
-    def __init__(self, place: Workplace, folder: Path, record: Record) -> None:
-        """`folder`: of the plan's working state."""
-        self._place, self._folder, self._record = place, folder, record
+    def __init__(
+        self, place: Workplace, folder: Path, record: Record, known: Recordings | None = None
+    ) -> None:
+        """`folder`: of the plan's working state. `known`: kept ones, where they were read already."""
+        self._place, self._folder, self._record, self._known = place, folder, record, known
 
     @cached_property
     def kept(self) -> Recordings:
         """Read once, when the first call asks for one."""
-        return recordings_of(self._place)
+        return self._known if self._known is not None else recordings_of(self._place)
 
     @cached_property
     def _recorder(self) -> Recorder:

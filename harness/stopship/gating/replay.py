@@ -52,6 +52,7 @@ from stopship.parts.targets.network import Foreign
 from stopship.parts.targets.recorded import RecordedOutputs
 from stopship.store.journal import Journal
 from stopship.store.locks import Say
+from stopship.store.recordings import Recordings
 from stopship.store.runs import read_run, seal_run
 from stopship.store.shown import shown
 
@@ -80,6 +81,7 @@ class Replay:
     head: RunHead
     target: SuiteTarget | None  # None: recorded
     outside: Outside
+    kept: Recordings | None = None  # those that its plan is made of
     known: tuple[Run, ...] = ()  # approved runs whose draws this one goes on from
     renewed: str = ""  # why a new epoch begins though nobody asked for one
 
@@ -223,7 +225,7 @@ class Replay:
     @cached_property
     def shelf(self) -> Shelf:
         """The recordings that calls are served from and kept in."""
-        return Shelf(self.place, self.journal_folder, self.outside.record)
+        return Shelf(self.place, self.journal_folder, self.outside.record, self.kept)
 
     @property
     def _world(self) -> World:
@@ -347,7 +349,7 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
     if plan.target == RECORDED and (repeats or 1) > 1:
         raise UsageError("a recorded output is one draw, however often it is read", do="leave --repeat out")
     target = None if plan.target == RECORDED else target_of(opened, answering)
-    outside, recordings = held(outside, keys, place)
+    outside, kept = held(outside, keys, place)
     head = RunHead(
         suite=opened.suite.name,
         target=plan.target,
@@ -358,7 +360,7 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
         selection="; ".join([*([named] if named else []), *said]),
         deterministic=plan.deterministic,
         fidelity=outside.fidelity,
-        recordings=recordings,
+        recordings="" if kept is None else kept.digest(keys),
     )
     told = told_of(head, outside)
     made = Replay(
@@ -369,6 +371,7 @@ def planned(  # noqa: PLR0913  # one argument for each thing that decides what i
         target=target,
         known=tuple(known),
         outside=outside,
+        kept=kept,
     )
     if now is not None and draw == CURRENT and made.is_stale(now):
         made = _renewed(made)

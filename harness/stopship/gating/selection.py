@@ -71,9 +71,8 @@ def shard(text: str) -> tuple[int, int]:
 
 def conditions(opened: OpenSuite, where: Sequence[Condition]) -> None:
     """Refuse a condition on a column that no case and no label has."""
-    seen = {name for key in opened.cases for name in opened.row(key)}
     for one in where:
-        if one.column not in seen:
+        if one.column not in opened.names:
             raise UsageError(
-                f"no case has a column {quoted(one.column)}", do=nearest(one.column, sorted(seen))
+                f"no case has a column {quoted(one.column)}", do=nearest(one.column, sorted(opened.names))
             )

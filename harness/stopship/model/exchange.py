@@ -6,7 +6,7 @@ Decides which two calls are the same and what a recording's key holds. Never run
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from stopship.model.canonical import digest
 from stopship.model.case import Json
@@ -83,7 +83,12 @@ class Asked:
 
 def pins_digest(asked: Asked) -> str:
     """One short digest of the pins that the call names."""
-    return digest(call_pins(asked))[:SHORT]
+    return _pins_digest(tuple(call_pins(asked).items()))
+
+
+@lru_cache(maxsize=256)  # most calls of a replay name the same pins
+def _pins_digest(pins: tuple[tuple[str, str], ...]) -> str:
+    return digest(dict(pins))[:SHORT]
 
 
 def call_pins(asked: Asked) -> dict[str, str]:

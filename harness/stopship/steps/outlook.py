@@ -39,14 +39,15 @@ class CaseTable:
     keys: Sequence[str]
     rows: Iterable[Mapping[str, Json]]  # one a key, as often as they are gone through
     columns: Columns
+    names: frozenset[str] | None = None  # of the columns of all rows; None: the rows tell
 
     @cached_property
     def seen(self) -> frozenset[str]:
         """The columns that some case or label has, and that of the key."""
-        seen = {self.columns.key}
-        for row in self.rows:
-            seen.update(row)
-        return frozenset(seen)
+        names = self.names
+        if names is None:
+            names = frozenset(name for row in self.rows for name in row)
+        return names | {self.columns.key}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,8 +301,10 @@ def _selection_faults(rule: Rule, table: CaseTable, judged: Mapping[str, bool]) 
     for word, where in (("where", rule.where), ("must_pass", rule.must_pass)):
         if where is None:
             continue
-        rows = zip(table.keys, table.rows, strict=True)
-        keys = [key for key, row in rows if all(one.matches(row) for one in where)]
+        keys = table.keys
+        if where:
+            rows = zip(table.keys, table.rows, strict=True)
+            keys = [key for key, row in rows if all(one.matches(row) for one in where)]
         if not keys or not _columns(where) <= table.seen:
             told = " and ".join(_printable(str(one)) for one in where)
             yield _blind(rule, "all", f"{word} chooses no case: none has {told}{_slip(where, table)}")

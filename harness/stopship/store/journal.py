@@ -53,7 +53,7 @@ class Writer:
         self._folder, self._plan, self._remedy, self._every = folder, plan_digest, remedy, sync_every_s
         self._is_alone = is_alone
         self._mutex = threading.RLock()
-        self._claims = Claims(folder / CLAIMS)
+        self._claims = Claims(folder / CLAIMS, is_alone=is_alone)
         self._presence = self._descriptor = -1
         self._filed = self._nothing()
         self._synced, self._is_dirty, self._is_closed = monotonic(), False, False
@@ -143,8 +143,9 @@ class Writer:
             raise StopshipError("the journal is closed", where=shown(self.path))
 
     def _is_reached(self) -> bool:
-        """Whether there is a journal, open now. One that was dropped is forgotten."""
-        if self._descriptor >= 0 and not is_current(self._descriptor, self.path):
+        """Whether there is a journal, open now. One that was dropped is forgotten; where no other process may
+        drop it, that is looked for when something is written."""
+        if self._descriptor >= 0 and not self._is_alone and not is_current(self._descriptor, self.path):
             self._dropped()
         if self._descriptor < 0 and os.path.lexists(self.path):
             self._open()
@@ -174,8 +175,7 @@ class Writer:
                 break
             self._dropped()
         try:
-            self._filed.take_in()
-            if os.fstat(self._descriptor).st_size > self._filed.size:
+            if self._filed.take_in():
                 os.ftruncate(self._descriptor, self._filed.size)  # a process died while it wrote
             if not self._filed.size:
                 self._append(header(self._plan))

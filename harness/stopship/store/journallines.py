@@ -84,12 +84,15 @@ class Filed(Mapping[Place, Outcome]):
         self._own = bytearray()  # for each line, whether this process wrote it
         self._name, self._plan, self._do = name, plan_digest, do
 
-    def take_in(self) -> None:
-        """What the journal holds by now, too. Raises EvidenceError for a damaged line, and where what was
-        read of it is no longer there."""
+    def take_in(self) -> bool:
+        """What the journal holds by now, too; whether a torn line stands behind it. Raises EvidenceError for
+        a damaged line, and where what was read of it is no longer there."""
         if self._descriptor < 0:
-            return
-        if os.fstat(self._descriptor).st_size < self.size:
+            return False
+        size = os.fstat(self._descriptor).st_size
+        if size == self.size:
+            return False
+        if size < self.size:
             raise EvidenceError(
                 f"damaged: it was cut while it was in use, {self.size:,} bytes were filed",
                 where=self._name,
@@ -100,6 +103,7 @@ class Filed(Mapping[Place, Outcome]):
             start += len(chunk)
             for line in splitter.take(chunk):
                 self._take(line)
+        return start > self.size
 
     def note(self, one: Outcome, size: int) -> None:
         """A line that this process has just written itself."""

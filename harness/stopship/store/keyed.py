@@ -32,6 +32,7 @@ class Rows(Mapping[str, Row]):
         self._lines = Lines() if lines is None else lines
         self._read = read
         self._held: list[Row] | None = []  # None: too many
+        self.names: set[str] = set()  # of all columns
 
     @classmethod
     def of(cls, rows: Iterable[tuple[str, Row]]) -> "Rows":
@@ -49,6 +50,7 @@ class Rows(Mapping[str, Row]):
     def note(self, key: str, row: Row) -> None:
         """One more row, whose line is there."""
         self._numbers[key] = len(self._numbers)
+        self.names.update(row)
         if self._held is not None:
             self._held.append(row)
             if not self._lines.is_small:
@@ -125,8 +127,9 @@ class Digests(Mapping[str, str]):
 class Labelled(Iterable[Row]):
     """Each case with its labels, as scorers and conditions see it, as often as they are gone through."""
 
-    def __init__(self, cases: Mapping[str, Row], labels: Mapping[str, Row]) -> None:
+    def __init__(self, cases: Rows, labels: Rows) -> None:
         self._cases, self._labels = cases, labels
+        self.names = frozenset(cases.names | labels.names)
 
     def __iter__(self) -> Iterator[Row]:
         for key, row in self._cases.items():

@@ -114,8 +114,9 @@ class Claims:
     other, and closing one of them gives up the claims of both.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, is_alone: bool = False) -> None:
+        """`is_alone`: no other process may remove the file."""
+        self._path, self._is_alone = path, is_alone
         self._descriptor = -1
 
     def claim(self, name: str) -> bool:
@@ -126,7 +127,7 @@ class Claims:
             try:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _position(name))
             except (BlockingIOError, PermissionError):
-                if is_current(self._descriptor, self._path):
+                if self._is_current():
                     return False
             except OSError as err:
                 raise StopshipError(
@@ -135,9 +136,12 @@ class Claims:
                     do="work on a local file system",
                 ) from err
             else:
-                if is_current(self._descriptor, self._path):
+                if self._is_current():
                     return True
             self.close()
+
+    def _is_current(self) -> bool:
+        return self._is_alone or is_current(self._descriptor, self._path)
 
     def release(self, name: str) -> None:
         """Give a claim up, where there is one."""

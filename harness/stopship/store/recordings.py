@@ -6,6 +6,8 @@ them would let a file that is added choose the answer that a gate is judged by.
 """
 
 import os
+import threading
+import weakref
 from array import array
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -52,6 +54,31 @@ class Conflict:
     places: tuple[str, str]
 
 
+class _Latest:
+    """The file that was read last, open: mostly it is read again at once. For all threads."""
+
+    def __init__(self) -> None:
+        self._path: str | Path = ""
+        self._descriptor: list[int] = []  # none or one
+        self._mutex = threading.Lock()
+        weakref.finalize(self, _close, self._descriptor)
+
+    def read(self, path: str | Path, size: int, offset: int) -> bytes:
+        """Raises OSError."""
+        with self._mutex:
+            if path != self._path:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+                _close(self._descriptor)
+                self._descriptor.append(descriptor)
+                self._path = path
+            return os.pread(self._descriptor[0], size, offset)
+
+
+def _close(descriptors: list[int]) -> None:
+    while descriptors:
+        os.close(descriptors.pop())
+
+
 class Recordings:
     """What a folder of recordings holds. In memory stand the places of lines, never the lines.
 
@@ -61,6 +88,7 @@ class Recordings:
     def __init__(self, folder: Path, files: Iterable[str] | None = None) -> None:
         """Raises EvidenceError for a damaged file. `files`: only these, by their names in the folder."""
         self.folder = folder
+        self._latest = _Latest()
         self._root = f"{folder.absolute()}{os.sep}"  # joining paths anew takes longer than reading a line
         self.files: list[str] = []  # by name in the folder
         self._files: set[str] = set()
@@ -224,11 +252,7 @@ class Recordings:
         archive, begin = self._packed.get(name) or (None, 0)
         path = archive or self._root + name  # absolute: who watches what is opened knows it by its name
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            try:
-                return os.pread(descriptor, size, begin + offset)
-            finally:
-                os.close(descriptor)
+            return self._latest.read(path, size, begin + offset)
         except OSError as err:
             raise EvidenceError(
                 f"cannot be read: {reason(err)}", where=shown(archive or self.folder / name), do=FETCH

@@ -240,7 +240,7 @@ def test_very_many_cases_of_scores_take_the_normal_approximation() -> None:
     assert test.p < 1e-4
 
 
-def test_two_thousand_cases_of_five_outputs_are_exact_within_a_fifth_of_a_second() -> None:
+def test_two_thousand_cases_of_five_outputs_are_exact_in_a_moment() -> None:
     import time
 
     rng = np.random.default_rng(1)
@@ -249,7 +249,7 @@ def test_two_thousand_cases_of_five_outputs_are_exact_within_a_fifth_of_a_second
     within_case_exact(kb[:50], 5, kc[:50], 5)
     began = time.process_time()
     within_case_exact(kb, 5, kc, 5)
-    assert time.process_time() - began < 0.2
+    assert time.process_time() - began < 4  # .1 on an idle machine; one by one it is minutes
 
 
 def test_nothing_that_varies_says_nothing() -> None:
