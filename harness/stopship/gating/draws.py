@@ -15,6 +15,7 @@ from typing import Any
 from stopship.errors import EvidenceError
 from stopship.model.run import Outcome, Run, Status
 from stopship.store.atomic import write_atomically
+from stopship.store.lazy import Lazy
 from stopship.store.runs import read_run
 from stopship.store.shown import shown
 
@@ -23,11 +24,12 @@ Place = tuple[str, int]
 _STATE = "epochs.json"
 
 
-class Drawn(Mapping[Place, Outcome]):
+class Drawn(Lazy[Place, Outcome]):
     """Outputs of sealed runs by key and sample, each read when it is asked for. Later runs hold."""
 
     def __init__(self) -> None:
         self._at: dict[Place, tuple[Run, int]] = {}
+        super().__init__(self._at)
 
     def take(self, place: Place, run: Run, number: int) -> None:
         """The output of that number in a run."""
@@ -36,15 +38,6 @@ class Drawn(Mapping[Place, Outcome]):
     def __getitem__(self, place: Place) -> Outcome:
         run, number = self._at[place]
         return run.outcomes[number]
-
-    def __contains__(self, place: object) -> bool:
-        return place in self._at
-
-    def __iter__(self) -> Iterator[Place]:
-        return iter(self._at)
-
-    def __len__(self) -> int:
-        return len(self._at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ import os
 import re
 import weakref
 from array import array
-from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from stopship.model.canonical import canonical_bytes
 from stopship.model.run import Outcome
 from stopship.store.besides import beside_bytes, with_beside
 from stopship.store.evidencefiles import cannot_write, reason
+from stopship.store.lazy import Lazy
 from stopship.store.lines import Splitter
 from stopship.store.runcodec import evidence_bytes, outcome_of, parsed
 from stopship.store.shown import at, quoted, shown
@@ -66,7 +66,7 @@ def check_header(line: bytes, plan_digest: str, name: str, do: str = FRESH) -> N
     raise EvidenceError("damaged: is not the header of a journal", where=where, do=do)
 
 
-class Filed(Mapping[Place, Outcome]):
+class Filed(Lazy[Place, Outcome]):
     """What a journal has told so far, by key and sample, in the order of its lines; each outcome is read when
     it is asked for. It grows at its end alone: every reader sees the same beginning."""
 
@@ -81,6 +81,7 @@ class Filed(Mapping[Place, Outcome]):
         self.size = 0  # bytes of whole lines that were taken in
         self._ends = array("Q")  # of each line
         self._lines: dict[Place, int] = {}  # the first line of each
+        super().__init__(self._lines)
         self._own = bytearray()  # for each line, whether this process wrote it
         self._name, self._plan, self._do = name, plan_digest, do
 
@@ -130,15 +131,6 @@ class Filed(Mapping[Place, Outcome]):
                 do=self._do,
             )
         return one
-
-    def __contains__(self, place: object) -> bool:
-        return place in self._lines
-
-    def __iter__(self) -> Iterator[Place]:
-        return iter(self._lines)
-
-    def __len__(self) -> int:
-        return len(self._lines)
 
     def _read(self, start: int, size: int) -> bytes:
         try:

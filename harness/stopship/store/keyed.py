@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
 
 from stopship.model.case import Json
+from stopship.store.lazy import Lazy
 from stopship.store.lines import Lines
 
 Row = Mapping[str, Json]
@@ -22,13 +23,14 @@ def _row(line: bytes) -> Row:
     return row
 
 
-class Rows(Mapping[str, Row]):
+class Rows(Lazy[str, Row]):
     """Rows by key, in the order in which they came. Equal keys are the caller's to refuse."""
 
     def __init__(self, lines: Lines | None = None, read: Callable[[bytes], Row] = _row) -> None:
         """`lines`: where the text of each row stands already, in the order in which rows are noted, and how
         it is read."""
         self._numbers: dict[str, int] = {}
+        super().__init__(self._numbers)
         self._lines = Lines() if lines is None else lines
         self._read = read
         self._held: list[Row] | None = []  # None: too many
@@ -64,15 +66,6 @@ class Rows(Mapping[str, Row]):
         number = self._numbers[key]
         return self._read(self._lines[number]) if self._held is None else self._held[number]
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._numbers
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
     def values(self) -> ValuesView[Row]:
         return _Values(self)
 
@@ -98,11 +91,12 @@ class _Items(ItemsView[str, Row]):
         return zip(self._mapping, self._mapping.in_turn(), strict=True)
 
 
-class Digests(Mapping[str, str]):
+class Digests(Lazy[str, str]):
     """SHA-256 of the rows of a table by key, as 64 hexadecimal digits; 32 bytes of memory each."""
 
     def __init__(self, rows: Rows) -> None:
         """Of these rows; the digests are added in the order of the rows."""
+        super().__init__(rows)
         self._rows = rows
         self._bytes = bytearray()
 
@@ -113,15 +107,6 @@ class Digests(Mapping[str, str]):
     def __getitem__(self, key: str) -> str:
         start = 32 * self._rows.number(key)
         return self._bytes[start : start + 32].hex()
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._rows
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
 
 class Labelled(Iterable[Row]):
