@@ -8,41 +8,17 @@ calls, a frozen one, one that is served, and a gate against an accepted run. Pri
 bytes for each further case. `--check` exits with 1 where any but the gate takes more than 2 KB for one.
 """
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from recorded import environment, write_suite
+
 SMALL, LARGE = 2_000, 20_000
 SIZES = (1, 8)  # kilobytes of what is asked, and of what is told
 MOST = 2048  # bytes for a further case
-APP = """
-import stopship
-
-
-@stopship.boundary(kind="tool", effect="read")
-def look(text):
-    return "y" * len(text)
-
-
-def answer(case, stack):
-    return look(case.row["text"])
-"""
-SUITE = """format = 1
-suite = "memory"
-cases = "cases.jsonl"
-stack = "stack.toml"
-[replay]
-target = "app.py:answer"
-deterministic = true
-fidelity = "frozen"
-[[rule]]
-id = "told"
-score = "contains(text='y')"
-compare = { better = "higher", margin = "10pt" }
-"""
 KINDS = ("replay", "record", "frozen", "served", "gate")
 
 
@@ -65,15 +41,7 @@ def main() -> int:
 def measured(folder: Path, count: int, size: int) -> list[int]:
     """Bytes at the peak of a replay, of one that is served, and of a gate."""
     folder.mkdir()
-    (folder / "app.py").write_text(APP)
-    (folder / "more.py").write_text("# one version\n")
-    (folder / "suite.toml").write_text(SUITE)
-    (folder / "stack.toml").write_text('[code]\npaths = ["app.py", "more.py"]\n')
-    with (folder / "cases.jsonl").open("w") as file:
-        for number in range(count):
-            file.write(
-                json.dumps({"key": f"c{number:06}", "text": f"{number} ".ljust(1024 * size, "x")}) + "\n"
-            )
+    write_suite(folder, count, size, told='"y" * len(text)', needle="y")
     peak(folder, "pins", "lock", "stack.toml")
     found = [peak(folder, "replay", ".", "--fidelity", "live")]
     found.append(peak(folder, "replay", ".", "--record", "new"))
@@ -90,10 +58,9 @@ def measured(folder: Path, count: int, size: int) -> list[int]:
 
 def peak(folder: Path, *words: str) -> int:
     """Bytes of resident memory that a command took at most."""
-    env = {name: one for name, one in os.environ.items() if name not in ("CI", "STOPSHIP_STORE")}
     command = [sys.executable, "-m", "stopship", *words]
     with subprocess.Popen(
-        command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as child:
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
