@@ -1,7 +1,17 @@
 """A desk whose sessions run here; in the slow tests also in a process of their own and with two workers."""
 
+from collections.abc import Iterator
+
 import pytest
 from tests.under_pytest.sessions import ALONE, HERE, TWO, Desk
+from tests.under_pytest.small import swept
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_is_left() -> Iterator[None]:
+    """Not left to the end of the process: workers are ended before."""
+    yield
+    swept()
 
 
 @pytest.fixture(params=[HERE, pytest.param(*ALONE.values, id=ALONE.id, marks=pytest.mark.slow), TWO])

@@ -117,9 +117,20 @@ def suite(folder: Path, how: Small | None = None) -> Path:
     return folder
 
 
+_HOMES: list[Path] = []
+
+
+def swept() -> None:
+    """Remove what copies were made from."""
+    _made.cache_clear()
+    while _HOMES:
+        shutil.rmtree(_HOMES.pop())
+
+
 @cache
 def _made(how: Small) -> Path:
     folder = Path(mkdtemp(prefix="stopship-small-"))
+    _HOMES.append(folder)
     write(folder, how)
     if how.is_accepted:
         accepted(folder)
