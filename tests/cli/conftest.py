@@ -1,7 +1,17 @@
 """The command, away from any CI that runs these tests."""
 
+from collections.abc import Iterator
+
 import pytest
+from tests.cli.killing import Forks, forks
 from tests.cli.running import Command
+
+
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Commands that may be killed before any change of a file."""
+    with forks(tmp_path_factory.mktemp("said") / "said") as found:
+        yield found
 
 
 @pytest.fixture

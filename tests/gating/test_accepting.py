@@ -323,6 +323,35 @@ def within(made: Made, run: Run, do: Callable[[], object]) -> None:
     accept(made.open(), made.place, run, Decision(because="x", today=TODAY), redraw)
 
 
+@pytest.mark.parametrize("replay", ["", "deterministic = true"], ids=["redrawn", "deterministic"])
+def test_the_same_acceptance_again_leaves_the_pointer_as_it_is(tmp_path: Path, replay: str) -> None:
+    """Whoever gave it was killed when the pointer had moved, and does not know that it has."""
+    made = make(tmp_path / "s", replay=replay)
+    made.stack("bad", wrong=WRONG)
+    run, path = made.replay("bad"), made.place.pointer_path
+    first = made.accept(run, stack="bad", as_anchor=True, **WAIVED)
+    before = path.read_bytes()
+    again = made.accept(run, stack="bad", as_anchor=True, **WAIVED)
+    assert path.read_bytes() == before
+    assert (again.run.id, again.waivers, again.lifted) == (first.run.id, first.waivers, ())
+
+
+@pytest.mark.parametrize(
+    "other", [{"because": "for another reason"}, {"today": AFTER}, {"as_anchor": True}, {"labels": True}]
+)
+def test_another_acceptance_of_the_baseline_is_written(tmp_path: Path, other: dict[str, Any]) -> None:
+    made = make(tmp_path / "s", replay="deterministic = true")
+    made.stack("next", wrong=["c30"])
+    run = made.replay("next")
+    made.accept(run)
+    if other.pop("labels", False):
+        made.edit("suite.toml", "at_least = 0.3", "at_least = 0.2")
+    before = made.place.pointer()
+    made.accept(run, **other)
+    pointer = made.place.pointer()
+    assert pointer.history == (*before.history, before.baseline)
+
+
 def test_two_acceptances_at_once_lose_neither(tmp_path: Path) -> None:
     made = make(tmp_path / "s", replay="", draws=10_000)
     run = made.replay()

@@ -1,5 +1,6 @@
 """A change cannot edit what judges it: rules, labels, scorers and pointer of another revision."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from stopship.gating.performing import replay
 from stopship.gating.replay import planned
 from stopship.model.verdict import Record, Verdict
 from stopship.store.suitefile import read_suite
+from stopship.store.temporary import folder_in
 
 WRONG = [key(i) for i in range(20, 45)]
 
@@ -55,6 +57,16 @@ def judged(made: Made, ref: str | None = "main") -> Record:
 def point_at_the_worse_run(made: Made) -> None:
     forget_code()
     made.accept(made.replay(), waived=("right",), until=TODAY)
+
+
+def test_what_a_killed_gate_laid_out_is_taken_away(made: Made) -> None:
+    around = made.folder / ".stopship" / "ref"
+    around.mkdir(parents=True)
+    left, held = folder_in(around)
+    (left / "suite.toml").write_text("")
+    os.close(held)
+    assert judged(made).verdict is Verdict.STOP
+    assert not left.exists()
 
 
 EDITS: dict[str, Callable[[Made], None]] = {

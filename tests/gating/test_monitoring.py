@@ -109,6 +109,19 @@ def test_a_night_that_was_drawn_and_not_appended_is_appended_from_the_same_outpu
     assert (made.folder / HISTORY).read_bytes() == data
 
 
+def test_a_head_that_was_left_behind_is_brought_up_when_the_night_is_asked_for_again(tmp_path: Path) -> None:
+    """Whoever appended the night was killed before the head counted it, and it could be cut off unseen."""
+    made = suite(tmp_path / "s")
+    watch(made, "2026-03-01")
+    head = head_path(made.folder / HISTORY)
+    behind = head.read_bytes()
+    watch(made, "2026-03-02")
+    whole = head.read_bytes()
+    head.write_bytes(behind)
+    assert not watch(made, "2026-03-02").is_drawn
+    assert head.read_bytes() == whole
+
+
 def test_a_missed_night_is_no_problem_and_an_earlier_one_is_refused(tmp_path: Path) -> None:
     made = suite(tmp_path / "s")
     watch(made, "2026-03-01")

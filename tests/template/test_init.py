@@ -28,6 +28,7 @@ from stopship.model.verdict import Verdict
 from stopship.pinning.lock import verify_stack
 from stopship.steps.outlook import CaseTable, outlook
 from stopship.store.pointer import read_pointer
+from stopship.store.temporary import folder_in
 
 TODAY = date(2030, 1, 31)
 TEMPLATE = Path(beginning.__file__).parents[1] / "template"
@@ -114,8 +115,35 @@ def test_everything_it_holds_is_locked_and_accepted(tmp_path: Path) -> None:
     assert (pointer.baseline.because, pointer.baseline.accepted) == (BECAUSE, "2030-01-31")
     assert (suite / "runs" / pointer.baseline.run).is_dir()
     assert {"pins/** -text", "runs/** -text"} <= set((suite / ".gitattributes").read_text().splitlines())
-    assert ".stopship/" in (suite / ".gitignore").read_text().splitlines()
+    assert {".stopship/", ".stopship-*.tmp"} <= set((suite / ".gitignore").read_text().splitlines())
     assert not (suite / ".stopship").exists()
+
+
+def test_an_attempt_that_was_killed_is_no_hindrance(tmp_path: Path) -> None:
+    hidden, held = folder_in(tmp_path)
+    (hidden / "suite").mkdir()
+    os.close(held)
+    made(tmp_path)
+    assert not hidden.exists()
+
+
+def test_an_attempt_that_is_at_work_is_not_disturbed(tmp_path: Path) -> None:
+    hidden, held = folder_in(tmp_path)
+    with pytest.raises(UsageError, match="not empty"):
+        made(tmp_path)
+    assert hidden.exists()
+    os.close(held)
+
+
+def test_a_part_of_a_suite_is_told_from_other_files(tmp_path: Path) -> None:
+    """Killed while the files were put in their place, the suite file is not there yet: it comes last."""
+    whole = made(tmp_path / "whole")
+    part = tmp_path / "part"
+    part.mkdir()
+    (whole / ".gitattributes").rename(part / ".gitattributes")
+    with pytest.raises(UsageError, match="broken off here") as caught:
+        made(part)
+    assert "empty the folder" in str(caught.value)
 
 
 def test_it_copies_the_template_and_changes_the_name_alone(tmp_path: Path) -> None:

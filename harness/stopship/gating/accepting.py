@@ -63,7 +63,7 @@ def accept(
     """Judge the run, draw fresh outputs where needed, file them, and move the pointer, in this order.
 
     `folder`: where the run lies, if not under its id in the workplace. What is filed before the pointer moves
-    does no harm: broken off anywhere, accepting again finishes it.
+    does no harm: broken off anywhere, accepting again finishes it, and leaves a pointer that moved as it is.
     Raises EvidenceError for a VOID run, UsageError where a regression is not waived properly.
     """
     if not decision.because.strip():
@@ -84,13 +84,18 @@ def _accepted_alone(
     asked = Asked(
         today=decision.today, now=decision.now, is_accepting=True, is_new_suite=pointer.baseline is None
     )
+    one, is_redrawn = pointer.baseline, not run.head.deterministic
+    if one is not None and _says(pointer, one, opened, run, decision):
+        kept = redraw() if is_redrawn else run
+        if kept.id == one.run:  # whoever gave this command was killed once the pointer had moved
+            record = gate(opened, place, run, asked)
+            return Accepting(record=record, run=kept, is_redrawn=is_redrawn, waivers=one.waivers, lifted=())
     record = gate(opened, place, run, asked)
     is_first = pointer.baseline is None
     refuse_selecting(opened, run)
     broken = _broken(record, place, is_first=is_first)
     _check_waiver(decision, opened, broken)
     _refuse_unwaived(broken, decision, "this run", is_first=is_first)
-    is_redrawn = not run.head.deterministic
     kept = redraw() if is_redrawn else run
     if is_redrawn:
         again = _broken(gate(opened, place, kept, asked), place, is_first=is_first)
@@ -117,6 +122,18 @@ def _accepted_alone(
         waivers=waivers,
         lifted=lifted,
         picked_among=picked,
+    )
+
+
+def _says(pointer: Pointer, baseline: Accepted, opened: OpenSuite, run: Run, decision: Decision) -> bool:
+    """Whether the pointer is what this decision about a run of this stack would write, but for the run."""
+    own = {(one.rule, one.until) for one in baseline.waivers if one.because == decision.because}
+    until = "" if decision.until is None else decision.until.isoformat()
+    written = _accepted(opened, run, decision, baseline.verdict, baseline.waivers)
+    return (
+        own == {(rule, until) for rule in decision.waived}
+        and replace(written, run=baseline.run, picked_among=baseline.picked_among) == baseline
+        and not (decision.as_anchor and pointer.anchor != baseline)
     )
 
 

@@ -4,8 +4,8 @@ Decides where it is built and when it becomes visible: whole, or not at all. Nev
 """
 
 import json
+import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,13 +28,14 @@ from stopship.model.run import Run
 from stopship.pinning.lock import lock_stack
 from stopship.store.shown import quoted, shown
 from stopship.store.suitefile import LONGEST_NAME
+from stopship.store.temporary import folder_in, sweep
 
 BECAUSE = "first baseline, made by stopship init"
 TEMPLATE_NAME = 'suite  = "support"\n'  # the line of the template's suite file that is written anew
 GIT_FILES = {
     ".gitattributes": "# Locks, runs and kept texts are digests of bytes: git must leave line ends alone.\n"
     "* -text\npins/** -text\nruns/** -text\n",
-    ".gitignore": f"{WORK}/\n__pycache__/\n",
+    ".gitignore": f"{WORK}/\n.stopship-*.tmp\n__pycache__/\n",
 }
 
 
@@ -88,6 +89,8 @@ def _name(folder: Path) -> str:
 def _refuse_taken(folder: Path) -> None:
     try:
         is_folder = folder.is_dir()
+        if is_folder:
+            sweep(folder)  # what an earlier call left that was killed
         is_there = is_folder or folder.is_symlink() or folder.exists()
         is_empty = is_folder and next(folder.iterdir(), None) is None
     except OSError as err:
@@ -97,9 +100,22 @@ def _refuse_taken(folder: Path) -> None:
         ) from err
     if is_there and not is_folder:
         raise UsageError("is no folder", where=shown(folder), do="name a folder that is new or empty")
+    if is_there and not is_empty and _is_half(folder):
+        do = "empty the folder, its hidden files too, and run again"
+        raise UsageError("an earlier init was broken off here: a part of a suite", where=shown(folder), do=do)
     if is_there and not is_empty:
         do = f"name a folder that is new or empty, such as {shown(folder / 'suite')}"
         raise UsageError("the folder is not empty", where=shown(folder), do=do)
+
+
+def _is_half(folder: Path) -> bool:
+    """Whether what lies there is the beginning of a suite that was being put in its place."""
+    first = min(GIT_FILES)
+    try:
+        is_ours = (folder / first).read_bytes() == GIT_FILES[first].encode()
+        return is_ours and not (folder / SUITE_FILE).exists()
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -111,12 +127,14 @@ def _workshop(folder: Path) -> Iterator[Path]:
         for one in reversed([one for one in (beside, *beside.parents) if not one.exists()]):
             one.mkdir()
             made.append(one)
-        with tempfile.TemporaryDirectory(
-            prefix=".stopship-init-", dir=beside, ignore_cleanup_errors=True
-        ) as hidden:
-            building = Path(hidden) / "suite"  # of its own, for the temporary one is closed to other users
+        hidden, held = folder_in(beside)
+        try:
+            building = hidden / "suite"  # of its own: what is hidden stays held until it is gone
             building.mkdir()
             yield building
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
+            os.close(held)
     except BaseException:
         for one in reversed(made):
             with suppress(OSError):

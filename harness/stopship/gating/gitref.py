@@ -10,7 +10,6 @@ from atexit import register
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from tempfile import mkdtemp
 
 from stopship.errors import EvidenceError, UsageError
 from stopship.gating.opened import scorer_files
@@ -18,6 +17,7 @@ from stopship.gating.workplace import Workplace
 from stopship.model.suite import Suite
 from stopship.store.shown import quoted, shown
 from stopship.store.suitefile import read_suite
+from stopship.store.temporary import folder_in
 
 _LINK = "120000"  # the mode of a symbolic link in a tree
 _FETCH = "name a branch, tag or commit that is here; a shallow clone needs: git fetch origin BRANCH"
@@ -51,7 +51,7 @@ def _fresh(place: Workplace) -> Path:
     """A folder of this process alone, gone with it: nothing that a change may have put there is read."""
     around = place.made() / "ref"
     around.mkdir(exist_ok=True)
-    folder = Path(mkdtemp(dir=around))
+    folder, _ = folder_in(around)  # held until the process ends
     register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

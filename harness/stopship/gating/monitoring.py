@@ -28,7 +28,7 @@ from stopship.model.run import Accepted, Run
 from stopship.steps.arm import Arm, Scoring
 from stopship.steps.monitoring import Trail, seen_in, trails, watched
 from stopship.steps.pair import Pairing, pair
-from stopship.store.nights import ABOUT, append_night, read_history
+from stopship.store.nights import ABOUT, append_night, finish_night, read_history
 from stopship.store.shown import quoted, shown
 
 HISTORY = "monitor.jsonl"  # beside the suite file
@@ -116,6 +116,8 @@ def monitor(opened: OpenSuite, place: Workplace, watching: Watching) -> Monitore
             further = Night(night=night, about=about, runs=(runs[0].id, runs[1].id), seen=seen)
             append_night(watching.history, opened.suite.name, nights, further)
             segments = _segments((*nights, further))
+        else:
+            finish_night(watching.history, opened.suite.name)
     return Monitored(
         trails=trails(segments[-1]),
         proven=_proven(segments),

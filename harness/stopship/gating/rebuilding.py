@@ -4,7 +4,6 @@ Decides where each pin comes from. Never gives a stack that is not, digest for d
 """
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +24,7 @@ from stopship.store.lockfile import lock_path, rendered
 from stopship.store.restored import stack_text, write_new
 from stopship.store.shown import quoted, shown
 from stopship.store.stackfile import StackFile, read_stack_file
+from stopship.store.temporary import folder_in
 from stopship.store.trees import files_in, read_file
 
 STACKS = "stacks"  # in the working folder; deletable
@@ -55,9 +55,13 @@ def answering_of(opened: OpenSuite, place: Workplace, run: Run) -> Answering:
     found = answering_as([*here, folder / _NAME], wanted.stack_id)
     if found is not None:
         return found
-    beside = place.made() / STACKS / f".stopship-{secrets.token_hex(8)}.tmp"
+    stacks = place.made() / STACKS
     try:
-        beside.mkdir(parents=True)
+        stacks.mkdir(exist_ok=True)
+        beside, held = folder_in(stacks)
+    except OSError as err:
+        raise NotAtHandError(run, [f"{shown(stacks)} cannot be written: {err.strerror}"]) from err
+    try:
         lacking = _Rebuilding(wanted, beside, texts_of(place), _read(here)).run()
         if lacking:
             raise NotAtHandError(run, lacking)
@@ -66,6 +70,7 @@ def answering_of(opened: OpenSuite, place: Workplace, run: Run) -> Answering:
         raise NotAtHandError(run, [f"{shown(beside)} cannot be written: {err.strerror}"]) from err
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        os.close(held)
     found = answering_as([folder / _NAME], wanted.stack_id)
     if found is None:
         raise NotAtHandError(run, ["what it was rebuilt from has changed in this moment: run again"])

@@ -4,6 +4,7 @@ Decides what becomes of each pin. Never calls a pin restored whose digest is not
 """
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from stopship.errors import EvidenceError
@@ -12,7 +13,7 @@ from stopship.pinning.gather import Gathering
 from stopship.pinning.stacks import texts_at
 from stopship.steps.restoring import NotRestored, plan, to_write
 from stopship.store.lockfile import lock_path, read_lock, stack_name
-from stopship.store.restored import check_folder, stack_text, write_new
+from stopship.store.restored import check_folder, stack_text, write_folder
 from stopship.store.stackfile import read_stack_file
 
 
@@ -47,10 +48,9 @@ def restore_stack(path: Path, folder: Path, store: Path | str | None = None) -> 
             pins.append(pin)
         except EvidenceError as err:
             refused.append(NotRestored(pin, f"{err.where}: {err.what}"))
-    for one in to_write(tuple(pins)):
-        write_new(folder, one.path, contents.read(one.digest))
     left_out = [(one.pin.title, one.because) for one in refused]
-    write_new(folder, name, stack_text(pins, values, left_out))
+    files = ((one.path, contents.read(one.digest)) for one in to_write(tuple(pins)))
+    write_folder(folder, chain(files, [(name, stack_text(pins, values, left_out))]))
     kept, changed = _held_against(folder / name, pins)
     return Restored(stack_file=folder / name, pins=kept, refused=(*refused, *changed))
 

@@ -1,12 +1,12 @@
 """Files written whole or not at all.
 
-Decides how bytes reach a path. Never leaves a half-written file or a temporary one behind.
+Decides how bytes reach a path. Never leaves a half-written file; a temporary one only where its process is
+killed, and takes it away the next time.
 """
 
 import errno
 import os
 import re
-import secrets
 import stat
 import sys
 from collections.abc import Iterable
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from stopship.errors import StopshipError, UsageError
 from stopship.store.shown import shown
+from stopship.store.temporary import file_in
 
 _DESCRIPTOR = re.compile(r"/(?:dev/fd|proc/(?:self|\d+)/fd)/(\d+)")
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
@@ -60,22 +61,20 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
 
 
 def _replace(target: Path, data: bytes | Iterable[bytes], mode: int | None) -> None:
-    # In the same folder, because a rename is atomic only within one file system. 0o666 lets the umask decide.
-    temporary = target.parent / f".stopship-{secrets.token_hex(8)}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    # In the same folder, because a rename is atomic only within one file system. Held until it is renamed.
+    temporary, descriptor = file_in(target.parent)
     try:
-        try:
-            if mode is not None:
-                os.fchmod(descriptor, stat.S_IMODE(mode))
-            _write_all(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        if mode is not None:
+            os.fchmod(descriptor, stat.S_IMODE(mode))
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
         temporary.replace(target)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
+    finally:
+        os.close(descriptor)
     _sync_folder(target.parent)
 
 

@@ -56,6 +56,13 @@ def append_night(path: Path, suite: str, nights: Sequence[Night], further: Night
     write_atomically(head_path(path), _head_bytes(suite, len(known) + 1, own))
 
 
+def finish_night(path: Path, suite: str) -> None:
+    """Let the head count the last line, where whoever appended it was killed before."""
+    _, known, last = _read(path, suite)
+    if _read_head(path, suite) not in (None, (len(known), last)):
+        write_atomically(head_path(path), _head_bytes(suite, len(known), last))
+
+
 def _read(path: Path, suite: str) -> tuple[bytes, tuple[Night, ...], str]:
     """The bytes of a history, its nights, and the digest of the last."""
     head = _read_head(path, suite)

@@ -6,6 +6,7 @@ Decides where bytes go. Never writes over, through or beside anything that exist
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from stopship.model.canonical import canonical_bytes
 from stopship.model.case import Json
 from stopship.model.stack import Kind, Pin, value_of
 from stopship.store.shown import shown
+from stopship.store.temporary import folder_in
 
 _FLAGS = (
     os.O_WRONLY
@@ -38,6 +40,31 @@ def check_folder(folder: Path) -> None:
     raise UsageError(
         "is there already and is not an empty folder", where=shown(folder), do="name a new folder"
     )
+
+
+def write_folder(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Make a folder of files, whole or not at all; where it is there, and empty, one file after another.
+
+    Raises UsageError where it cannot be written.
+    """
+    if folder.exists():
+        for name, data in files:
+            write_new(folder, name, data)
+        return
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside, held = folder_in(folder.parent)
+    except (OSError, ValueError) as err:
+        raise _cannot_write(folder, err) from err
+    try:
+        for name, data in files:
+            write_new(beside, name, data)
+        beside.rename(folder)
+    except OSError as err:
+        raise _cannot_write(folder, err) from err
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        os.close(held)
 
 
 def write_new(folder: Path, name: str, data: bytes) -> None:

@@ -5,7 +5,6 @@ Decides when a run is whole enough to be filed. Never changes a sealed one.
 
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +21,7 @@ from stopship.store.runlines import outcomes_in
 from stopship.store.runplan import is_digest, listed
 from stopship.store.runreading import read_any, read_run
 from stopship.store.shown import quoted, shown
+from stopship.store.temporary import folder_in
 
 __all__ = ["file_run", "find_runs", "merged", "read_run", "resolve", "seal_run"]
 
@@ -55,9 +55,11 @@ def file_run(folder_of_runs: Path, run_id: str, files: Mapping[str, Iterable[byt
     make_folder(folder_of_runs)
     if os.path.lexists(target):
         return read_run(target)
-    temporary = folder_of_runs / f".stopship-{secrets.token_hex(8)}.tmp"
     try:
-        temporary.mkdir()
+        temporary, held = folder_in(folder_of_runs)
+    except OSError as err:
+        raise cannot_write(target, err) from err
+    try:
         for name, chunks in files.items():
             write_once(temporary / name, chunks)
         sync_folder(temporary)
@@ -76,6 +78,7 @@ def file_run(folder_of_runs: Path, run_id: str, files: Mapping[str, Iterable[byt
     finally:
         with suppress(OSError):
             shutil.rmtree(temporary)
+        os.close(held)
     sync_folder(folder_of_runs)
     return replace(found, place=shown(target))
 
