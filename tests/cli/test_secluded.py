@@ -85,10 +85,10 @@ def suite(tmp_path: Path, endpoint: Endpoint, outside: int, stopship: Command) -
     return file
 
 
-def frozen(file: Path, more: str = "") -> Path:
+def frozen(file: Path, more: str = "", fidelity: str = "frozen") -> Path:
     text = file.read_text()
     file.write_text(
-        text.replace("[replay]\n", f'[replay]\nfidelity = "frozen"\ndeterministic = true\n{more}\n', 1)
+        text.replace("[replay]\n", f'[replay]\nfidelity = "{fidelity}"\ndeterministic = true\n{more}\n', 1)
     )
     return file
 
@@ -108,6 +108,20 @@ def test_it_reaches_the_gateway_and_nothing_else(
         assert told["far"].startswith("OSError")
         assert told["user"] == os.getuid()
     assert endpoint.requests == asked
+    assert run.isolation == "isolated"
+
+
+@isolated
+@pytest.mark.parametrize("more", first_fast(["concurrency = 3", ""]))
+@pytest.mark.parametrize("fidelity", first_fast(["frozen-tools", "frozen-retrieval"]))
+def test_where_models_are_asked_anew_it_reaches_its_model(
+    suite: Path, endpoint: Endpoint, fidelity: str, more: str
+) -> None:
+    asked = endpoint.requests
+    run = replay(plan_of(frozen(suite, more, fidelity))).run
+    assert {one.status for one in run.outcomes} == {Status.OK}
+    assert all(json.loads(str(one.trace["output"]))["gateway"] for one in run.outcomes)
+    assert endpoint.requests == asked + len(run.outcomes)
     assert run.isolation == "isolated"
 
 

@@ -9,6 +9,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -87,8 +88,8 @@ class Gateway:
         """Answer what comes in at this socket, too, as at one's own, until what is given back is called."""
         taking = self._taken(listening)
         try:
-            if self._loop is not None:
-                return asyncio.run_coroutine_threadsafe(taking, self._loop).cancel
+            if self._loop is not None:  # in no context: what is forwarded is no call of the output that asks
+                return Context().run(asyncio.run_coroutine_threadsafe, taking, self._loop).cancel
         except RuntimeError:  # it was closed a moment ago
             pass
         taking.close()
