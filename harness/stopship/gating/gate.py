@@ -23,7 +23,7 @@ from stopship.gating.workplace import ANCHOR, BASELINE, CACHE, Workplace
 from stopship.model.change import PinChange
 from stopship.model.columns import Columns
 from stopship.model.rule import Rule
-from stopship.model.run import Accepted, Run
+from stopship.model.run import Accepted, Run, Version
 from stopship.model.stack import Pin, PinnedFile
 from stopship.model.suite import RECORDED, Suite
 from stopship.model.verdict import EXIT_CODES, ArmPin, Record, Verdict
@@ -56,7 +56,7 @@ class Asked:
     extended: Run | None = None  # the accepted run with more outputs of its own draw
     excused: Mapping[str, frozenset[str]] = field(default_factory=dict)  # must-pass: failed once of three
     never_ships: str = ""  # why the candidate may stop a build and never ship one
-    arms: Mapping[str, Arm] = field(default_factory=dict)  # run id -> all of its cases, where scored already
+    arms: Mapping[Version, Arm] = field(default_factory=dict)  # of runs whose cases are all scored already
 
 
 def gate(opened: OpenSuite, place: Workplace, candidate: Run, asked: Asked) -> Record:
@@ -192,7 +192,7 @@ def pointer_faults(accepted: Accepted, run: Run) -> list[str]:
 
 
 def _arm(opened: OpenSuite, run: Run, asked: Asked, name: str) -> Arm:
-    return asked.arms.get(run.id) or arm_of(opened, run, f"{name} {run.short}")
+    return asked.arms.get(run.version) or arm_of(opened, run, f"{name} {run.short}")
 
 
 def usd_of(run: Run) -> float | None:

@@ -78,6 +78,10 @@ class RunHead:
         )
 
 
+Version = tuple[str, str]
+"""Id of a run, and where it lies."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """A sealed run: complete, digested, never changed."""
@@ -96,6 +100,12 @@ class Run:
     def short(self) -> str:
         """What people call it."""
         return self.id[:SHORT_ID]
+
+    @property
+    def version(self) -> Version:
+        """What tells it from a run of equal evidence that was drawn at another time: the latter lies
+        elsewhere, and its times are others."""
+        return self.id, self.place
 
 
 ISOLATED, NOT_ISOLATED = "isolated", "not isolated"  # the latter followed by why

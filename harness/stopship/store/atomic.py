@@ -4,6 +4,7 @@ Decides how bytes reach a path. Never leaves a half-written file; a temporary on
 killed, and takes it away the next time.
 """
 
+import ctypes
 import errno
 import os
 import re
@@ -15,9 +16,10 @@ from pathlib import Path
 
 from stopship.errors import StopshipError, UsageError
 from stopship.store.shown import shown
-from stopship.store.temporary import file_in
+from stopship.store.temporary import file_in, named
 
 _DESCRIPTOR = re.compile(r"/(?:dev/fd|proc/(?:self|\d+)/fd)/(\d+)")
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
 _REMEDIES = {  # what the reader can do about it; anything else is a failure of the machine
     errno.ENOENT: ("the folder does not exist", "make the folder first"),
@@ -76,6 +78,21 @@ def _replace(target: Path, data: bytes | Iterable[bytes], mode: int | None) -> N
     finally:
         os.close(descriptor)
     _sync_folder(target.parent)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two folders change places: at no moment is either missing, where the system can do that.
+
+    Raises OSError.
+    """
+    swap = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    paths = [os.fsencode(path.absolute()) for path in (one, other)]
+    if swap is not None and swap(_HERE, paths[0], _HERE, paths[1], _EXCHANGE) == 0:
+        return
+    aside = named(other.parent)  # one after the other
+    other.rename(aside)
+    one.rename(other)
+    aside.rename(one)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 Decides when a run is whole enough to be filed. Never changes a sealed one.
 """
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 from stopship.errors import EvidenceError, UsageError
 from stopship.model.case import Json
 from stopship.model.run import SHORT_ID, Outcome, Run, RunHead, isolation_of
+from stopship.store.atomic import exchange
 from stopship.store.evidencefiles import cannot_write, make_folder, reason, sync_folder, write_once
 from stopship.store.keyed import Rows
 from stopship.store.runcodec import MANIFEST, encoded
@@ -41,20 +43,28 @@ def seal_run(
 ) -> Run:
     """File a complete replay under its id, and read it back.
 
-    Equal evidence has one id, whatever the order of the outcomes and however long they took: where an equal
-    run is sealed already, that one is left alone and returned. Raises EvidenceError for outcomes that are
-    not exactly what was planned, for values that JSON cannot keep, and for a damaged run in the place.
+    Equal evidence has one id, whatever the order of the outcomes and however long they took. Raises
+    EvidenceError for outcomes that are not exactly what was planned, for values that JSON cannot keep, and
+    for a damaged run in the place.
     """
     coded = encoded(head, rows, outcomes, provenance)
     return file_run(folder_of_runs, coded.id, coded.files)
 
 
 def file_run(folder_of_runs: Path, run_id: str, files: Mapping[str, Iterable[bytes]]) -> Run:
-    """Put a run's files in place whole: written beside, read back, renamed. An equal run there is kept."""
+    """Put a run's files in place whole: written beside, read back, renamed.
+
+    An equal run there is kept, unless its outputs took other times: they were drawn anew since, and what
+    they took now is what holds.
+    """
     target = folder_of_runs / run_id
     make_folder(folder_of_runs)
-    if os.path.lexists(target):
-        return read_run(target)
+    is_there = os.path.lexists(target)
+    files = {**files, MANIFEST: [b"".join(files[MANIFEST])]}
+    if is_there:
+        known = read_run(target)
+        if _times((target / MANIFEST).read_bytes()) == _times(*files[MANIFEST]):
+            return known
     try:
         temporary, held = folder_in(folder_of_runs)
     except OSError as err:
@@ -70,9 +80,12 @@ def file_run(folder_of_runs: Path, run_id: str, files: Mapping[str, Iterable[byt
                 where=shown(target),
                 do="fetch the run again, or replay again with --fresh",
             )
-        temporary.rename(target)
+        if is_there:
+            exchange(temporary, target)
+        else:
+            temporary.rename(target)
     except OSError as err:
-        if not os.path.lexists(target):
+        if is_there or not os.path.lexists(target):
             raise cannot_write(target, err) from err
         found = read_run(target)  # another process was first
     finally:
@@ -81,6 +94,14 @@ def file_run(folder_of_runs: Path, run_id: str, files: Mapping[str, Iterable[byt
         os.close(held)
     sync_folder(folder_of_runs)
     return replace(found, place=shown(target))
+
+
+def _times(manifest: bytes) -> str:
+    """The digest of what a manifest says that outputs took; "": it says nothing that could be read."""
+    try:
+        return str(json.loads(manifest)["beside"]["timings"]["digest"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def find_runs(folder: Path) -> list[str]:

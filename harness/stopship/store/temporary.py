@@ -19,7 +19,7 @@ def file_in(folder: Path) -> tuple[Path, int]:
     """A new file in a folder, and the descriptor to write it by, which holds it. Raises OSError."""
     sweep(folder)
     while True:
-        path = _named(folder)
+        path = named(folder)
         # 0o666 lets the umask decide
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         if _is_held(descriptor, path):
@@ -31,7 +31,7 @@ def folder_in(folder: Path) -> tuple[Path, int]:
     """A new folder in a folder, and a descriptor that holds it until it is closed. Raises OSError."""
     sweep(folder)
     while True:
-        path = _named(folder)
+        path = named(folder)
         path.mkdir()
         with suppress(FileNotFoundError):  # swept before it was held
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -50,7 +50,8 @@ def sweep(folder: Path) -> None:
                 _remove_unless_held(one)
 
 
-def _named(folder: Path) -> Path:
+def named(folder: Path) -> Path:
+    """A name that nobody has, for what is swept where its process is killed."""
     return folder / f".stopship-{secrets.token_hex(8)}.tmp"
 
 

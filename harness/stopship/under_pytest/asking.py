@@ -17,7 +17,7 @@ from stopship.cli.reporting import in_ci
 from stopship.cli.suites import STORE
 from stopship.gating.escalating import Means, decided
 from stopship.gating.gate import Asked
-from stopship.model.run import Run
+from stopship.model.run import Run, Version
 from stopship.model.verdict import Record
 from stopship.pytest_plugin import ITEMS
 from stopship.steps.arm import Arm
@@ -54,10 +54,10 @@ class Asking:
             now=self._now,
         )
 
-    def decided(self, watch: Watch, run: Run, arms: Mapping[str, Arm] | None = None) -> Record:
+    def decided(self, watch: Watch, run: Run, arms: Mapping[Version, Arm] | None = None) -> Record:
         """The verdict on a run of all cases; what is drawn beyond them is drawn in this process.
 
-        `arms`: by run id, those that are scored already.
+        `arms`: of runs that are scored already.
         """
         assert watch.opened is not None  # noqa: S101  # there is a run of it
         assert watch.place is not None  # noqa: S101  # ditto
@@ -65,7 +65,7 @@ class Asking:
         means = Means(answering=watch.plan.answering, may_draw=watch.may_draw, provenance=watch.provenance)
         return decided(watch.opened, watch.place, run, self._asked(watch, run, arms), means)
 
-    def _asked(self, watch: Watch, run: Run, arms: Mapping[str, Arm] | None) -> Asked:
+    def _asked(self, watch: Watch, run: Run, arms: Mapping[Version, Arm] | None) -> Asked:
         """How the gate of a suite judges a run."""
         assert watch.place is not None  # noqa: S101  # there is a run of it
         commit = watch.commit[:12]

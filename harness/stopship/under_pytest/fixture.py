@@ -103,7 +103,7 @@ def _run(watch: Watch, asking: Asking) -> SuiteRun:
     arm = arm_of(watch.opened, run, f"candidate {run.short}")
     return SuiteRun(
         run=run,
-        record=asking.decided(watch, run, {run.id: arm}),
+        record=asking.decided(watch, run, {run.version: arm}),
         _arm=arm,
         _specs={one.id: one.scorer.spec for one in watch.opened.rules},
     )

@@ -23,7 +23,7 @@ from stopship.gating.replay import Replay, planned
 from stopship.gating.stacking import answering
 from stopship.gating.workplace import Workplace, workplace
 from stopship.model.case import Json
-from stopship.model.run import Outcome, Run
+from stopship.model.run import Outcome, Run, Version
 from stopship.model.suite import Suite
 from stopship.steps.arm import Arm, Scoring, merged
 from stopship.store.journal import Writer
@@ -354,15 +354,15 @@ class Watch:
         assert self._served is not None  # noqa: S101  # by one of the two
         return self._served
 
-    def arms(self, run: Run) -> dict[str, Arm]:
+    def arms(self, run: Run) -> dict[Version, Arm]:
         """What was scored for items, so that the gate need not score it again."""
         found = {}
         if self._judged.keys() >= run.head.planned.keys() and self._was_judged_by(run):
             arms = [one.finish() for one in self._scoring]
             arm = arms[0] if len(arms) == 1 else merged(arms)
-            found[run.id] = replace(arm, name=f"candidate {run.short}", lost=sorted(arm.lost))
-        if self._before is not None and self._before.run.id != run.id:
-            found[self._before.run.id] = self._before.arm
+            found[run.version] = replace(arm, name=f"candidate {run.short}", lost=sorted(arm.lost))
+        if self._before is not None:
+            found.setdefault(self._before.run.version, self._before.arm)
         return found
 
     def _was_judged_by(self, run: Run) -> bool:
