@@ -38,6 +38,30 @@ def calls(shop: Shop) -> int:
     return sum(not is_path(one) for one in recordings(shop).each())
 
 
+FULL = """
+from stopship.cli.main import entry
+from stopship.errors import StopshipError
+from stopship.store.remote import FolderStore
+
+def put(store, name, data):
+    raise StopshipError("not written: the disk is full")
+
+FolderStore.put_recordings = put
+entry()
+"""
+
+
+def test_nothing_leaves_the_store_before_what_takes_its_place_is_there(shop: Shop) -> None:
+    shop.record()
+    before = [one.asked.key for one in recordings(shop).each()]
+    words = ("replay", "--record", "all", "--allow-effects", "reserve")
+    assert "the disk is full" in elsewhere(shop, *words, start=FULL)
+    assert [one.asked.key for one in recordings(shop).each()] == before
+    assert "0 lost" in elsewhere(shop, *words, "--resume")
+    assert shop.reserved == 80
+    assert elsewhere(shop, "replay").startswith("exit 0")
+
+
 def test_a_changed_function_is_void_until_its_answers_are_recorded_again(shop: Shop) -> None:
     shop.record()
     accepted(shop)

@@ -170,19 +170,25 @@ class Shelf:
         made = self._folder / _SEALED
         self._recorder.sealed(made)
         names = segment_names(made)  # those of an attempt that was broken off here, too
-        if self._record is Record.ALL:
-            self._replace(Recordings(made))
         for name in names:
             data = read_bytes(made / name, "record again", SEGMENT_LIMIT + 1)
             self._place.store.put_recordings(name, data)
+        if self._record is Record.ALL:  # until then both are there, which is VOID: less could pass for enough
+            self._replace(Recordings(made), names)
+        for name in names:
             (made / name).unlink()
 
-    def _replace(self, made: Recordings) -> None:
-        """Take out of the store what answered the calls that were made anew: of the same sample and pins."""
+    def _replace(self, made: Recordings, names: Collection[str]) -> None:
+        """Take out of the store what answered the calls that were made anew: of the same sample and pins.
+
+        `names`: the files that hold what was made.
+        """
         folder, _ = self._place.store.fetch_recordings(self._place.cache)
         places = {_drawn(one) for one in made.each()}
         asks = {bytes.fromhex(ask) for ask, _, _ in places}
-        forget_lines(folder, lambda line, head: head[1] in asks and _drawn(recording_of(line)) in places)
+        forget_lines(
+            folder, lambda line, head: head[1] in asks and _drawn(recording_of(line)) in places, names
+        )
 
     def close(self) -> None:
         """Bring what was made to the disk."""

@@ -134,13 +134,16 @@ def forget(folder: Path, cases: Collection[str]) -> int:
     return forget_lines(folder, lambda _, head: head[2] in out)
 
 
-def forget_lines(folder: Path, is_out: Callable[[bytes, Head], bool]) -> int:
+def forget_lines(folder: Path, is_out: Callable[[bytes, Head], bool], spared: Collection[str] = ()) -> int:
     """Take some lines, told without their ends, out of a folder of recordings; how many that were.
 
-    Files are written anew before the old ones go. Raises EvidenceError for a damaged file.
+    `spared`: names of files that stay as they are. Others are written anew before the old ones go. Raises
+    EvidenceError for a damaged file.
     """
     count = 0
     for name in segment_names(folder):
+        if name in spared:
+            continue
         path = folder / name
         data = read_bytes(path, FETCH, SEGMENT_LIMIT + 1)
         lines = placed_lines(data, name, shown(path))
