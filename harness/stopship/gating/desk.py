@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ from stopship.model.exchange import (
     Served,
     Source,
     call_pins,
-    pins_digest,
+    served_of,
 )
 from stopship.parts.answers import raised_as, told_answer, told_request
 from stopship.parts.isolation import isolate
@@ -54,6 +55,7 @@ class Turn:
     """One call of an output, from its beginning to its end."""
 
     asked: Asked
+    number: int  # among the calls of its output, as they began
     answer: Answer | None = None  # None: it is to be made
     is_nested: bool = False  # a part of another call that is being made
     slot: Slot | None = None  # on the path of the output; None: it is none of its calls
@@ -65,7 +67,8 @@ class OutputDesk:
 
     def __init__(self, world: "World", key: str, sample: int, now: datetime) -> None:
         self.key, self.sample, self.now = key, sample, now
-        self.served: list[Served] = []
+        self._served: list[tuple[int, Served]] = []  # each with its place among the calls that began
+        self._begun = 0
         self.refused: StopshipError | Missed | None = None  # what a call was refused with, for good
         self.base_urls: dict[str, str] = {}
         self.api_key = ""
@@ -85,6 +88,11 @@ class OutputDesk:
         self._decisions: list[Json] = []
         self._lock = threading.Lock()
         self._chance = Chance(key, sample, world.epoch)
+
+    @property
+    def served(self) -> tuple[Served, ...]:
+        """The calls in the order in which they began: which ends first is chance."""
+        return tuple(one for _, one in sorted(self._served, key=itemgetter(0)))
 
     @property
     def rng(self) -> random.Random:
@@ -206,7 +214,8 @@ class OutputDesk:
                 world=self._writes,
                 pins={**{axis: self._world.pins[axis] for axis in call.pins}, **own},
             )
-            turn = Turn(asked=self._world.shelf.cleaned(told), is_nested=is_nested)
+            self._begun += 1
+            turn = Turn(asked=self._world.shelf.cleaned(told), number=self._begun, is_nested=is_nested)
             if not is_nested:
                 self._writes += call.effect.changes
             self._take_place(turn)
@@ -247,7 +256,7 @@ class OutputDesk:
         """A call was made, and this came back; gives what the target goes on with. Raises Missed."""
         asked = turn.asked
         with self._keeping(), self._lock:
-            self._note(asked, Source.LIVE, answer)
+            self._served.append((turn.number, served_of(asked, Source.LIVE, answer)))
             before = self._made.get(asked.key)
             if before is None and self._world.record is not Record.NONE:
                 before = self._before(asked)  # an error, which is evidence
@@ -377,19 +386,9 @@ class OutputDesk:
         if self.refused is None or (isinstance(self.refused, Missed) and not isinstance(err, Missed)):
             self.refused = err
 
-    def _note(self, asked: Asked, source: Source, answer: Answer | None, attempt: int = 0) -> None:
-        call = asked.call
-        self.served.append(
-            Served(
-                kind=call.kind.value,
-                name=call.name,
-                ask=asked.ask,
-                source=source.value,
-                attempt=attempt,
-                pins=pins_digest(asked),
-                got=answer.digest if answer is not None else "",
-            )
-        )
+    def _note(self, asked: Asked, source: Source, answer: Answer | None, attempt: int) -> None:
+        """The latest call was answered at once."""
+        self._served.append((self._begun, served_of(asked, source, answer, attempt)))
 
 
 def _given(answer: Answer) -> Json:

@@ -159,7 +159,7 @@ class World:
         trace = outcome.trace
         if outcome.status is Status.OK and self.fidelity is Fidelity.STEP:
             trace = {**trace, "decisions": desk.decisions()}
-        return replace(outcome, calls=tuple(desk.served), trace=trace)
+        return replace(outcome, calls=desk.served, trace=trace)
 
     def _ended(self, place: Place) -> bool:
         """One attempt less is under way; whether the output was settled without it."""

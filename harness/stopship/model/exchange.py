@@ -137,6 +137,19 @@ class Served:
         return self.source in (Source.RECORDING.value, Source.OTHER_PIN.value)
 
 
+def served_of(asked: Asked, source: Source, answer: Answer | None, attempt: int = 0) -> Served:
+    """What is said of a call that was answered so; None: it was not."""
+    return Served(
+        kind=asked.call.kind.value,
+        name=asked.call.name,
+        ask=asked.ask,
+        source=source.value,
+        attempt=attempt,
+        pins=pins_digest(asked),
+        got=answer.digest if answer is not None else "",
+    )
+
+
 class Fidelity(Enum):
     """What of a stack's world is executed in a replay, and what is served from recordings."""
 
