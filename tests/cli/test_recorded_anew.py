@@ -201,6 +201,25 @@ def test_all_goes_on_from_what_it_has_recorded_itself(shop: Shop) -> None:
     assert calls(shop) == 120
 
 
+@pytest.mark.parametrize("how", ["deterministic", "varying"])
+def test_a_recording_that_was_broken_off_is_gone_on_from_or_begun_anew_on_request(
+    shop: Shop, how: str
+) -> None:
+    if how == "varying":
+        shop.write("suite.toml", SUITE.format(replay="").replace("deterministic = true\n", ""))
+    words = ["replay", "--record", "new", "--allow-effects", "reserve"]
+    assert elsewhere(shop, *words, start=DIES_BEFORE_IT_FILES).startswith(f"exit {-signal.SIGKILL} ")
+    made = shop.reserved
+    assert shop(*words) == 2
+    assert "was broken off with 10 of 40 outputs" in shop.stopship.err
+    assert "go on with --resume, or start over with --fresh" in shop.stopship.err
+    assert shop.reserved == made
+    shop.record("--record", "new", "--resume")
+    assert shop.reserved == made + 29
+    shop.record("--record", "new", "--fresh")
+    assert calls(shop) >= 120
+
+
 def test_what_was_made_and_what_is_served_are_written_alike(shop: Shop) -> None:
     told = APP.replace('return "reserved"', 'return {"b": 2.0, "a": {"z": 0.5, "é": -0.0, "y": [1e20]}}')
     shop.write("app/answer.py", told.replace("{reserve(item)}", "{json.dumps(reserve(item))}"))

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from tests.gating.test_world import MemoryShelf, at, calls, world_of
+from tests.gating.shelves import MemoryShelf
+from tests.gating.test_world import at, calls, world_of
 
 import stopship
 from stopship.model.exchange import Fidelity, Record

@@ -101,6 +101,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     from stopship.gating.epochs import Draw
     from stopship.gating.evidence import drawn_faults
     from stopship.gating.foreseen import foreseen
+    from stopship.gating.performing import refuse_broken_off
     from stopship.gating.performing import replay as replayed
     from stopship.gating.replay import planned
     from stopship.gating.selection import Selection, conditions
@@ -115,7 +116,8 @@ def replay(  # noqa: PLR0913  # one parameter an option
     conditions(at.opened, chosen.where)
     outside = _outside(at.opened.suite, fidelity, record, effects)
     is_recording = outside.record is not Record.NONE
-    fresh = fresh or (is_recording and not resume)
+    is_recorded_anew = is_recording and not resume and not fresh
+    fresh = fresh or is_recorded_anew
     if outside.record is Record.ALL and at.place.store.local is None:
         raise UsageError(
             "--record all replaces recordings, and a store behind a URL only takes new ones",
@@ -132,6 +134,8 @@ def replay(  # noqa: PLR0913  # one parameter an option
         outside=outside,
         now=None if only_plan or is_recording else now,
     )
+    if is_recorded_anew and not only_plan:
+        refuse_broken_off(planning())
     plan = planning(draw=Draw(is_new=fresh and not only_plan))
     if resume and is_recording and not only_plan and not plan.is_begun:  # it was killed at its very start
         resume, fresh = False, True

@@ -63,11 +63,7 @@ def replay(
             journal.forget_lost()
         filed = journal.filed()
         if filed and not resume and not journal.is_shared:
-            raise UsageError(
-                f"a replay of this plan was broken off with {len(filed)} of {plan.total} outputs",
-                where=shown(plan.journal_folder),
-                do="go on with --resume, or start over with --fresh",
-            )
+            raise _broken_off(plan, len(filed))
         drawn = plan.drawn
         known = frozenset([*drawn, *filed])
         with plan.engine(known=_each(known, filed, drawn)) as engine:
@@ -81,6 +77,21 @@ def replay(
         sealed = plan.sealed(outcomes, {**(provenance or {}), **spent})
         journal.finish()
     return sealed
+
+
+def refuse_broken_off(plan: Replay) -> None:
+    """Raise UsageError where a plan has outputs that nobody is at work on, and no sealed run."""
+    journal = plan.journal(say)
+    if plan.served_id is None and not journal.is_shared and (filed := journal.filed()):
+        raise _broken_off(plan, len(filed))
+
+
+def _broken_off(plan: Replay, count: int) -> UsageError:
+    return UsageError(
+        f"a replay of this plan was broken off with {count} of {plan.total} outputs",
+        where=shown(plan.journal_folder),
+        do="go on with --resume, or start over with --fresh",
+    )
 
 
 def _each(
