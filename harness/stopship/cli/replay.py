@@ -118,11 +118,7 @@ def replay(  # noqa: PLR0913  # one parameter an option
     is_recording = outside.record is not Record.NONE
     is_recorded_anew = is_recording and not resume and not fresh
     fresh = fresh or is_recorded_anew
-    if outside.record is Record.ALL and at.place.store.local is None:
-        raise UsageError(
-            "--record all replaces recordings, and a store behind a URL only takes new ones",
-            do="record into a folder (`store` in suite.toml, or STOPSHIP_STORE), or use --record new",
-        )
+    _refuse_replacing(at, outside.record)
     now = int(time.time())
     planning = partial(
         planned,
@@ -160,6 +156,14 @@ def replay(  # noqa: PLR0913  # one parameter an option
     words += ["--repeat", str(repeat)] if repeat is not None else []
     words += ["--allow-blind"] if allow_blind else []
     return _ended(at, done.run, words, is_recording=is_recording)
+
+
+def _refuse_replacing(at: Desk, record: Record) -> None:
+    if record is Record.ALL and at.place.store.local is None:
+        raise UsageError(
+            "--record all replaces recordings, and a store behind a URL only takes new ones",
+            do="record into a folder (`store` in suite.toml, or STOPSHIP_STORE), or use --record new",
+        )
 
 
 def _ended(at: Desk, run: "Run", given: list[str], *, is_recording: bool) -> int:
