@@ -17,7 +17,7 @@ from stopship.model.exchange import Answer
 from stopship.parts.gateway.bodies import result_of
 from stopship.parts.gateway.replies import hang_up, refusal
 from stopship.parts.gateway.seam import Limits
-from stopship.parts.gateway.told import answer_of, told
+from stopship.parts.gateway.told import LEFT, answer_of, told
 from stopship.parts.gateway.upstreams import PLACEHOLDER, Road, end_to_end
 
 SMALL = 256 * 1024  # a body of this size, and of known length, is read before it is passed on
@@ -183,7 +183,7 @@ class Live:
             if not self._is_left or self._task is None:
                 raise
             self._task.uncancel()
-            cut = "ClientLeft: the client left, and the rest took too long"
+            cut = f"{LEFT}: the client left, and the rest took too long"
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as err:
             cut = told(err)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks), cut
@@ -223,7 +223,7 @@ class Live:
         """What a client that gave up was told: nothing."""
         self._is_broken = True
         after = time.monotonic() - self._began
-        return Answer(error=f"ClientLeft: the client left after {after:.1f} s, before it was answered",
+        return Answer(error=f"{LEFT}: the client left after {after:.1f} s, before it was answered",
                       is_reusable=False)  # fmt: skip
 
     def _without_secrets(self, raw: bytes) -> bytes:
