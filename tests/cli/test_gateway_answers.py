@@ -245,6 +245,17 @@ def test_another_model_than_the_pinned_one_makes_a_gate_void(agent: Agent, body:
     assert "the lock says" in text(agent)
 
 
+def test_another_model_that_decides_in_a_step_replay_makes_its_gate_void(agent: Agent) -> None:
+    agent.write(replay='fidelity = "step"', score="decisions(words=any)")
+    assert agent("replay", "--record", "new", "--fidelity", "live") == 0, agent.stopship.err
+    agent.accept()
+    agent.prompt("brief")
+    agent.model.model = "m-cheap"
+    assert agent("gate") == 22
+    assert agent.stopship.out.startswith("VOID")
+    assert "model m-cheap answered 40 cases of the candidate" in text(agent).replace("'", "")
+
+
 def test_another_model_in_recordings_makes_a_frozen_gate_void(agent: Agent) -> None:
     agent.model.model = "m-cheap"
     agent.write(replay='fidelity = "frozen"\ndeterministic = true')
