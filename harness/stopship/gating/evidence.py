@@ -4,8 +4,9 @@ Decides what makes a comparison VOID. Never scores against the other arm.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from stopship.gating.heard import ANSWERED_BY, is_pinned
 from stopship.gating.hygiene import selection_faults
 from stopship.gating.opened import OpenSuite
 from stopship.gating.paths import HELD
@@ -195,6 +196,8 @@ def observed_faults(stack: Stack, outcomes: Sequence[Outcome], name: str) -> lis
     seen: dict[tuple[str, str], list[str]] = {}
     unreadable = []
     for one in outcomes:
+        for axis, version in _answered_by(one.trace):
+            seen.setdefault((axis, version), []).append(one.key)
         told = one.trace.get("observed")
         if told is None:
             continue
@@ -204,7 +207,7 @@ def observed_faults(stack: Stack, outcomes: Sequence[Outcome], name: str) -> lis
         for axis, version in told.items():
             if axis == FINGERPRINT and stack.get(axis) is None:
                 continue  # of a provider's own machines: told, and held against a pin where there is one
-            if not _agrees(stack, axis, version):
+            if not is_pinned(stack, axis, version):
                 seen.setdefault((axis, str(version)), []).append(one.key)
     faults = []
     if unreadable:
@@ -222,11 +225,11 @@ def observed_faults(stack: Stack, outcomes: Sequence[Outcome], name: str) -> lis
     return faults
 
 
-def _agrees(stack: Stack, axis: str, version: object) -> bool:
-    pin = stack.get(axis)
-    if pin is None:
-        return False
-    return version in (pin.version, pin.content, *([pin.served] if pin.kind is Kind.OBSERVE else []))
+def _answered_by(trace: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    """What the gateway heard: the axis of a pin, and another model that answered for it."""
+    told = trace.get(ANSWERED_BY)
+    for axis, names in told.items() if isinstance(told, dict) else ():
+        yield from ((axis, str(one)) for one in (names if isinstance(names, list) else ()))
 
 
 def _some(keys: Sequence[str], what: str) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stopship.boundaries import ports
-from stopship.errors import EvidenceError, Missed, StopshipError
+from stopship.errors import Missed, StopshipError
 from stopship.gating.desk import OutputDesk
+from stopship.gating.heard import Heard
 from stopship.model.exchange import Answer, Call
 from stopship.model.stack import Stack
 from stopship.model.suite import UpstreamPlan
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
 
 _HERE = "127.0.0.1"
 _SPARED = ("NO_PROXY", "no_proxy")  # hosts that a proxy of the environment is not asked for
-
-
-_REFUSES_ALL = (401, 402, 407)  # a key, an account or a proxy: every case would fail for it alike
-
-
-def _refusal(name: str, told: Answer) -> EvidenceError:
-    return EvidenceError(
-        f"the upstream {name.rpartition(' ')[2].partition('/')[0]!r} refuses to answer at all: {told.error}",
-        do="mend the key, the account or the proxy; nothing more is asked",
-    )
 
 
 def _without_proxy() -> Callable[[], None]:
@@ -59,10 +50,11 @@ class Waypoint:
 
     upstreams: Mapping[str, Upstream]
     environ: Mapping[str, str] = field(repr=False)  # holds keys
+    stack: Stack
     _gateway: "Gateway | None" = None
     _desks: dict[Place, OutputDesk] = field(default_factory=dict)
     _ways: "dict[Place, Admission]" = field(default_factory=dict)
-    _refusals: dict[Place, EvidenceError] = field(default_factory=dict)  # that no answer came after
+    _heard: dict[Place, Heard] = field(default_factory=dict)
 
     def opened(self) -> Callable[[], None]:
         """Raises UsageError where its library is missing or an upstream cannot be used."""
@@ -84,28 +76,32 @@ class Waypoint:
         assert self._gateway is not None  # noqa: S101  # opened before the first output
         place = Place(desk.key, desk.sample)
         way = self._gateway.admit(place)
-        self._desks[place], self._ways[place] = desk, way
+        self._desks[place], self._ways[place], self._heard[place] = desk, way, Heard(self.stack)
         desk.base_urls, desk.api_key = dict(way.base_urls), way.key
         desk.door = None if desk.is_live else self._gateway
 
-    def dismiss(self, desk: OutputDesk) -> None:
+    def dismiss(self, desk: OutputDesk) -> Heard:
         place = Place(desk.key, desk.sample)
         if self._gateway is not None and place in self._ways:
             self._gateway.dismiss(self._ways.pop(place))
         self._desks.pop(place, None)
-        if (refusal := self._refusals.pop(place, None)) is not None:
-            desk.end(refusal)
+        heard = self._heard.pop(place, None) or Heard(self.stack)
+        if heard.refusal is not None:
+            desk.end(heard.refusal)
+        return heard
 
     async def answer(self, call: Call, place: Place, go: Go, /) -> Answer:
         """As the output's desk says; a request that comes after its end is nobody's."""
-        desk = self._desks.get(place)
-        if desk is None:
+        desk, heard = self._desks.get(place), self._heard.get(place)
+        if desk is None or heard is None:
             raise Miss("the output that this request belongs to has ended")
         try:
             turn = desk.ask(call)
         except (StopshipError, Missed) as err:  # the desk keeps it, and ends the output by it
             raise Miss(str(err)) from err
         if turn.answer is not None:
+            if turn.place is None:  # else it is the recorded decision that the target goes on with
+                heard.told(call, turn.answer)
             return turn.answer
         try:
             told = await go(turn.place is not None)  # a decision is not what the target goes on with
@@ -114,10 +110,7 @@ class Waypoint:
             if isinstance(err, StopshipError):  # nothing was asked: that ends the replay, of whatever output
                 desk.end(err)
             raise
-        if told.status in _REFUSES_ALL:
-            self._refusals[place] = _refusal(call.name, told)
-        elif not told.error:  # whoever was refused has another key now
-            self._refusals.pop(place, None)
+        told = heard.told(call, told)
         try:
             return desk.made(turn, told)
         except (StopshipError, Missed) as err:
@@ -135,4 +128,4 @@ def waypoint_to(upstreams: Sequence[UpstreamPlan], stack: Stack) -> Waypoint | N
     found = {
         one.name: Upstream(url=one.url, key_env=one.key_env, pins=one.pins or usual) for one in upstreams
     }
-    return Waypoint(upstreams=found, environ=os.environ) if found else None
+    return Waypoint(upstreams=found, environ=os.environ, stack=stack) if found else None

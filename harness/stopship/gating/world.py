@@ -5,7 +5,7 @@ desk's.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +14,12 @@ from typing import Protocol
 from stopship.boundaries import Boundary, watch
 from stopship.errors import StopshipError, UsageError
 from stopship.gating.desk import OutputDesk
+from stopship.gating.heard import ANSWERED_BY, Heard
 from stopship.model.case import Json
 from stopship.model.exchange import Asked, Fidelity, Record, Recording
 from stopship.model.run import Outcome, Status
 from stopship.parts.isolation import isolate
+from stopship.store.shown import quoted
 
 Place = tuple[str, int]  # key of the case, and sample
 Unseen = Callable[[str, Boundary | None], StopshipError | None]
@@ -58,7 +60,7 @@ class Opening(Protocol):
         """Open it; gives the way to shut it."""
 
     def admit(self, desk: "OutputDesk", /) -> None: ...
-    def dismiss(self, desk: "OutputDesk", /) -> None: ...
+    def dismiss(self, desk: "OutputDesk", /) -> Heard: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,7 @@ class World:
     gateway: "Opening | None" = None  # opened when the replay begins
     _told: dict[Place, "OutputDesk"] = field(default_factory=dict)
     _functions: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and name: where it stands
+    _heard: dict[Place, Heard] = field(default_factory=dict)  # of the latest attempt
     _held: dict[Place, tuple[Recording, ...]] = field(default_factory=dict)  # of the latest attempt
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: dict[Place, int] = field(default_factory=dict)  # attempts that are under way
@@ -112,18 +115,22 @@ class World:
     def close(self, desk: "OutputDesk") -> None:
         """An attempt is done: keep what was recorded, and where its calls were answered from.
 
-        Raises what a call was refused with, whatever the target made of that: Missed where none served it.
+        Raises what a call was refused with, whatever the target made of that: Missed where none served it,
+        NoAnswer where its model gave none through the gateway.
         """
+        place, no_answer = (desk.key, desk.sample), None
         if self.gateway is not None:
-            self.gateway.dismiss(desk)
-        place = desk.key, desk.sample
+            self._heard[place] = heard = self.gateway.dismiss(desk)
+            no_answer = heard.no_answer
         desk.finish()
         self._told[place] = desk
-        self._held[place] = tuple(desk.recorded())
+        self._held[place] = () if no_answer is not None else tuple(desk.recorded())
         if self._ended(place):
             self._file(place)  # a call that was given up has ended now
         if desk.refused is not None:
             raise desk.refused
+        if no_answer is not None:
+            raise no_answer
 
     def name(self, boundary: Boundary) -> None:
         """Raises UsageError for a second function of a kind and name: their recordings would be one."""
@@ -152,10 +159,14 @@ class World:
         self._file(place)
 
     def told(self, outcome: Outcome) -> Outcome:
-        """An outcome with where its calls were answered from, and what was decided anew; once."""
-        desk = self._told.pop((outcome.key, outcome.sample), None)
+        """An outcome with where its calls were answered from, what was decided anew, and which other models
+        answered than those that the stack pins; once."""
+        place = outcome.key, outcome.sample
+        desk, heard = self._told.pop(place, None), self._heard.pop(place, None)
         if desk is None:
             return outcome
+        if heard is not None and heard.others:
+            outcome = _by_others(outcome, heard.others)
         trace = outcome.trace
         if outcome.status is Status.OK and self.fidelity is Fidelity.STEP:
             trace = {**trace, "decisions": desk.decisions()}
@@ -174,3 +185,15 @@ class World:
     def _file(self, place: Place) -> None:
         for recording in self._held.pop(place, ()):
             self.shelf.add(recording)
+
+
+def _by_others(outcome: Outcome, others: Mapping[str, Collection[str]]) -> Outcome:
+    """A trace says so, and makes its run VOID; a failure is lost, as it says nothing of the pinned model."""
+    if outcome.status is Status.OK:
+        told: dict[str, Json] = {axis: list[Json](sorted(names)) for axis, names in others.items()}
+        return replace(outcome, trace={**outcome.trace, ANSWERED_BY: told})
+    if outcome.status is Status.LOST:
+        return outcome
+    axis, names = next(iter(sorted(others.items())))
+    why = f"{axis} {quoted(min(names))} answered in the place of the pinned one"
+    return replace(outcome, status=Status.LOST, error=f"NoAnswer: {why}; then {outcome.error}")

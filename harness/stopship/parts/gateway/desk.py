@@ -148,7 +148,7 @@ class Desk:
             raise ConnectionResetError("the gateway closes")
         error = task.exception()
         if error is None and live.went and not live.is_unseen:
-            return live.finish()
+            return await live.finish()
         if live.went and live.is_begun:
             raise live.broken_off()
         if isinstance(error, Miss):

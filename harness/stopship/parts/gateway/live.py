@@ -14,16 +14,19 @@ from aiohttp import web
 from yarl import URL
 
 from stopship.model.exchange import Answer
-from stopship.parts.gateway.bodies import result_of
+from stopship.parts.gateway.bodies import EVENTS, result_of
 from stopship.parts.gateway.replies import hang_up, refusal
 from stopship.parts.gateway.seam import Limits
-from stopship.parts.gateway.told import answer_of, told
+from stopship.parts.gateway.told import LEFT, answer_of, told
 from stopship.parts.gateway.upstreams import PLACEHOLDER, Road, end_to_end
 
 SMALL = 256 * 1024  # a body of this size, and of known length, is read before it is passed on
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
 _NO_BODY = (204, 304)
+_LAST_EVENT = re.compile(  # of a stream whose protocol has one; a line end in a text is never a bare one
+    rb"(?:^|[\r\n])(?:data: ?\[DONE\]|event: ?(?:message_stop|response\.(?:completed|incomplete|failed))\s)"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -46,6 +49,7 @@ class Live:
         self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_left = self._is_broken = self._is_passing = False
+        self._held: list[bytes] = []  # from the last event of a stream on: passed on once it is filed
         self._began = 0.0
         self.went = self.is_unseen = False
 
@@ -81,8 +85,13 @@ class Live:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._limits.linger_s, self._task.cancel)
 
-    def finish(self) -> web.StreamResponse:
-        """The client's response once the answer is filed; raises ConnectionError where it is to break off."""
+    async def finish(self) -> web.StreamResponse:
+        """The client's response once the answer is filed; raises ConnectionError where it is to break off.
+
+        Clients stop reading at the last event of a stream, so they get that one here.
+        """
+        if self._held and self._response is not None:
+            await self._write(self._response, b"".join(self._held))
         if self._is_broken or self._response is None:
             raise hang_up(self._request)
         return self._response
@@ -168,25 +177,40 @@ class Live:
     ) -> tuple[bytes, str]:
         """The body, and why it broke off ("": it did not), each piece passed on where there is a way out."""
         chunks, size, cut = list[bytes](), 0, ""
+        is_stream = response.headers.get("Content-Type", "").lower().startswith(EVENTS)
         try:
             if out is not None:
                 await self._write(out, b"")
-            async for chunk in response.content.iter_any():
+            while chunk := await self._next(response):
                 size += len(chunk)
                 if size > self._limits.response_bytes:
                     cut = f"TooLarge: {self._too_large()}"
                     break
                 chunks.append(chunk)
-                if out is not None:
+                if out is None:
+                    continue
+                if self._held or (is_stream and _LAST_EVENT.search(chunk)):
+                    self._held.append(chunk)
+                else:
                     await self._write(out, chunk)
         except asyncio.CancelledError:
             if not self._is_left or self._task is None:
                 raise
             self._task.uncancel()
-            cut = "ClientLeft: the client left, and the rest took too long"
+            cut = f"{LEFT}: the client left, and the rest took too long"
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as err:
             cut = told(err)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks), cut
+
+    async def _next(self, response: aiohttp.ClientResponse) -> bytes:
+        """The next piece; b"" at the end, or where nothing more comes after the last event of a stream."""
+        if not self._held:
+            return await response.content.readany()
+        try:
+            async with asyncio.timeout(self._limits.linger_s):
+                return await response.content.readany()
+        except TimeoutError:
+            return b""
 
     def _kept(self, response: aiohttp.ClientResponse, raw: bytes, cut: str) -> Answer:
         kind = response.headers.get("Content-Type", "")
@@ -223,7 +247,7 @@ class Live:
         """What a client that gave up was told: nothing."""
         self._is_broken = True
         after = time.monotonic() - self._began
-        return Answer(error=f"ClientLeft: the client left after {after:.1f} s, before it was answered",
+        return Answer(error=f"{LEFT}: the client left after {after:.1f} s, before it was answered",
                       is_reusable=False)  # fmt: skip
 
     def _without_secrets(self, raw: bytes) -> bytes:

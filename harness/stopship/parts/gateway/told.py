@@ -13,6 +13,7 @@ from stopship.model.exchange import Answer
 from stopship.parts.gateway.bodies import is_json
 
 LONGEST_TOLD = 200
+LEFT = "ClientLeft"  # begins the error of a call that its client gave up
 _SIGNS = (
     '"refusal"',
     "content_filter",

@@ -23,7 +23,7 @@ _HERE_ONLY = frozenset(  # hop by hop (RFC 9110, 7.6.1), or between the client a
     ]
 )
 _SECRET_PARAMETERS = frozenset(["key", "api_key", "api-key", "apikey", "access_token", "sig", "signature"])
-_READS = (  # endings of paths that change nothing, however they are called
+READS = (  # endings of paths that change nothing, however they are called
     *("/chat/completions", "/completions", "/messages", "/count_tokens", "/responses", "/embeddings"),
     *("/moderations", "/rerank", "/api/chat", "/api/generate", "/api/embed", "/converse", "/invoke"),
     *(":generateContent", ":streamGenerateContent", ":countTokens", ":embedContent", "/answer"),
@@ -56,7 +56,7 @@ class Road:
 
     def effect(self, method: str, path: str) -> Effect:
         """What is not known to read is taken to write."""
-        is_read = method in ("GET", "HEAD") or path.endswith((*_READS, *self.upstream.reads))
+        is_read = method in ("GET", "HEAD") or path.endswith((*READS, *self.upstream.reads))
         return Effect.READ if is_read else Effect.WRITE
 
     def headers(self, sent: Pairs) -> list[tuple[str, str]]:
