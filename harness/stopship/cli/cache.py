@@ -47,23 +47,33 @@ def list_(suite_path: Path | None) -> int:
 def completeness(suite_path: Path | None) -> int:
     """Say how many cases each fidelity can replay from what is recorded, and what the others lack.
 
-    A case that lacks something is lost in such a replay, and counts against the limits of the gate.
+    A case that lacks something is lost in such a replay, and counts against the limits of the gate. This goes
+    by what the accepted run called: a replay of another stack may ask otherwise.
     """
     from stopship.gating.completeness import completeness as complete
+    from stopship.gating.completeness import told_by_itself
     from stopship.gating.outside import accepted_stacks
-    from stopship.report.recordings import completeness_lines
+    from stopship.model.stack import changed_axes
+    from stopship.report.recordings import basis_lines, completeness_lines
 
     at = desk_of(suite_path)
     accepted = at.place.pointer().baseline
-    outcomes = at.place.kept(accepted.run).outcomes if accepted is not None else ()
+    run = at.place.kept(accepted.run) if accepted is not None else None
+    present, cases, shelf = _present(at.place), tuple(at.opened.cases), _opened(at.place)
+    repeats = at.opened.suite.replay.repeats
+    changed = changed_axes(run.head.stack, present) if run is not None and present is not None else ()
+    own = present.stack_id if present is not None and (run is None or changed) else ""
     found = complete(
-        tuple(at.opened.cases),
-        _opened(at.place),
-        outcomes,
-        repeats=at.opened.suite.replay.repeats,
+        cases,
+        shelf,
+        run.outcomes if run is not None else (),
+        repeats=repeats,
         accepted=accepted_stacks(at.place),
+        present=own,
     )
     _say(completeness_lines([(one.fidelity.value, one.cases, one.lacking) for one in found]))
+    by_itself = told_by_itself(cases, shelf, own, repeats=repeats) if own else 0
+    _say(basis_lines(run, present, changed, own=by_itself, cases=len(cases)))
     return 0
 
 

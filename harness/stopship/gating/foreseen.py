@@ -16,7 +16,7 @@ from stopship.gating.pricing import Prices, open_prices
 from stopship.gating.replay import Replay
 from stopship.model.exchange import CODE, CallKind, Fidelity, Record, Recording, Served, call_pins
 from stopship.model.run import Outcome
-from stopship.model.stack import Kind, Pin, Stack
+from stopship.model.stack import Kind, Pin, Stack, changed_axes
 from stopship.model.suite import COMMAND
 from stopship.store.recordings import Recordings
 
@@ -78,7 +78,7 @@ def foreseen(plan: Replay, *, is_anew: bool = False) -> Foreseen:
     accepted = plan.place.pointer().baseline
     run = plan.place.kept(accepted.run) if accepted is not None and left else None
     before = run.head.stack if run is not None else plan.head.stack
-    changed = _changed(before, plan.head.stack)
+    changed = changed_axes(before, plan.head.stack)
     guide = {one.key: one for one in reversed(run.outcomes)} if run is not None else {}  # first samples
     places = [place for place in left if place[0] in guide]
     kept = recordings_of(plan.place) if any(guide[key].calls for key, _ in places) else None
@@ -113,12 +113,6 @@ def foreseen(plan: Replay, *, is_anew: bool = False) -> Foreseen:
         priced=len(costs),
         endpoint=table.kind if table is not None and table.kind != COMMAND else "",
     )
-
-
-def _changed(before: Stack, now: Stack) -> tuple[str, ...]:
-    """The axes whose pins differ, by name."""
-    old, new = ({pin.axis: pin.digest for pin in one.pins} for one in (before, now))
-    return tuple(sorted(axis for axis in old.keys() | new.keys() if old.get(axis) != new.get(axis)))
 
 
 @dataclass(frozen=True, slots=True)
