@@ -93,7 +93,10 @@ def explain(case: str, suite_path: Path | None) -> int:
     found = opened.of_case(case)
     if not found:
         raise _unknown(case, list(opened.cases()))
-    _say(explain_lines(case, _explained(found), place=place.store.name, stack=_present(place)))
+    ignored = {one.name: one.ignore for one in place.suite.replay.upstreams if one.ignore}
+    _say(
+        explain_lines(case, _explained(found), place=place.store.name, stack=_present(place), ignored=ignored)
+    )
     return 0
 
 

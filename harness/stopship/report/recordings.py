@@ -5,9 +5,10 @@ Decides wording only; whatever a call or an answer says is neutralised here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from stopship.model.canonical import digest
-from stopship.model.exchange import ADAPTER, PATH, Answer, Asked, Recording, call_pins
+from stopship.model.exchange import ADAPTER, CODE, PATH, Answer, Asked, Recording, call_pins, upstream_of
 from stopship.model.miss import Difference, Drift
 from stopship.model.run import Run
 from stopship.model.stack import Stack
@@ -81,9 +82,15 @@ def basis_lines(
 
 
 def explain_lines(
-    case: str, found: Sequence[Explained], *, place: str, stack: Stack | None = None
+    case: str,
+    found: Sequence[Explained],
+    *,
+    place: str,
+    stack: Stack | None = None,
+    ignored: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> list[str]:
-    """What is in the key of each recording of a case. `stack`: the present one, whose versions are named."""
+    """What is in the key of each recording of a case. `stack`: the present one, whose versions are named.
+    `ignored`: by upstream, the fields that the suite leaves out of requests."""
     head = f"{plain(case, _NAME, keep_end=True)}: {counted(len(found), 'recording')}, adapter {ADAPTER}"
     lines = [f"{head}   {plain(place)}"]
     if any(one.recording.asked.call.name == PATH for one in found):
@@ -104,9 +111,15 @@ def explain_lines(
                 f"   calls    {_order(one.recording, asks)}",
             ]
             continue
+        fields = () if CODE in call.pins else ignored.get(upstream_of(call.name), ())
         lines += [
             f"{one.number}  {call.kind.value} {plain(call.name, _NAME)}   key {short(asked.key)}",
             f"   request  {short(digest(call.request))}  {value(call.request, _REQUEST)}",
+            *(
+                [f"   ignored  {', '.join(plain(it, _NAME) for it in fields)}, as the suite says"]
+                if fields
+                else []
+            ),
             f"   place    sample {asked.sample}{epoch}, after {counted(asked.world, 'write')}",
             f"   pins     {pins or 'none'}",
             f"   answers  {_answers(one.recording.answers)}",
