@@ -74,9 +74,15 @@ def answer(case, stack):
 
 
 def make(data, out):
+    paths = [data / "tau_bench" / f"gpt-4o-airline-trial-{number}.json" for number in (0, 1)]
+    for path in paths:
+        if not path.is_file():
+            sys.exit(
+                f"tau.py: {path}: no such file; name the folder that holds tau_bench/: tau.py make DATA OUT"
+            )
     folder = out / "tau"
     folder.mkdir(parents=True)
-    trials = [decisions(data / "tau_bench" / f"gpt-4o-airline-trial-{number}.json") for number in (0, 1)]
+    trials = [decisions(path) for path in paths]
     for number, trial in enumerate(trials):
         write(folder / f"decisions-{number}.jsonl", trial)
         (folder / f"trial-{number}.toml").write_text(STACK.format(trial=number))
@@ -110,7 +116,10 @@ def tell(out):
     from stopship.model.calls import first_difference
     from stopship.store.runs import read_run
 
-    runs = sorted((out / "tau" / ".stopship" / "runs").iterdir(), key=lambda one: one.stat().st_mtime)
+    folder = out / "tau" / ".stopship" / "runs"
+    if not folder.is_dir():
+        sys.exit(f"tau.py: {folder}: no such folder; make the suite first: tau.py make DATA OUT")
+    runs = sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime)
     recorded, replayed = (read_run(one) for one in (runs[0], runs[-1]))
     calls = [call for one in replayed.outcomes for call in one.calls]
     for what in ("reads", "writes", "all"):

@@ -102,6 +102,26 @@ def test_a_case_that_is_answered_in_two_ways_is_forgotten_and_recorded_again(
     assert stopship("cache", "check") == 0
 
 
+def test_a_case_that_is_not_known_is_not_forgotten(stopship: Command, store: Path) -> None:
+    assert stopship("cache", "forget", "c02", "nosuch") == 2
+    assert "no recordings of a case 'nosuch'" in stopship.err
+    assert stopship("cache", "forget", "c01", "c02") == 0
+    assert "forgot 6 recordings of 2 cases" in stopship.out
+    assert stopship("cache", "forget", "c01") == 0  # a command that was killed is given again
+    assert "forgot 0 recordings of 1 case" in stopship.out
+
+
+def test_of_many_faults_the_first_are_listed_and_the_rest_counted(
+    stopship: Command, store: Path, tmp_path: Path
+) -> None:
+    for said in ("x", "y"):
+        calls = [recording("lookup", {"id": number}, said, case="c03") for number in range(20)]
+        put(store, *calls, work=tmp_path / "at-work")
+    assert stopship("cache", "check") == 22
+    assert stopship.out.count("is answered otherwise") == 8
+    assert "\nand 12 faults more\nVOID   20 faults" in stopship.out
+
+
 def test_recordings_behind_a_url_are_fetched_and_put_there(
     stopship: Command, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ def edit(booking: Booking, name: str, old: str, new: str) -> None:
 def completeness(booking: Booking) -> dict[str, str]:
     """By fidelity: how many cases it can replay, how many not."""
     assert booking.stopship("cache", "completeness", "--suite", str(booking.folder)) == 0
-    lines = [line.split() for line in booking.stopship.out.splitlines()[1:]]
+    lines = [line.split() for line in booking.stopship.out.splitlines()[1:7]]
     return {line[0]: " ".join(line[1:3]) for line in lines}
 
 
@@ -126,6 +126,32 @@ def test_completeness_counts_every_sample(booking: Booking) -> None:
     assert "40 told, 0 failed, 40 lost" in booking.stopship.out
     assert booking("replay", "--fidelity", "step") == 0
     assert "80 told, 0 failed, 0 lost" in booking.stopship.out
+
+
+def test_completeness_says_which_run_and_stack_it_goes_by(booking: Booking) -> None:
+    booking.suite("frozen", "contains(text='booked')")
+    assert completeness(booking)["frozen"] == "0 40"
+    assert "no run is accepted" in booking.stopship.said
+    assert booking("replay", "--record", "new", "--allow-effects", "book") == 0
+    assert booking("replay") == 0
+    run = booking.stopship.out.split()[1]
+    assert booking.stopship("accept", run, "--because", "first", "--suite", str(booking.folder)) == 0
+    assert completeness(booking)["frozen"] == "40 0"
+    assert f"by the calls of the accepted run {run}, of stack" in booking.stopship.said
+    assert "a replay of another stack may ask otherwise" in booking.stopship.said
+    booking.write("prompt.txt", "be kind ")
+    booking.lock(prompt="p2")
+    assert completeness(booking)["frozen"] == "40 0"
+    assert f"has another prompt than that of the accepted run {run}" in booking.stopship.said
+    assert "0 of 40 cases: by the order of calls that is recorded" in booking.stopship.said
+    assert "40: by the calls of the accepted run; a replay of the present stack may" in booking.stopship.said
+    assert booking("replay", "--record", "new", "--allow-effects", "book") == 0
+    for number in range(10, 14):
+        assert booking.stopship("cache", "forget", f"c{number}", "--suite", str(booking.folder)) == 0
+    assert completeness(booking)["frozen"] == "36 4"  # and not 0, by the calls of the accepted run
+    assert "36 of 40 cases: by the order of calls that is recorded" in booking.stopship.said
+    assert booking("replay") == 0
+    assert "36 told, 0 failed, 4 lost" in booking.stopship.out
 
 
 def test_a_stack_that_was_accepted_unrecorded_is_held_against_the_one_that_was_accepted_before(

@@ -1,5 +1,7 @@
 """Accepting: what may become a baseline, waivers and their end, the anchor, fresh outputs, accidents."""
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -373,3 +375,22 @@ def test_a_pointer_that_moved_meanwhile_is_not_written_over(tmp_path: Path) -> N
     with pytest.raises(UsageError, match="the pointer was moved while this run was judged"):
         within(made, made.replay(), pulled)
     assert '"pulled"' in (made.folder / "baseline.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_cannot_be_written_is_named_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    made = make(tmp_path / "s", is_accepted=False)
+    run = made.replay()
+
+    def refuse(path: Path, *how: Any, **more: Any) -> Any:
+        if path.name == "accepting":
+            raise OSError(number, os.strerror(number), str(path))
+        return open_as_ever(path, *how, **more)
+
+    open_as_ever = Path.open
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UsageError, match=f"accepting: cannot be written: {os.strerror(number)}") as told:
+        made.accept(run)
+    assert "make its folder writable" in told.value.do

@@ -72,13 +72,40 @@ def test_values_that_drifted_are_told_from_another_shape() -> None:
         "not served: refund-1, model chat: no equal request",
         "  closest  refund-1, model chat, sample 0, after 0 writes, model aaaaaaaaaaaa",
         '  $.messages[0].content  value changed: recorded "Where is 4711?", asked "Where is 4712?"',
-        "  do       only values differ: declare this field as noise, or record the case again",
+        "  do       only values differ: record the case again, or it is a real change of behaviour",
     ]
     shaped = explain_miss(recording("lookup", {"id": 2, "tags": ["a"], "x": 1}).asked, KEPT)
     assert not shaped.is_drift
     assert miss_lines(shaped)[-1] == (
         "  do       the request has another shape: record the case again, or it is a real change of behaviour"
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "field", "said"),
+    [
+        (
+            CallKind.TOOL,
+            "lookup",
+            "at",
+            "leave an argument that cannot change the answer out with ignore=(…), or",
+        ),
+        (
+            CallKind.MODEL,
+            "POST openai/v1/chat",
+            "trace",
+            'ignore = ["trace.id"] in [replay.upstreams.openai] if it cannot change the answer, else record',
+        ),
+        (CallKind.MODEL, "POST openai/v1/chat", "messages", "record the case again, or it is a real change"),
+    ],
+)
+def test_a_value_that_drifted_has_the_remedy_of_its_kind_of_call(
+    kind: CallKind, name: str, field: str, said: str
+) -> None:
+    kept = recording(name, {field: {"id": 1}}, kind=kind)
+    miss = explain_miss(recording(name, {field: {"id": 2}}, kind=kind).asked, [kept])
+    assert miss.is_drift
+    assert said in miss_lines(miss)[-1]
 
 
 def test_the_closest_recording_is_the_one_with_fewest_fields_apart() -> None:

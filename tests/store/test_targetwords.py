@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from stopship.errors import UsageError
+from stopship.gating.outside import Outside
 from stopship.model.suite import Limits, ReplayPlan
 from stopship.store.suitefile import read_suite
 
@@ -50,6 +51,15 @@ def test_what_the_kinds_of_targets_take_for_granted(tmp_path: Path) -> None:
     assert plan(tmp_path, 'fresh = "7d"\n[replay.openai]\nstream = true').fresh_s == 7 * 86400
 
 
+def test_ignored_fields_are_part_of_what_decides_a_plan(tmp_path: Path) -> None:
+    upstream = 'target = "a.py:f"\n[replay.upstreams.m]\nurl = "http://h"\n'
+    told = []
+    for words in ("", 'ignore = ["b", "a.c"]', 'ignore = ["a.c", "b"]', 'ignore = ["b"]'):
+        (one,) = plan(tmp_path, upstream + words).upstreams
+        told.append(Outside(upstreams=(one,)).told)
+    assert told[0] != told[1] == told[2] != told[3] != told[0]
+
+
 def test_limits_are_read(tmp_path: Path) -> None:
     words = (
         "errors = 0.1, calls = 5, tokens = 1000, usd = 2.5, minutes = 30, case_calls = 3, case_seconds = 60"
@@ -81,6 +91,14 @@ def test_limits_are_read(tmp_path: Path) -> None:
         ("[replay.openai]\nparams = { top_p = nan }", "params: "),
         ('[replay.openai]\nstream = "yes"', "expected true or false"),
         ('[replay.openai]\nkey_env = "a b"', "key_env is no name of a variable"),
+        (
+            'target = "a.py:f"\n[replay.upstreams.m]\nurl = "http://h"\nignore = ["messages"]',
+            "'messages' decides what a model answers",
+        ),
+        (
+            'target = "a.py:f"\n[replay.upstreams.m]\nurl = "http://h"\nignore = ["a..b"]',
+            "'a..b' is no dotted path of a field",
+        ),
         ("per_minute = 0\ntarget = 'a.py:f'", "per_minute = 0 is out of range"),
         ("retries = 21\ntarget = 'a.py:f'", "retries = 21 is out of range"),
         ("target = 'a.py:f'\nlimits = { calls = 0 }", "calls = 0 is out of range"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stopship.cli.suites import STORE, desk_of, suite_option
+from stopship.cli.suites import STORE, desk, desk_of, suite_option
 from stopship.errors import EvidenceError, StopshipError, UsageError, nearest
 from stopship.store.shown import quoted, shown
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stopship.report.recordings import Explained
     from stopship.store.recordings import Recordings
 
+_LISTED = 8  # faults that are shown
 _FILE = click.Path(path_type=Path)
 
 
@@ -46,23 +47,33 @@ def list_(suite_path: Path | None) -> int:
 def completeness(suite_path: Path | None) -> int:
     """Say how many cases each fidelity can replay from what is recorded, and what the others lack.
 
-    A case that lacks something is lost in such a replay, and counts against the limits of the gate.
+    A case that lacks something is lost in such a replay, and counts against the limits of the gate. This goes
+    by what the accepted run called: a replay of another stack may ask otherwise.
     """
     from stopship.gating.completeness import completeness as complete
+    from stopship.gating.completeness import told_by_itself
     from stopship.gating.outside import accepted_stacks
-    from stopship.report.recordings import completeness_lines
+    from stopship.model.stack import changed_axes
+    from stopship.report.recordings import basis_lines, completeness_lines
 
     at = desk_of(suite_path)
     accepted = at.place.pointer().baseline
-    outcomes = at.place.kept(accepted.run).outcomes if accepted is not None else ()
+    run = at.place.kept(accepted.run) if accepted is not None else None
+    present, cases, shelf = _present(at.place), tuple(at.opened.cases), _opened(at.place)
+    repeats = at.opened.suite.replay.repeats
+    changed = changed_axes(run.head.stack, present) if run is not None and present is not None else ()
+    own = present.stack_id if present is not None and (run is None or changed) else ""
     found = complete(
-        tuple(at.opened.cases),
-        _opened(at.place),
-        outcomes,
-        repeats=at.opened.suite.replay.repeats,
+        cases,
+        shelf,
+        run.outcomes if run is not None else (),
+        repeats=repeats,
         accepted=accepted_stacks(at.place),
+        present=own,
     )
     _say(completeness_lines([(one.fidelity.value, one.cases, one.lacking) for one in found]))
+    by_itself = told_by_itself(cases, shelf, own, repeats=repeats) if own else 0
+    _say(basis_lines(run, present, changed, own=by_itself, cases=len(cases)))
     return 0
 
 
@@ -81,17 +92,18 @@ def explain(case: str, suite_path: Path | None) -> int:
     opened = _opened(place)
     found = opened.of_case(case)
     if not found:
-        known = list(opened.cases())
-        do = nearest(case, known) if known else "nothing is recorded in this suite: docs/replay.md says how"
-        raise UsageError(f"no recordings of a case {quoted(case)}", do=do)
-    _say(explain_lines(case, _explained(found), place=place.store.name, stack=_present(place)))
+        raise _unknown(case, list(opened.cases()))
+    ignored = {one.name: one.ignore for one in place.suite.replay.upstreams if one.ignore}
+    _say(
+        explain_lines(case, _explained(found), place=place.store.name, stack=_present(place), ignored=ignored)
+    )
     return 0
 
 
 @cache.command()
 @suite_option
 def check(suite_path: Path | None) -> int:
-    """Read every recording and check every digest. Exits 0 where all is whole, else 22 with every fault."""
+    """Read every recording and check every digest. Exits 0 where all is whole, else 22 with its faults."""
     from stopship.report.recordings import counted
     from stopship.store.recordings import Recordings
     from stopship.store.segments import read_segment
@@ -105,8 +117,10 @@ def check(suite_path: Path | None) -> int:
         except EvidenceError as err:
             faults.append(err)
     faults += found.faults()
-    for one in faults:
+    for one in faults[:_LISTED]:
         click.echo(str(one))
+    if len(faults) > _LISTED:
+        click.echo(f"and {counted(len(faults) - _LISTED, 'fault')} more")
     said = f"{counted(len(found), 'recording')} in {counted(len(names), 'file')}"
     click.echo(f"VOID   {counted(len(faults), 'fault')}   {said}   exit 22" if faults else f"whole    {said}")
     return EvidenceError.exit_code if faults else 0
@@ -153,7 +167,10 @@ def unpack(file: Path, suite_path: Path | None) -> int:
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True)
 @suite_option
 def forget(cases: tuple[str, ...], suite_path: Path | None) -> int:
-    """Take all recordings of each CASE out of the suite's store, to record it again."""
+    """Take all recordings of each CASE out of the suite's store, to record it again.
+
+    A case that has no recordings is an error, unless it is a case of the suite: it may be forgotten already.
+    """
     from stopship.report.recordings import counted
     from stopship.store.segments import forget as forgotten
 
@@ -162,9 +179,20 @@ def forget(cases: tuple[str, ...], suite_path: Path | None) -> int:
         raise UsageError("recordings behind a URL are not forgotten from here", where=place.store.name,
                          do="fetch the store, forget the case there, and upload it")  # fmt: skip
     folder, _ = _fetched(place)
+    known = _opened(place).cases()
+    if unknown := [one for one in cases if one not in known]:
+        asked = desk(place.suite.path).opened.cases  # of these one may be forgotten already
+        for one in unknown:
+            if one not in asked:
+                raise _unknown(one, sorted({*known, *asked}))
     count = forgotten(folder, cases)
     click.echo(f"forgot {counted(count, 'recording')} of {counted(len(set(cases)), 'case')}")
     return 0
+
+
+def _unknown(case: str, known: list[str]) -> UsageError:
+    do = nearest(case, known) if known else "nothing is recorded in this suite: docs/replay.md says how"
+    return UsageError(f"no recordings of a case {quoted(case)}", do=do)
 
 
 def _place(suite_path: Path | None) -> "Workplace":

@@ -106,7 +106,8 @@ def replay(  # noqa: PLR0913  # one parameter an option
     from stopship.gating.replay import planned
     from stopship.gating.selection import Selection, conditions
     from stopship.gating.selection import shard as shard_of
-    from stopship.report.runs import plan_lines, run_lines
+    from stopship.report.foreseen import plan_lines
+    from stopship.report.runs import run_lines
 
     if resume and fresh:
         raise UsageError("--resume with --fresh: one goes on, the other begins anew", do="give one of them")

@@ -18,6 +18,7 @@ from stopship.gating.opened import OpenSuite
 from stopship.gating.workplace import Workplace, typed
 from stopship.model.run import Accepted, Pointer, Run, Waiver
 from stopship.model.verdict import Record, Verdict
+from stopship.store.evidencefiles import reason
 from stopship.store.pointer import write_pointer
 from stopship.store.shown import quoted, shown
 
@@ -141,7 +142,16 @@ def _says(pointer: Pointer, baseline: Accepted, opened: OpenSuite, run: Run, dec
 def _alone(place: Workplace) -> Iterator[None]:
     """One acceptance of a suite at a time. The lock is the kernel's: it goes when the process dies."""
     path = place.made() / "accepting"
-    with path.open("a") as file:
+    try:
+        file = path.open("a")
+    except OSError as err:
+        raise UsageError(
+            f"cannot be written: {reason(err)}",
+            where=shown(path),
+            do="accepting writes the pointer and the working folder of the suite: make its folder writable, "
+            "or accept in a copy that is",
+        ) from err
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as err:

@@ -1,6 +1,7 @@
 """Which fidelities a case can be replayed with, by what is recorded of it.
 
-Decides that from recordings and from what the accepted run called. Never replays a case, and leaves none out.
+Decides that from recordings, from the order of calls that is recorded under the present stack, and from what
+the accepted run called. Never replays a case, and leaves none out.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 
 from stopship.errors import Missed
 from stopship.gating.forced import Forced
-from stopship.gating.paths import Recorded, is_path, searches_of
+from stopship.gating.paths import KeptPath, Recorded, is_path, path_under, searches_of
 from stopship.model.exchange import CallKind, Fidelity
 from stopship.model.run import Outcome
 
@@ -29,9 +30,11 @@ def completeness(
     *,
     repeats: int = 1,
     accepted: Sequence[str] = (),
+    present: str = "",
 ) -> tuple[Completeness, ...]:
     """Each fidelity over all cases, with every sample of them. `outcomes`: of the accepted run; none: what
-    cases call is not known. `accepted`: ids of accepted stacks, the latest first.
+    cases call is not known. `accepted`: ids of accepted stacks, the latest first. `present`: id of a
+    stack whose recorded paths go before what the accepted run called; "": of none.
 
     Raises EvidenceError for damaged recordings.
     """
@@ -41,13 +44,23 @@ def completeness(
         lacking = []
         for key in cases:
             told = [
-                _Sample(key, number, known.get((key, number), known.get((key, 0))), shelf, accepted)
+                _Sample(key, number, known.get((key, number), known.get((key, 0))), shelf, accepted, present)
                 for number in range(repeats)
             ]
             why = next(filter(None, (_lack(fidelity, one) for one in told)), "")
             lacking += [(key, why)] if why else []
         found.append(Completeness(fidelity=fidelity, cases=len(cases) - len(lacking), lacking=tuple(lacking)))
     return tuple(found)
+
+
+def told_by_itself(cases: Sequence[str], shelf: Recorded, present: str, *, repeats: int = 1) -> int:
+    """How many cases have a path under the present stack for each of their samples."""
+
+    def is_told(key: str, number: int) -> bool:
+        path = path_under(shelf, key, number, present)
+        return path is not None and path.asked.sample == number
+
+    return sum(all(is_told(key, number) for number in range(repeats)) for key in cases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,7 @@ class _Sample:
     accepted: Outcome | None
     shelf: Recorded
     stacks: Sequence[str]
+    present: str
 
     @property
     def name(self) -> str:
@@ -77,6 +91,8 @@ def _lack(fidelity: Fidelity, one: _Sample) -> str:
         return ""
     if fidelity is Fidelity.STEP and (why := Forced(one.shelf, one.key, one.number, one.stacks).lack()):
         return why
+    if one.present and (path := path_under(one.shelf, one.key, one.number, one.present)) is not None:
+        return _lack_of_path(fidelity, one, path)
     calls = one.accepted.calls if one.accepted is not None else ()
     for call in calls:
         kind, answers = CallKind(call.kind), one.shelf.of_ask(call.ask)
@@ -85,6 +101,20 @@ def _lack(fidelity: Fidelity, one: _Sample) -> str:
         if fidelity.freezes(kind) and not answers:
             return f"{one.name}{call.kind} {call.name} is not recorded"
     return "" if calls else _lack_unknown(fidelity, one)
+
+
+def _lack_of_path(fidelity: Fidelity, one: _Sample, path: KeptPath) -> str:
+    """The same where it is recorded what this very stack asks. Its tools were recorded with its models."""
+    for kind, steps in ((CallKind.MODEL, path.models), (CallKind.RETRIEVAL, path.searches or ())):
+        if not fidelity.freezes(kind):
+            continue
+        for step in steps:
+            answers = one.shelf.of_ask(step.ask)
+            if kind is CallKind.MODEL:
+                answers = tuple(it for it in answers if it.asked.sample == one.number)
+            if not answers:
+                return f"{one.name}a {kind.value} that the present stack asks is not recorded"
+    return ""
 
 
 def _lack_unknown(fidelity: Fidelity, one: _Sample) -> str:

@@ -50,7 +50,7 @@ class Outside:
         return [
             self.fidelity.value,
             sorted(self.effects),
-            *sorted([one.name, one.url] for one in self.upstreams),
+            *sorted([one.name, one.url, *sorted(set(one.ignore))] for one in self.upstreams),
             *([self.held_on] if self.held_on else []),
         ]
 

@@ -139,6 +139,12 @@ def kept_path(shelf: Recorded, case: str, sample: int, accepted: Sequence[str]) 
     return KeptPath(asked=found.asked, models=_read(told), searches=None)
 
 
+def path_under(shelf: Recorded, case: str, sample: int, stack: str) -> KeptPath | None:
+    """The path that was recorded under one stack, of this sample before others; None: there is none."""
+    found = kept_path(shelf, case, sample, (stack,))
+    return found if found is not None and _stack_of(found.asked) == stack else None
+
+
 def step_of(shelf: Recorded, path: KeptPath, step: Step) -> tuple[Asked, Answer] | None:
     """The call of a step and the answer that stood there; None where it is recorded no more."""
 

@@ -126,6 +126,7 @@ def waypoint_to(upstreams: Sequence[UpstreamPlan], stack: Stack) -> Waypoint | N
     """The gateway to the APIs that a suite names; none where it names none."""
     usual = tuple(pin.axis for pin in stack.pins if pin.axis == "model")
     found = {
-        one.name: Upstream(url=one.url, key_env=one.key_env, pins=one.pins or usual) for one in upstreams
+        one.name: Upstream(url=one.url, key_env=one.key_env, pins=one.pins or usual, ignore=one.ignore)
+        for one in upstreams
     }
     return Waypoint(upstreams=found, environ=os.environ, stack=stack) if found else None

@@ -81,6 +81,11 @@ class Asked:
         return digest(["key", self.ask, self.sample, self.epoch, call_pins(self)])
 
 
+def upstream_of(name: str) -> str:
+    """The upstream of a call through the gateway: `openai` of `POST openai/v1/chat/completions`."""
+    return name.partition(" ")[2].partition("/")[0]
+
+
 def pins_digest(asked: Asked) -> str:
     """One short digest of the pins that the call names."""
     return _pins_digest(tuple(call_pins(asked).items()))

@@ -95,6 +95,12 @@ class Stack:
         return self.pin(axis).version
 
 
+def changed_axes(before: Stack, now: Stack) -> tuple[str, ...]:
+    """The axes whose pins differ, those that only one of the stacks has among them, by name."""
+    old, new = ({pin.axis: pin.digest for pin in one.pins} for one in (before, now))
+    return tuple(sorted(axis for axis in old.keys() | new.keys() if old.get(axis) != new.get(axis)))
+
+
 def stack_of(pins: Iterable[Pin]) -> Stack:
     """A stack of pins in any order."""
     return Stack(tuple(sorted(pins, key=lambda one: one.axis)))

@@ -58,6 +58,7 @@ class UpstreamPlan:
     url: str
     key_env: str = ""  # the variable that holds its key
     pins: tuple[str, ...] = ()  # axes that its answers depend on; (): `model`, where the stack has one
+    ignore: tuple[str, ...] = ()  # dotted paths of fields of a request that cannot change its answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

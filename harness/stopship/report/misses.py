@@ -4,10 +4,12 @@ Decides wording only; whatever a call or a recording says is neutralised here.
 """
 
 import json
+import re
 import shlex
 
 from stopship.model.case import Json
-from stopship.model.exchange import Asked
+from stopship.model.exchange import CODE, Asked, CallKind, upstream_of
+from stopship.model.fields import DECIDING, fault_of
 from stopship.model.miss import Difference, Drift, Miss, Phase
 from stopship.report.neutral import plain
 from stopship.report.pins import short
@@ -16,7 +18,9 @@ _NAME, _VALUE, _PATH = 60, 50, 60
 _PARTED = 30  # characters shown of each of two texts from where they part
 _SHOWN = 3  # differences
 _DO = "do       "  # what a line begins with that says what helps
-_REAL = "record the case again, or it is a real change of behaviour"
+_AGAIN = "record the case again"
+_REAL = f"{_AGAIN}, or it is a real change of behaviour"
+_INDEX = re.compile(r"\[\d+\]")
 
 
 def miss_lines(miss: Miss) -> list[str]:
@@ -109,6 +113,27 @@ def _remedy(miss: Miss) -> str:
     if miss.phase is Phase.PLACE:
         return "record the case with this stack and sample"
     if miss.is_drift:
-        fields = "this field" if len(miss.differences) == 1 else "these fields"
-        return f"only values differ: declare {fields} as noise, or record the case again"
+        return _noise(miss)
     return f"the request has another shape: {_REAL}"
+
+
+def _noise(miss: Miss) -> str:
+    """How to say that a field decides no answer: by argument of a marked function, by path of a request
+    through the gateway. What always decides one is not offered."""
+    call = miss.asked.call
+    if call.kind is not CallKind.MODEL or CODE in call.pins:
+        field = "leave an argument that cannot change the answer out with ignore=(…)"
+        return f"only values differ: {field}, or {_AGAIN}"
+    paths = dict.fromkeys(_INDEX.sub("", one.path).removeprefix("$").lstrip(".") for one in miss.differences)
+    if not upstream_of(call.name) or any(
+        path.partition(".")[0] in DECIDING or fault_of(path) or "[" in path for path in paths
+    ):
+        return f"only values differ: {_REAL}"
+    upstream = plain(upstream_of(call.name), _NAME)
+    listed = ", ".join(value(one, _PATH) for one in [*paths][:_SHOWN])
+    more = ", …" if len(paths) > _SHOWN else ""
+    which = "it" if len(paths) == 1 else "they"
+    return (
+        f"ignore = [{listed}{more}] in [replay.upstreams.{upstream}] if {which} cannot change the answer, "
+        f"else {_AGAIN}"
+    )

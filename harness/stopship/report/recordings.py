@@ -5,19 +5,23 @@ Decides wording only; whatever a call or an answer says is neutralised here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from stopship.model.canonical import digest
-from stopship.model.exchange import ADAPTER, PATH, Answer, Asked, Recording, call_pins
+from stopship.model.exchange import ADAPTER, CODE, PATH, Answer, Asked, Recording, call_pins, upstream_of
 from stopship.model.miss import Difference, Drift
+from stopship.model.run import Run
 from stopship.model.stack import Stack
-from stopship.report.layout import table
+from stopship.report.layout import table, wrapped
 from stopship.report.misses import from_where_they_part, value
 from stopship.report.neutral import plain
 from stopship.report.pins import short
 
 _NAME, _REQUEST, _PATH, _VALUE = 60, 70, 50, 24
+_MAY_PART = "a replay of another stack may ask otherwise, and what it asks so is a miss"
 _PARTED = 36  # of two texts that are shown from where they part
 _ANSWERS, _FIELDS = 4, 3  # shown of each
+_EVIDENCE = " (evidence: served only where frozen, in its order)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +51,46 @@ def completeness_lines(found: Sequence[tuple[str, int, Sequence[tuple[str, str]]
     return table(rows, left=frozenset({0, 3}))
 
 
-def explain_lines(
-    case: str, found: Sequence[Explained], *, place: str, stack: Stack | None = None
+def basis_lines(
+    run: Run | None, present: Stack | None, changed: Sequence[str], *, own: int, cases: int
 ) -> list[str]:
-    """What is in the key of each recording of a case. `stack`: the present one, whose versions are named."""
+    """Which run and stack `completeness_lines` go by. `changed`: axes of the present stack that are others;
+    `own`: cases whose order of calls is recorded under it."""
+    if run is None:
+        said = [
+            "no run is accepted: this goes by what is recorded alone, whatever stack it was recorded under",
+            _MAY_PART,
+        ]
+    elif present is None or not changed:
+        said = [
+            f"by the calls of the accepted run {run.short}, of stack {short(run.head.stack.stack_id)}",
+            _MAY_PART,
+        ]
+    else:
+        axes = ", ".join(plain(one, _NAME) for one in changed)
+        here, there = short(present.stack_id), short(run.head.stack.stack_id)
+        said = [
+            f"the present stack {here} has another {axes} than that of the accepted run {run.short}, {there}",
+            f"{own} of {cases} cases: by the order of calls that is recorded under the present stack",
+        ]
+        if own < cases:
+            said.append(
+                f"{cases - own}: by the calls of the accepted run; a replay of the present stack may ask "
+                "otherwise, and what it asks so is a miss"
+            )
+    return [line for one in said for line in wrapped(one, first="", then="  ").splitlines()]
+
+
+def explain_lines(
+    case: str,
+    found: Sequence[Explained],
+    *,
+    place: str,
+    stack: Stack | None = None,
+    ignored: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> list[str]:
+    """What is in the key of each recording of a case. `stack`: the present one, whose versions are named.
+    `ignored`: by upstream, the fields that the suite leaves out of requests."""
     head = f"{plain(case, _NAME, keep_end=True)}: {counted(len(found), 'recording')}, adapter {ADAPTER}"
     lines = [f"{head}   {plain(place)}"]
     if any(one.recording.asked.call.name == PATH for one in found):
@@ -71,9 +111,15 @@ def explain_lines(
                 f"   calls    {_order(one.recording, asks)}",
             ]
             continue
+        fields = () if CODE in call.pins else ignored.get(upstream_of(call.name), ())
         lines += [
             f"{one.number}  {call.kind.value} {plain(call.name, _NAME)}   key {short(asked.key)}",
             f"   request  {short(digest(call.request))}  {value(call.request, _REQUEST)}",
+            *(
+                [f"   ignored  {', '.join(plain(it, _NAME) for it in fields)}, as the suite says"]
+                if fields
+                else []
+            ),
             f"   place    sample {asked.sample}{epoch}, after {counted(asked.world, 'write')}",
             f"   pins     {pins or 'none'}",
             f"   answers  {_answers(one.recording.answers)}",
@@ -152,7 +198,7 @@ def _answers(answers: Sequence[Answer]) -> str:
     for one in answers[:_ANSWERS]:
         what = f"error {plain(one.error, _REQUEST)}" if one.error else value(one.result, _REQUEST)
         status = "" if one.status is None else f" ({one.status})"
-        told.append(what + status + ("" if one.is_reusable else " (evidence, never served to a retry)"))
+        told.append(what + status + ("" if one.is_reusable else _EVIDENCE))
     if len(answers) > _ANSWERS:
         told.append(f"{len(answers) - _ANSWERS} more")
     return ", then ".join(told)

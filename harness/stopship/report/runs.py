@@ -66,41 +66,6 @@ def run_lines(run: Run, *, columns: int = WIDTH, faults: Sequence[str] = ()) -> 
     return lines if is_all_told else [*lines, *bad_lines(run.outcomes)]
 
 
-def plan_lines(  # noqa: PLR0913  # one argument for each thing that is told
-    *,
-    outputs: int,
-    drawn: int,
-    known: int,
-    served: int,
-    made: Sequence[tuple[str, int]],
-    tokens: Sequence[tuple[str, float]],
-    usd: float | None,
-    priced: int,
-    endpoint: str,
-) -> list[str]:
-    """What a replay would draw, and what that takes by the accepted run; `endpoint`: a target that is one."""
-    left = outputs - drawn
-    lines = [
-        f"plan     {left} of {outputs} outputs would be drawn" + (f", {drawn} are there" if drawn else "")
-    ]
-    if not left:
-        return lines
-    unknown = "not known: there is no accepted run to go by"
-    if endpoint:
-        lines.append(f"  calls    {left} of {endpoint}, retries aside")
-    if not known:
-        return [*lines, f"  cost     {unknown}" if endpoint else f"  calls    {unknown}"]
-    share = "" if known == left else f" (of {known} of them)"
-    calls = ", ".join(f"{plain(name)} {count}" for name, count in made)
-    if not endpoint:
-        lines.append(f"  calls    {served} served from recordings, {sum(n for _, n in made)} made{share}")
-    lines += [f"  made     {calls}"] if calls else []
-    if tokens:
-        lines.append(f"  tokens   {', '.join(f'{name} {amount:.0f}' for name, amount in tokens)}{share}")
-    share = "" if priced == left else f" (of {priced} of them)"
-    return [*lines, f"  cost     ${usd:.4g}{share}" if usd is not None else "  cost     not told"]
-
-
 def _pin_lines(titles: Sequence[str], columns: int) -> list[str]:
     listed = ", ".join(one.replace(" ", _NO_BREAK) for one in titles)
     text = wrapped(listed, first="  pins     ", then="           ", columns=columns)

@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 
 from stopship.model.exchange import Fidelity
+from stopship.model.fields import fault_of
 from stopship.model.suite import (
     COMMAND,
     LOST_LIMIT,
@@ -180,9 +181,14 @@ def _upstreams(table: Table) -> tuple[UpstreamPlan, ...]:
         one = named.table(name, f"[replay.upstreams.{name}]")
         if one is None:
             continue
-        one.only("url", "key_env", "pins")
+        one.only("url", "key_env", "pins", "ignore")
         url = url_of(one, "url", required=True)
         key_env = key_env_of(one)
         pins = one.texts("pins", '"model"')
-        found.append(UpstreamPlan(name=name, url=url, key_env=key_env, pins=pins))
+        ignore = one.texts("ignore", '"metadata.request_id"')
+        for path in ignore:
+            if why := fault_of(path):
+                do = 'name fields that cannot change the answer: ignore = ["metadata.request_id"]'
+                one.fault("ignore", f"{quoted(path)} {why}", do)
+        found.append(UpstreamPlan(name=name, url=url, key_env=key_env, pins=pins, ignore=ignore))
     return tuple(found)

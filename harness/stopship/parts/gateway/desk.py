@@ -14,6 +14,7 @@ from aiohttp import web
 
 from stopship.errors import StopshipError
 from stopship.model.exchange import Answer, Call, CallKind
+from stopship.model.fields import without
 from stopship.parts.gateway.bodies import NotKept, request_of
 from stopship.parts.gateway.live import Live
 from stopship.parts.gateway.replies import MISSED, refusal, serve
@@ -172,12 +173,12 @@ class Desk:
 
 
 def _call(request: web.BaseRequest, address: Address, body: bytes) -> Call:
-    """What is asked: method, upstream, path and body. Headers and keys in a query are left out."""
+    """What is asked: method, upstream, path and body. No header, key in a query or ignored field is."""
     road, query = address.road, without_secrets(address.query)
     return Call(
         kind=CallKind.MODEL,
         name=f"{request.method} {road.name}{address.path}{'?' + query if query else ''}",
-        request=request_of(body, request.headers.get("Content-Type", "")),
+        request=without(request_of(body, request.headers.get("Content-Type", "")), road.upstream.ignore),
         effect=road.effect(request.method, address.path),
         pins=road.upstream.pins,
     )

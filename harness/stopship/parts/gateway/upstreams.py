@@ -41,6 +41,7 @@ class Upstream:
     key_header: str = "Authorization"  # where the key goes if the client sends none of its own
     pins: tuple[str, ...] = ("model",)  # axes of the stack that its answers depend on
     reads: tuple[str, ...] = ()  # further endings of paths that change nothing
+    ignore: tuple[str, ...] = ()  # dotted paths of fields that are no part of a call, though they are sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
