@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stopship.boundaries import Boundary, Door, desk_here, made_here, making
-from stopship.errors import Missed, StopshipError, UsageError
+from stopship.errors import Missed, OverBudget, StopshipError, UsageError
+from stopship.gating.budget import Account
 from stopship.gating.chance import Chance
 from stopship.gating.forced import Forced
 from stopship.gating.paths import Slot, Track, is_path, path_of
@@ -34,7 +35,6 @@ from stopship.model.exchange import (
     Served,
     Source,
     call_pins,
-    pins_digest,
 )
 from stopship.parts.answers import raised_as, told_answer, told_request
 from stopship.parts.isolation import isolate
@@ -66,6 +66,7 @@ class OutputDesk:
     def __init__(self, world: "World", key: str, sample: int, now: datetime) -> None:
         self.key, self.sample, self.now = key, sample, now
         self.served: list[Served] = []
+        self.account = Account(world.budget)
         self.refused: StopshipError | Missed | None = None  # what a call was refused with, for good
         self.base_urls: dict[str, str] = {}
         self.api_key = ""
@@ -115,8 +116,11 @@ class OutputDesk:
         return _given(turn.answer)
 
     def recorded(self) -> Iterable[Recording]:
-        """What was made and is to be kept; nothing of an output that was refused a call."""
-        if self.refused is not None or self._world.record is Record.NONE:
+        """What was made and is to be kept; nothing of an output that was refused a call, but what one that is
+        over its budget asked before. Its path has no end, and is not kept."""
+        if self._world.record is Record.NONE or isinstance(self.refused, OverBudget):
+            return () if self._world.record is Record.NONE else (*self._made.values(),)
+        if self.refused is not None:
             return ()
         own = path_of(self.key, self.sample, self._world.epoch, self._world.pins)
         path = self._track.told(self._world.shelf.cleaned(own))
@@ -198,6 +202,7 @@ class OutputDesk:
                 + ", ".join(sorted(self._world.pins)),
             )
         with self._lock:
+            self.account.begin()
             told = Asked(
                 call=replace(call, pins=(*call.pins, *own)),
                 case=self.key,
@@ -378,18 +383,8 @@ class OutputDesk:
             self.refused = err
 
     def _note(self, asked: Asked, source: Source, answer: Answer | None, attempt: int = 0) -> None:
-        call = asked.call
-        self.served.append(
-            Served(
-                kind=call.kind.value,
-                name=call.name,
-                ask=asked.ask,
-                source=source.value,
-                attempt=attempt,
-                pins=pins_digest(asked),
-                got=answer.digest if answer is not None else "",
-            )
-        )
+        self.served.append(Served.of(asked, source, answer, attempt))
+        self.account.end(asked, answer)
 
 
 def _given(answer: Answer) -> Json:

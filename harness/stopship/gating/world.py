@@ -13,6 +13,7 @@ from typing import Protocol
 
 from stopship.boundaries import Boundary, watch
 from stopship.errors import StopshipError, UsageError
+from stopship.gating.budget import Budget
 from stopship.gating.desk import OutputDesk
 from stopship.model.case import Json
 from stopship.model.exchange import Asked, Fidelity, Record, Recording
@@ -77,6 +78,7 @@ class World:
     accepted: Sequence[str] = ()  # ids of accepted stacks, the latest first
     deterministic: bool = True  # the same stack answers the same: what it decided may be served again
     epoch: int = 0
+    budget: Budget = field(default_factory=Budget)  # of each output
     gateway: "Opening | None" = None  # opened when the replay begins
     _told: dict[Place, "OutputDesk"] = field(default_factory=dict)
     _functions: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and name: where it stands
@@ -152,8 +154,10 @@ class World:
         self._file(place)
 
     def told(self, outcome: Outcome) -> Outcome:
-        """An outcome with where its calls were answered from, and what was decided anew; once."""
+        """An outcome with where its calls were answered from, and what was decided anew; once. One that is
+        over its budget has failed; raises EvidenceError where that is not known."""
         desk = self._told.pop((outcome.key, outcome.sample), None)
+        outcome = self.budget.held(outcome, desk.account if desk is not None else None)
         if desk is None:
             return outcome
         trace = outcome.trace

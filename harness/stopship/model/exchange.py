@@ -131,6 +131,19 @@ class Served:
     pins: str = ""  # digest of the pins that the call names, as its answer had them
     got: str = ""  # digest of the answer; "": none came
 
+    @classmethod
+    def of(cls, asked: Asked, source: "Source", answer: Answer | None, attempt: int) -> "Served":
+        """What is told of a call and of what answered it."""
+        return cls(
+            kind=asked.call.kind.value,
+            name=asked.call.name,
+            ask=asked.ask,
+            source=source.value,
+            attempt=attempt,
+            pins=pins_digest(asked),
+            got=answer.digest if answer is not None else "",
+        )
+
     @property
     def is_served(self) -> bool:
         """Whether a recording answered it."""
