@@ -7,7 +7,7 @@ desk's.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -16,14 +16,13 @@ from stopship.errors import StopshipError, UsageError
 from stopship.gating.budget import Budget
 from stopship.gating.desk import OutputDesk
 from stopship.model.case import Json
-from stopship.model.exchange import Asked, Fidelity, Record, Recording
+from stopship.model.exchange import NO_CLOCK, Asked, Fidelity, Record, Recording
 from stopship.model.run import Outcome, Status
 from stopship.parts.isolation import isolate
 
 Place = tuple[str, int]  # key of the case, and sample
 Unseen = Callable[[str, Boundary | None], StopshipError | None]
 """Why a file may not be read, within a call that is being made or outside of any; None: it may."""
-NO_CLOCK = datetime(2000, 1, 1, tzinfo=UTC)  # of a case that does not say when it was captured
 
 
 def seen_all(_path: str, _within: Boundary | None) -> None:

@@ -5,6 +5,7 @@ Decides which two calls are the same and what a recording's key holds. Never run
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from functools import cached_property, lru_cache
 
@@ -94,6 +95,9 @@ def _pins_digest(pins: tuple[tuple[str, str], ...]) -> str:
 def call_pins(asked: Asked) -> dict[str, str]:
     """The pins that the call names, with their digests; an axis that the stack lacks has the digest ''."""
     return {axis: asked.pins.get(axis, "") for axis in sorted(asked.call.pins)}
+
+
+NO_CLOCK = datetime(2000, 1, 1, tzinfo=UTC)  # of a case that does not say when it was captured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
