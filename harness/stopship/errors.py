@@ -60,5 +60,9 @@ class Missed(Unavailable):
     """A call of a replay that no recording answers. The output is lost: nothing is known of what would be."""
 
 
+class OverBudget(Missed):
+    """A call of an output that has spent what `limits` allow one. No loss: the output has failed."""
+
+
 class RecordedError(Exception):
     """An error that a recorded call ended with, raised anew. Its class has the name of the one it was."""

@@ -336,3 +336,24 @@ def test_a_key_or_no_address_in_the_suite_is_refused(agent: Agent, line: str, sa
 
 
 __all__ = ["_running_endpoint", "endpoint"]
+
+
+def test_what_the_model_says_that_it_took_counts_against_the_budget_of_a_case(
+    agent: Agent, endpoint: Endpoint
+) -> None:
+    whole = 'fidelity = "frozen"\ndeterministic = true\n'
+    assert agent("replay", "--record", "new") == 0
+    asked = endpoint.requests
+    agent.suite(whole + "limits = { case_tokens = 2 }")
+    assert agent("replay") == 22  # not one was told
+    assert "0 told, 30 failed, 0 lost" in agent.stopship.out
+    assert "over its budget: more than 2 tokens" in agent.stopship.out
+    agent.suite(whole + "limits = { case_tokens = 1_000_000, case_calls = 20 }")
+    assert agent("replay") == 0
+    assert "30 told, 0 failed, 0 lost" in agent.stopship.out
+    assert endpoint.requests == asked
+    (agent.folder / "cases.jsonl").write_text(json.dumps({"key": "c00", "question": "Is 0 there?"}) + "\n")
+    agent.suite(whole + "limits = { case_usd = 1.0 }")
+    assert agent("replay") == 22
+    assert "limits has case_usd" in agent.stopship.err
+    assert "has no price for the model" in agent.stopship.err

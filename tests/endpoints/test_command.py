@@ -56,6 +56,55 @@ def outcomes(folder: Path, asked: list[str], replay_words: str = "") -> dict[str
     return {asked[int(one.key[1:])]: one for one in run.outcomes}
 
 
+STILL = """\
+import json, os, sys, time
+for line in sys.stdin:
+    asked = json.loads(line)
+    told = [asked.get("now"), asked["seed"], time.tzname[0], os.environ["PYTHONHASHSEED"], hash("word")]
+    print(json.dumps({"id": asked["id"], "output": json.dumps(told)}), flush=True)
+"""
+
+
+def still(folder: Path, *, more: str = "") -> dict[tuple[str, int], list[object]]:
+    file = write_suite(folder, "command", RUN, asked=3, replay="repeats = 2", files={"child.py": STILL})
+    rows = [json.loads(line) for line in (folder / "cases.jsonl").read_text().splitlines()]
+    times = ["2026-03-01T10:00:00Z", "", 946684800]
+    told = [{**row, "at": one} for row, one in zip(rows, times, strict=True)]
+    (folder / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in told))
+    file.write_text(file.read_text() + more)
+    run = replay(plan_of(file)).run
+    return {(one.key, one.sample): json.loads(str(one.trace["output"])) for one in run.outcomes}
+
+
+def test_a_program_is_told_the_time_of_its_case_and_a_seed_that_stay_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TZ", "PYTHONHASHSEED"):
+        monkeypatch.delenv(name, raising=False)
+    captured = '[columns]\ncaptured = "at"\n'
+    first, again = still(tmp_path / "one", more=captured), still(tmp_path / "two", more=captured)
+    assert first == again
+    times = {key: told[0] for (key, _), told in first.items()}
+    assert times == {"c000": "2026-03-01T10:00:00+00:00", "c001": None, "c002": "2000-01-01T00:00:00+00:00"}
+    seeds = [told[1] for told in first.values()]
+    assert len(set(seeds)) == 6
+    assert all(isinstance(one, int) and 0 <= one < 2**53 for one in seeds)
+    assert {(str(told[2]), told[3]) for told in first.values()} == {("UTC", "0")}
+    monkeypatch.setenv("TZ", "Etc/GMT-3")
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    other = still(tmp_path / "three")
+    assert {(told[0], str(told[2]), told[3]) for told in other.values()} == {(None, "+03", "7")}
+
+
+def test_another_column_of_times_draws_a_program_anew(tmp_path: Path) -> None:
+    file = write_suite(tmp_path, "command", RUN, asked=1, files={"child.py": STILL})
+    before = plan_of(file)
+    file.write_text(file.read_text() + '[columns]\ncaptured = "at"\n')
+    after = plan_of(file)
+    assert before.identity != after.identity
+    assert before.draws.folder != after.draws.folder
+
+
 def test_one_process_answers_many_cases(tmp_path: Path) -> None:
     found = outcomes(tmp_path, [f"q{number}" for number in range(20)])
     assert {one.status for one in found.values()} == {Status.OK}

@@ -61,14 +61,27 @@ def test_ignored_fields_are_part_of_what_decides_a_plan(tmp_path: Path) -> None:
 
 
 def test_limits_are_read(tmp_path: Path) -> None:
-    words = (
-        "errors = 0.1, calls = 5, tokens = 1000, usd = 2.5, minutes = 30, case_calls = 3, case_seconds = 60"
-    )
-    found = plan(tmp_path, f'target = "a.py:f"\nlimits = {{ {words} }}')
+    run = "errors = 0.1, calls = 5, tokens = 1000, usd = 2.5, minutes = 30"
+    case = "case_calls = 3, case_tokens = 70, case_usd = 0.2, case_seconds = 60"
+    found = plan(tmp_path, f'target = "a.py:f"\nlimits = {{ {run}, {case} }}')
     assert found.lost_limit == 0.1
     assert found.limits == Limits(
-        calls=5, tokens=1000, usd=2.5, minutes=30.0, case_calls=3, case_seconds=60.0
+        calls=5,
+        tokens=1000,
+        usd=2.5,
+        minutes=30.0,
+        case_calls=3,
+        case_tokens=70,
+        case_usd=0.2,
+        case_seconds=60.0,
     )
+
+
+def test_no_attempt_takes_longer_than_a_case_may(tmp_path: Path) -> None:
+    limits = "limits = { case_seconds = 60 }"
+    for words, most in [("", 60.0), ("timeout = 90\n", 60.0), ("timeout = 30\n", 30.0)]:
+        assert plan(tmp_path, f'target = "a.py:f"\n{words}{limits}').timeout_s == most
+    assert plan(tmp_path, 'target = "a.py:f"').timeout_s is None
 
 
 @pytest.mark.parametrize(
@@ -104,6 +117,9 @@ def test_limits_are_read(tmp_path: Path) -> None:
         ("target = 'a.py:f'\nlimits = { calls = 0 }", "calls = 0 is out of range"),
         ("target = 'a.py:f'\nlimits = { usd = -1 }", "usd = -1 is out of range"),
         ("target = 'a.py:f'\nlimits = { minuts = 1 }", "unknown key 'minuts'"),
+        ("target = 'a.py:f'\nlimits = { case_tokens = 0 }", "case_tokens = 0 is out of range"),
+        ("target = 'a.py:f'\nlimits = { case_usd = 0 }", "case_usd = 0 is out of range"),
+        ("target = 'recorded'\nlimits = { case_usd = 1 }", "a recorded output spends nothing"),
     ],
 )
 def test_a_fault_says_what_and_where(tmp_path: Path, replay: str, what: str) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from stopship.gating.budget import budget_of
 from stopship.gating.engine import Engine, Target
 from stopship.gating.pacing import pace_of
-from stopship.gating.pricing import Prices, open_prices
+from stopship.gating.pricing import Prices, open_prices, own_provider
 from stopship.gating.spending import Meter
 from stopship.model.case import Json
 from stopship.model.run import Outcome
-from stopship.model.suite import MODELS, Limits, ReplayPlan
+from stopship.model.suite import Limits, ReplayPlan
 from stopship.store.slots import Slots
 from stopship.store.tally import Tally
 
@@ -70,7 +71,7 @@ def _in_turn(*calls: Callable[[], None]) -> Callable[[], None]:
 
 
 def _unpaid(plan: ReplayPlan) -> ReplayPlan:
-    limits = replace(plan.limits, calls=None, case_calls=None, tokens=None, usd=None)
+    limits = replace(plan.limits, calls=None, tokens=None, usd=None)
     return replace(plan, limits=limits, per_minute=None, retries=0)
 
 
@@ -80,14 +81,10 @@ def _prices(plan: ReplayPlan) -> Prices | None:
     return open_prices(own_provider(plan))
 
 
-def own_provider(plan: ReplayPlan) -> str:
-    """The provider whose own address is asked; "": a price is found by the model's name."""
-    table = plan.table
-    is_own = table is not None and table.kind in MODELS and "base_url" not in table.settings
-    return table.kind if table is not None and is_own else ""
-
-
 def spent_of(plan: ReplayPlan, engine: Engine, *, is_frozen: bool = False) -> dict[str, Json]:
     """What a run cost, to be said beside it: where somebody may be charged."""
     is_charged = not is_frozen and (plan.table is not None or plan.limits != Limits())
-    return {"spent": engine.meter.told} if is_charged and engine.meter is not None else {}
+    told = engine.meter.told if is_charged and engine.meter is not None else {}
+    if plan.limits.case_usd is not None:  # what is served is priced, too: as if it had been asked
+        told["prices"] = budget_of(plan).prices.name
+    return {"spent": told} if told else {}

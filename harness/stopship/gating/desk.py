@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stopship.boundaries import Boundary, Door, desk_here, made_here, making
-from stopship.errors import Missed, StopshipError, UsageError
+from stopship.errors import Missed, OverBudget, StopshipError, UsageError
+from stopship.gating.budget import Account
 from stopship.gating.chance import Chance
 from stopship.gating.forced import Forced
 from stopship.gating.paths import Slot, Track, is_path, path_of
@@ -34,8 +35,8 @@ from stopship.model.exchange import (
     Recording,
     Served,
     Source,
+    best_of,
     call_pins,
-    served_of,
 )
 from stopship.parts.answers import raised_as, told_answer, told_request
 from stopship.parts.isolation import isolate
@@ -69,6 +70,7 @@ class OutputDesk:
         self.key, self.sample, self.now = key, sample, now
         self._served: list[tuple[int, Served]] = []  # each with its place among the calls that began
         self._begun = 0
+        self.account = Account(world.budget)
         self.refused: StopshipError | Missed | None = None  # what a call was refused with, for good
         self.base_urls: dict[str, str] = {}
         self.api_key = ""
@@ -80,11 +82,8 @@ class OutputDesk:
         self._used: Counter[str] = Counter()  # by key, of others: how many recorded answers are behind it
         self._made: dict[str, Recording] = {}
         self._track = Track()
-        self._forced = (
-            Forced(world.shelf, key, sample, world.accepted, world.shelf.blanked)
-            if world.fidelity is Fidelity.STEP
-            else None
-        )
+        shelf, is_forced = world.shelf, world.fidelity is Fidelity.STEP
+        self._forced = Forced(shelf, key, sample, world.accepted, shelf.blanked) if is_forced else None
         self._decisions: list[Json] = []
         self._lock = threading.Lock()
         self._chance = Chance(key, sample, world.epoch)
@@ -123,8 +122,11 @@ class OutputDesk:
         return _given(turn.answer)
 
     def recorded(self) -> Iterable[Recording]:
-        """What was made and is to be kept; nothing of an output that was refused a call."""
-        if self.refused is not None or self._world.record is Record.NONE:
+        """What was made and is to be kept; nothing of an output that was refused a call, but what one that is
+        over its budget asked before. Its path has no end, and is not kept."""
+        if self._world.record is Record.NONE or isinstance(self.refused, OverBudget):
+            return () if self._world.record is Record.NONE else (*self._made.values(),)
+        if self.refused is not None:
             return ()
         own = path_of(self.key, self.sample, self._world.epoch, self._world.pins)
         path = self._track.told(self._world.shelf.cleaned(own))
@@ -206,6 +208,7 @@ class OutputDesk:
                 + ", ".join(sorted(self._world.pins)),
             )
         with self._lock:
+            self.account.begin()
             told = Asked(
                 call=replace(call, pins=(*call.pins, *own)),
                 case=self.key,
@@ -256,7 +259,7 @@ class OutputDesk:
         """A call was made, and this came back; gives what the target goes on with. Raises Missed."""
         asked = turn.asked
         with self._keeping(), self._lock:
-            self._served.append((turn.number, served_of(asked, Source.LIVE, answer)))
+            self._note(asked, Source.LIVE, answer, at=turn.number)
             before = self._made.get(asked.key)
             if before is None and self._world.record is not Record.NONE:
                 before = self._before(asked)  # an error, which is evidence
@@ -311,7 +314,7 @@ class OutputDesk:
             known = tuple(one for one in known if one.asked.sample == self.sample)
             if not self._world.fidelity.freezes(CallKind.MODEL):  # a write, which is not made again
                 known = tuple(one for one in known if one.asked.epoch == asked.epoch)
-        found = self._best(asked, known)
+        found = best_of(asked, known)
         attempt = self._attempts[asked.ask]
         self._attempts[asked.ask] += 1
         if found is not None:
@@ -352,16 +355,6 @@ class OutputDesk:
         shelf = self._world.shelf
         return shelf.made(asked.key) if self._world.record is Record.ALL else shelf.of_key(asked.key)
 
-    def _best(self, asked: Asked, found: tuple[Recording, ...]) -> Recording | None:
-        """Of several recordings of a call that of the same pins, then of the same sample, then the first."""
-
-        def place(one: Recording) -> tuple[bool, bool, int, int, str]:
-            told = one.asked
-            is_other = call_pins(told) != call_pins(asked)
-            return is_other, told.sample != self.sample, told.sample, told.epoch, told.key
-
-        return found[0] if len(found) == 1 else min(found, key=place, default=None)
-
     def _miss(self, asked: Asked, attempt: int) -> Missed:
         self._note(asked, Source.MISS, None, attempt)
         found = explain_miss(
@@ -386,9 +379,12 @@ class OutputDesk:
         if self.refused is None or (isinstance(self.refused, Missed) and not isinstance(err, Missed)):
             self.refused = err
 
-    def _note(self, asked: Asked, source: Source, answer: Answer | None, attempt: int) -> None:
-        """The latest call was answered at once."""
-        self._served.append((self._begun, served_of(asked, source, answer, attempt)))
+    def _note(
+        self, asked: Asked, source: Source, answer: Answer | None, attempt: int = 0, at: int = 0
+    ) -> None:
+        """`at`: the number of a call that was made; 0: the latest, which was answered at once."""
+        self._served.append((at or self._begun, Served.of(asked, source, answer, attempt)))
+        self.account.end(asked, answer)
 
 
 def _given(answer: Answer) -> Json:

@@ -10,12 +10,11 @@ from heapq import merge
 from statistics import StatisticsError, fmean
 
 from stopship.errors import EvidenceError, StopshipError
-from stopship.gating.asking import own_provider
 from stopship.gating.epochs import Draw
 from stopship.gating.evidence import drawn_faults, world_faults
 from stopship.gating.opened import OpenSuite
 from stopship.gating.performing import replay
-from stopship.gating.pricing import open_prices
+from stopship.gating.pricing import open_prices, own_provider
 from stopship.gating.replay import Replay, Told, planned
 from stopship.gating.selection import Selection
 from stopship.gating.stacking import Answering

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stopship.errors import Missed, StopshipError
+from stopship.errors import Missed, OverBudget, StopshipError
 from stopship.model.case import Case, Json
 from stopship.model.run import Outcome, Status
 from stopship.parts.targets.network import Crashed
@@ -64,6 +64,8 @@ def ending(job: Job, found: object, took_ms: float, *, timeout_s: float | None, 
         return Ending(_outcome(job, Status.FAILED, took_ms, error=str(error)))
     if isinstance(error, StopshipError):
         return Ending(error)
+    if isinstance(error, OverBudget):
+        return Ending(_outcome(job, Status.FAILED, took_ms, error=str(error)))
     is_loss = caught(is_lost, error) is True
     text = caught(told, error, path)
     text = type(error).__name__ if isinstance(text, Raised) else text

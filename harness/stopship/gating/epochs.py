@@ -17,7 +17,7 @@ from stopship.gating.workplace import Workplace
 from stopship.model.canonical import digest
 from stopship.model.case import Json
 from stopship.model.run import Run
-from stopship.model.suite import OUTPUTS, RECORDED
+from stopship.model.suite import COMMAND, OUTPUTS, RECORDED
 from stopship.parts.targets.recorded import RecordedOutputs, recorded_outputs
 from stopship.store import tables
 from stopship.store.keyed import Rows
@@ -42,6 +42,8 @@ def settings_of(opened: OpenSuite, target: SuiteTarget | None) -> list[Json]:
     read: list[Json] = [columns.input, columns.output, columns.latency, columns.cost]
     code = target.digest if target is not None else RECORDED
     plan = opened.suite.replay
+    if plan.table is not None and plan.table.kind == COMMAND:  # it is told the time of the case and a seed
+        read.append(["now", columns.captured])
     unpinned: list[Json] = [["unpinned", *sorted(plan.unpinned)]] if plan.unpinned else []
     return [code, plan.timeout_s, read, platform.python_version(), __version__, *unpinned]
 

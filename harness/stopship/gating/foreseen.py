@@ -10,9 +10,8 @@ from enum import Enum
 from math import fsum
 
 from stopship.errors import EvidenceError
-from stopship.gating.asking import own_provider
 from stopship.gating.outside import recordings_of
-from stopship.gating.pricing import Prices, open_prices
+from stopship.gating.pricing import Prices, open_prices, own_provider
 from stopship.gating.replay import Replay
 from stopship.model.exchange import CODE, CallKind, Fidelity, Record, Recording, Served, call_pins
 from stopship.model.run import Outcome

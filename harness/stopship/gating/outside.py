@@ -7,10 +7,11 @@ import os
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from stopship.gating.budget import Budget, budget_of
 from stopship.gating.paths import HELD, held_on
 from stopship.gating.workplace import Workplace
 from stopship.model.calls import coverage, parting
@@ -40,25 +41,38 @@ class Outside:
     effects: frozenset[str] = frozenset()
     upstreams: tuple[UpstreamPlan, ...] = ()
     accepted: tuple[str, ...] = ()  # ids of accepted stacks, the latest first: their paths hold
+    budget: Budget = field(default_factory=Budget)  # of each output; none where targets do not run
     held_on: str = ""  # digest of the recorded paths or searches that outputs are held against
 
     @property
     def told(self) -> list[Json]:
         """What of it decides an output; nothing where all is live and plain."""
+        budget = self.allowed.told
         if self.fidelity is Fidelity.LIVE and not self.effects and not self.upstreams:
-            return []
+            return budget
         return [
             self.fidelity.value,
             sorted(self.effects),
             *sorted([one.name, one.url, *sorted(set(one.ignore))] for one in self.upstreams),
             *([self.held_on] if self.held_on else []),
+            *budget,
         ]
+
+    @property
+    def allowed(self) -> Budget:
+        """What an output may spend: where targets do not run there is nothing to spend."""
+        return Budget() if self.fidelity is Fidelity.RETRIEVAL_ONLY else self.budget
 
 
 def outside_of(suite: Suite) -> Outside:
     """As the suite says."""
     plan = suite.replay
-    return Outside(fidelity=plan.fidelity, effects=frozenset(plan.effects), upstreams=plan.upstreams)
+    return Outside(
+        fidelity=plan.fidelity,
+        effects=frozenset(plan.effects),
+        upstreams=plan.upstreams,
+        budget=budget_of(plan),
+    )
 
 
 def told_of(head: RunHead, outside: Outside) -> list[Json]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from stopship.errors import EvidenceError
 from stopship.model.case import Json
+from stopship.model.suite import MODELS, ReplayPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +23,16 @@ class Prices:
     _calculate: Any
     _usage: Any
     by: str = "limits"  # which words of the suite ask for dollars
+    word: str = "usd"
 
     def usd(self, trace: Mapping[str, Json]) -> float:
         """Dollars of an output's usage; EvidenceError where there is no price for it."""
         usage, model = trace.get("usage"), _model(trace)
         if not isinstance(usage, dict) or not model or not {"input_total", "output_total"} & usage.keys():
             raise EvidenceError(
-                f"{self.by} has usd, and an output tells neither cost_usd nor usage and model: what it cost "
-                "is not known",
-                do=f"let the target tell cost_usd, or take usd out of {self.by}",
+                f"{self.by} has {self.word}, and an output tells neither cost_usd nor usage and model: what "
+                "it cost is not known",
+                do=f"let the target tell cost_usd, or take {self.word} out of {self.by}",
             )
         raw = usage.get("raw")
         written = raw.get("cache_creation_input_tokens") if isinstance(raw, dict) else None
@@ -45,9 +47,9 @@ class Prices:
         except LookupError as err:
             listed = self.name.partition(" sha")[0]
             raise EvidenceError(
-                f"{self.by} has usd, and {listed} has no price for the model {model!r}",
-                do="let the target tell cost_usd, install a newer genai-prices, or take usd out of "
-                f"{self.by}",
+                f"{self.by} has {self.word}, and {listed} has no price for the model {model!r}",
+                do="let the target tell cost_usd, install a newer genai-prices, or take "
+                f"{self.word} out of {self.by}",
             ) from err
         return float(found.total_price)
 
@@ -62,16 +64,23 @@ def _count(value: Json) -> int:
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
 
 
-def open_prices(provider: str = "", *, by: str = "limits") -> Prices:
+def own_provider(plan: ReplayPlan) -> str:
+    """The provider whose own address is asked; "": a price is found by the model's name."""
+    table = plan.table
+    is_own = table is not None and table.kind in MODELS and "base_url" not in table.settings
+    return table.kind if table is not None and is_own else ""
+
+
+def open_prices(provider: str = "", *, by: str = "limits", word: str = "usd") -> Prices:
     """The price list of this environment; EvidenceError where there is none."""
     try:
         import genai_prices
         from genai_prices import data
     except ImportError as err:
         raise EvidenceError(
-            f"{by} has usd, and the package genai-prices is not installed",
-            do=f"pip install 'stopship[prices]', or take usd out of {by}",
+            f"{by} has {word}, and the package genai-prices is not installed",
+            do=f"pip install 'stopship[prices]', or take {word} out of {by}",
         ) from err
     sha256 = hashlib.sha256(Path(data.__file__).read_bytes()).hexdigest()
     name = f"genai-prices {genai_prices.__version__} sha256:{sha256}"
-    return Prices(name, provider, genai_prices.calc_price, genai_prices.Usage, by)
+    return Prices(name, provider, genai_prices.calc_price, genai_prices.Usage, by, word)

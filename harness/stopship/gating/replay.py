@@ -243,6 +243,7 @@ class Replay:
             accepted=outside.accepted,
             deterministic=self.head.deterministic,
             epoch=self.head.epoch,
+            budget=outside.allowed,
             gateway=waypoint_to(outside.upstreams, self.head.stack),
         )
 
@@ -305,8 +306,7 @@ class Replay:
     @property
     def is_begun(self) -> bool:
         """Whether a replay that records has something of its own to go on from, and nothing but that."""
-        is_own = self.served_id is not None or bool(begun_at(self.journal_folder))
-        return is_own and (self.served_id is not None or not self._lenders)
+        return self.served_id is not None or (bool(begun_at(self.journal_folder)) and not self._lenders)
 
     @property
     def is_opened(self) -> bool:

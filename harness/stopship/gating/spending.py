@@ -136,7 +136,7 @@ class Meter:
         if outcome.status is Status.LOST and not is_missed:
             self._spent.lost += 1
             self._why = outcome.error
-        tokens = _tokens(outcome.trace)
+        tokens = tokens_of(outcome.trace)
         self._spent.tokens += tokens or 0
         if tokens is None and outcome.status is Status.OK and self._limits.tokens is not None:
             raise EvidenceError(
@@ -169,9 +169,9 @@ class Meter:
         )
 
 
-def _tokens(trace: Mapping[str, Json]) -> int | None:
+def tokens_of(trace: Mapping[str, Json]) -> int | None:
     """What an output used; None: it does not tell."""
     usage = trace.get("usage")
     counts = [usage.get(name) for name in ("input_total", "output_total")] if isinstance(usage, dict) else []
-    told = [int(one) for one in counts if isinstance(one, int | float) and not isinstance(one, bool)]
+    told = [max(0, int(one)) for one in counts if isinstance(one, int | float) and not isinstance(one, bool)]
     return sum(told) if told else None

@@ -7,16 +7,17 @@ desk's.
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from stopship.boundaries import Boundary, watch
 from stopship.errors import StopshipError, UsageError
+from stopship.gating.budget import Budget
 from stopship.gating.desk import OutputDesk
 from stopship.gating.heard import ANSWERED_BY, Heard
 from stopship.model.case import Json
-from stopship.model.exchange import Asked, Fidelity, Record, Recording
+from stopship.model.exchange import NO_CLOCK, Asked, Fidelity, Record, Recording
 from stopship.model.run import Outcome, Status
 from stopship.parts.isolation import isolate
 from stopship.store.shown import quoted
@@ -24,7 +25,6 @@ from stopship.store.shown import quoted
 Place = tuple[str, int]  # key of the case, and sample
 Unseen = Callable[[str, Boundary | None], StopshipError | None]
 """Why a file may not be read, within a call that is being made or outside of any; None: it may."""
-NO_CLOCK = datetime(2000, 1, 1, tzinfo=UTC)  # of a case that does not say when it was captured
 
 
 def seen_all(_path: str, _within: Boundary | None) -> None:
@@ -79,6 +79,7 @@ class World:
     accepted: Sequence[str] = ()  # ids of accepted stacks, the latest first
     deterministic: bool = True  # the same stack answers the same: what it decided may be served again
     epoch: int = 0
+    budget: Budget = field(default_factory=Budget)  # of each output
     gateway: "Opening | None" = None  # opened when the replay begins
     _told: dict[Place, "OutputDesk"] = field(default_factory=dict)
     _functions: dict[tuple[str, str], str] = field(default_factory=dict)  # by kind and name: where it stands
@@ -160,9 +161,11 @@ class World:
 
     def told(self, outcome: Outcome) -> Outcome:
         """An outcome with where its calls were answered from, what was decided anew, and which other models
-        answered than those that the stack pins; once."""
+        answered than those that the stack pins; once. One that is over its budget has failed; raises
+        EvidenceError where that is not known."""
         place = outcome.key, outcome.sample
         desk, heard = self._told.pop(place, None), self._heard.pop(place, None)
+        outcome = self.budget.held(outcome, desk.account if desk is not None else None)
         if desk is None:
             return outcome
         if heard is not None and heard.others:

@@ -3,8 +3,9 @@
 Decides which two calls are the same and what a recording's key holds. Never runs one, never reads a file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from functools import cached_property, lru_cache
 
@@ -101,6 +102,9 @@ def call_pins(asked: Asked) -> dict[str, str]:
     return {axis: asked.pins.get(axis, "") for axis in sorted(asked.call.pins)}
 
 
+NO_CLOCK = datetime(2000, 1, 1, tzinfo=UTC)  # of a case that does not say when it was captured
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came back: a result, or an error that is data as well."""
@@ -124,6 +128,17 @@ class Recording:
     answers: tuple[Answer, ...]  # in order: an error first and then a success is a retry that worked
 
 
+def best_of(asked: Asked, found: Sequence[Recording]) -> Recording | None:
+    """Of several recordings of a call that of the same pins, then of the same sample, then the first."""
+
+    def place(one: Recording) -> tuple[bool, bool, int, int, str]:
+        told = one.asked
+        is_other = call_pins(told) != call_pins(asked)
+        return is_other, told.sample != asked.sample, told.sample, told.epoch, told.key
+
+    return found[0] if len(found) == 1 else min(found, key=place, default=None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """One call of a replay, and where its answer came from. Stands beside the digested part of a run."""
@@ -136,23 +151,23 @@ class Served:
     pins: str = ""  # digest of the pins that the call names, as its answer had them
     got: str = ""  # digest of the answer; "": none came
 
+    @classmethod
+    def of(cls, asked: Asked, source: "Source", answer: Answer | None, attempt: int) -> "Served":
+        """What is told of a call and of what answered it."""
+        return cls(
+            kind=asked.call.kind.value,
+            name=asked.call.name,
+            ask=asked.ask,
+            source=source.value,
+            attempt=attempt,
+            pins=pins_digest(asked),
+            got=answer.digest if answer is not None else "",
+        )
+
     @property
     def is_served(self) -> bool:
         """Whether a recording answered it."""
         return self.source in (Source.RECORDING.value, Source.OTHER_PIN.value)
-
-
-def served_of(asked: Asked, source: Source, answer: Answer | None, attempt: int = 0) -> Served:
-    """What is said of a call that was answered so; None: it was not."""
-    return Served(
-        kind=asked.call.kind.value,
-        name=asked.call.name,
-        ask=asked.ask,
-        source=source.value,
-        attempt=attempt,
-        pins=pins_digest(asked),
-        got=answer.digest if answer is not None else "",
-    )
 
 
 class Fidelity(Enum):

@@ -46,8 +46,10 @@ class Limits:
     tokens: int | None = None  # in and out together
     usd: float | None = None
     minutes: float | None = None
-    case_calls: int | None = None  # of one output, retries included
-    case_seconds: float | None = None  # of one output, waits included: after that it is not retried
+    case_calls: int | None = None  # to the outside, by an attempt at one output; and attempts at it
+    case_tokens: int | None = None  # of one output
+    case_usd: float | None = None
+    case_seconds: float | None = None  # of one attempt; and of all of them with their waits, before another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,8 @@ from stopship.store.targetwords import check_secrets, key_env_of, target_table, 
 _TARGET = re.compile(r"(?P<file>.+\.py):[A-Za-z_][A-Za-z0-9_]*")
 _DECISIONS = re.compile(r"\s*decisions\s*(\(.*\))?\s*", re.DOTALL)
 _WRITE = 'target = "app.py:answer", or "recorded"'
+_WHOLE = ("calls", "tokens", "case_calls", "case_tokens")  # words of `limits`
+_BROKEN = ("usd", "minutes", "case_usd", "case_seconds")
 _KEYS = (
     *("target", "cluster", "repeats", "concurrency", "timeout", "deterministic", "network", "fresh"),
     *("limits", "per_minute", "retries", "fidelity", "effects", "upstreams", "unpinned", *TABLES),
@@ -49,7 +51,7 @@ def replay_of(top: Table) -> ReplayPlan:
     timeout = table.number("timeout", 0.0, lambda one: 0 < one < 1e9, "seconds above 0, such as 30")
     is_endpoint = own is not None and own.kind != COMMAND
     network = table.flag("network") if "network" in table.values else is_endpoint
-    limits, lost = _limits(table.table("limits"))
+    limits, lost = _limits(table.table("limits"), target)
     concurrency = table.whole("concurrency", 1, 256) if "concurrency" in table.values else None
     rate = table.number("per_minute", 0.0, lambda one: 0 < one < 1e7, "calls a minute above 0, such as 600")
     plan = ReplayPlan(
@@ -61,7 +63,7 @@ def replay_of(top: Table) -> ReplayPlan:
         cluster=table.text("cluster") or None,
         repeats=table.whole("repeats", 1, 100),
         concurrency=concurrency or (1 if own is not None and own.kind == COMMAND else None),
-        timeout_s=float(timeout) or None,
+        timeout_s=min([one for one in (float(timeout), limits.case_seconds) if one], default=None),
         deterministic=deterministic,
         network=network,
         fresh_s=fresh_of(table, network=network, deterministic=deterministic),
@@ -123,29 +125,31 @@ def _retries(table: Table, default: int) -> int:
     return table.whole("retries", default, 20)
 
 
-def _limits(table: Table | None) -> tuple[Limits, float]:
+def _limits(table: Table | None, target: str) -> tuple[Limits, float]:
     """What a run may spend, and the share of it that infrastructure may lose."""
     if table is None:
         return Limits(), LOST_LIMIT
-    table.only("errors", "calls", "tokens", "usd", "minutes", "case_calls", "case_seconds")
+    table.only("errors", *_WHOLE, *_BROKEN)
+    cases = [name for name in (*_WHOLE, *_BROKEN) if name.startswith("case_") and name in table.values]
+    if cases and target == RECORDED:
+        what = "a recorded output spends nothing: it is there already"
+        table.fault(cases[0], what, f"leave {cases[0]} out")
     told = "a share from 0 up to, but not, 1"
     lost = float(table.number("errors", LOST_LIMIT, lambda one: 0 <= one < 1, told))
-    whole = {
-        name: table.whole(name, 1, 10**12)
-        for name in ("calls", "tokens", "case_calls")
-        if name in table.values
-    }
+    whole = {name: table.whole(name, 1, 10**12) for name in _WHOLE if name in table.values}
     broken = {
         name: float(table.number(name, 1.0, lambda one: 0 < one < 1e9, "a number above 0"))
-        for name in ("usd", "minutes", "case_seconds")
+        for name in _BROKEN
         if name in table.values
     }
     limits = Limits(
         calls=whole.get("calls"),
         tokens=whole.get("tokens"),
         case_calls=whole.get("case_calls"),
+        case_tokens=whole.get("case_tokens"),
         usd=broken.get("usd"),
         minutes=broken.get("minutes"),
+        case_usd=broken.get("case_usd"),
         case_seconds=broken.get("case_seconds"),
     )
     return limits, lost

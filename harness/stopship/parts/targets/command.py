@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from stopship.boundaries import Door, desk_here
 from stopship.errors import EvidenceError
 from stopship.model.case import Case, Json
+from stopship.model.exchange import NO_CLOCK
 from stopship.parts.targets.blanking import Secrets
 from stopship.parts.targets.network import BadAnswer, Foreign, NoAnswer, PerLoop
 from stopship.parts.targets.posted import request_of
@@ -31,6 +32,7 @@ ENDS_S = 0.1  # what a process may still do when its input has ended
 LOOKS_S = 0.1  # how often a process is looked at: what it leaves behind may hold its output open
 SAYS_S = 1.0  # how long what a process wrote is read when it has ended
 PRINTS = "target prints"
+STILL = {"TZ": "UTC", "PYTHONHASHSEED": "0"}  # where the environment does not say: equal on every machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,20 +49,28 @@ class CommandTarget(Foreign):
         object.__setattr__(self, "_pools", PerLoop(self._made, Pool.close))
 
     def _made(self) -> "Pool":
-        environment = {name: one for name, one in os.environ.items() if name not in self.hidden}
+        given = {name: one for name, one in os.environ.items() if name not in self.hidden}
+        environment = {**STILL, **given}
         return Pool(self.run, self.folder, environment, self.secrets())
 
     async def ask(self, case: Case, stack: Any, sample: int, epoch: int) -> Any:
         pool = await self._pools.get()
         files = {axis: str(path) for axis, path in stack.files().items()}
-        asked = {**request_of(case, stack, sample, epoch), "files": files, **_gateway()}
+        asked = {**request_of(case, stack, sample, epoch), "files": files, **_desk()}
         return _read(await pool.answer(asked))
 
 
-def _gateway() -> dict[str, Json]:
-    """Where the gateway stands in for the upstreams, and what it takes for a key; nothing without one."""
+def _desk() -> dict[str, Json]:
+    """What else its output has: the time, where its case tells one, a seed, and where the gateway stands in.
+
+    The seed keeps to 53 bits: a number of JSON that any language reads as it stands.
+    """
     desk = desk_here()
-    return {"base_urls": {**desk.base_urls}, "api_key": desk.api_key} if desk and desk.base_urls else {}
+    if desk is None:
+        return {}
+    now: dict[str, Json] = {"now": desk.now.isoformat()} if desk.now is not NO_CLOCK else {}
+    ways: dict[str, Json] = {"base_urls": {**desk.base_urls}, "api_key": desk.api_key}
+    return {"seed": desk.rng.getrandbits(53), **now, **(ways if desk.base_urls else {})}
 
 
 def _read(told: dict[str, Any]) -> Any:
