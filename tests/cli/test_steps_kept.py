@@ -128,6 +128,7 @@ def test_completeness_counts_every_sample(booking: Booking) -> None:
     assert "80 told, 0 failed, 0 lost" in booking.stopship.out
 
 
+@pytest.mark.slow
 def test_completeness_says_which_run_and_stack_it_goes_by(booking: Booking) -> None:
     booking.suite("frozen", "contains(text='booked')")
     assert completeness(booking)["frozen"] == "0 40"
