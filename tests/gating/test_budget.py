@@ -25,6 +25,7 @@ from stopship.gating.world import World
 from stopship.model.case import Case
 from stopship.model.exchange import CODE, Answer, Asked, Call, CallKind, Effect, Fidelity, Record
 from stopship.model.run import Outcome, Status
+from stopship.model.verdict import Verdict
 from stopship.parts.user_code import Raised
 
 
@@ -229,7 +230,20 @@ def test_the_price_list_decides_a_plan_under_dollars() -> None:
     assert "sha256:" in told
 
 
-def test_a_suite_under_other_limits_of_a_case_is_asked_anew(tmp_path: Any) -> None:
+@pytest.mark.slow
+def test_the_price_list_stands_beside_a_run_and_a_runaway_counts_against_its_build(tmp_path: Path) -> None:
+    pytest.importorskip("genai_prices")
+    suite = make(tmp_path, extra={"cost_usd": 0.1}, replay="limits = { case_usd = 0.2 }")
+    dear = suite.stack("dear", extra={"cost_usd": 0.3})
+    assert suite.gate().verdict is not Verdict.STOP
+    assert suite.gate(dear.stem).verdict is Verdict.STOP
+    runs = [json.loads(one.read_text()) for one in (tmp_path / "store").rglob("run.json")]
+    said = {json.dumps(one["beside"]["provenance"]["spent"]) for one in runs}
+    assert said
+    assert all("sha256:" in one for one in said)
+
+
+def test_a_suite_under_other_limits_of_a_case_is_asked_anew(tmp_path: Path) -> None:
     extra = {"usage": {"input_total": 60, "output_total": 41}}
     suite = make(tmp_path, extra=extra, replay="limits = { case_tokens = 101 }", is_accepted=False)
     assert not any(one.status is Status.FAILED for one in suite.replay().outcomes)

@@ -187,6 +187,26 @@ def test_damage_that_the_stack_reports_ends_the_run(how: dict[str, Any]) -> None
         run(answer, 3, **how)
 
 
+@pytest.mark.parametrize("how", [{}, {"concurrency": 3}], ids=["here", "threads"])
+def test_nothing_more_is_asked_where_an_outcome_cannot_be_finished(how: dict[str, Any]) -> None:
+    asked, held = list[str](), threading.Event()
+
+    def answer(key: str) -> str:
+        asked.append(key)
+        return key if key == "c0" or held.wait(20) else ""
+
+    def finish(_: Outcome) -> Outcome:
+        raise EvidenceError("what it cost is not known")
+
+    with Engine(Fake(answer), None, finish=finish, **how) as engine:
+        engine.start(jobs(60))
+        for key in ("c0", "c59"):
+            with pytest.raises(EvidenceError, match="what it cost is not known"):
+                engine.wait(key)
+            held.set()
+    assert set(asked) <= {"c0", "c1", "c2", "c3"}
+
+
 @pytest.mark.parametrize("how", WAYS, ids=["here", "threads", "timed", "async"])
 def test_what_a_target_prints_reaches_only_standard_error(
     how: dict[str, Any], capsys: pytest.CaptureFixture[str]

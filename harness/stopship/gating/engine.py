@@ -384,4 +384,9 @@ class Engine:
     def _given(self, ended: Outcome | StopshipError) -> Outcome:
         if isinstance(ended, StopshipError):
             raise ended
-        return self._finish(ended)
+        try:
+            return self._finish(ended)
+        except StopshipError as err:  # every further output would be asked for in vain
+            with self._changed:
+                self._stop = self._stop or err
+            raise
