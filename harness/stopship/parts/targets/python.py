@@ -4,7 +4,7 @@ Decides what can be called so, and hands each call a case of its own. Never read
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class PythonTarget:
     takes: frozenset[str]  # of `sample` and `epoch`, by name
     takes_third: bool  # the sample, as the third argument of any name
     function: Callable[..., object]
-    opened: tuple[str, ...] = ()  # files that its loading read
+    opened: Sequence[str] = ()  # files that its loading read; grows while threads of it are at work
     started: tuple[str, ...] = ()  # processes that its loading began
 
     def call(self, case: Case, stack: object, sample: int = 0, epoch: int = 0) -> object:
@@ -69,7 +69,7 @@ def load_target(path: Path, function: str, where: str) -> PythonTarget:
         takes=takes,
         takes_third=takes_third,
         function=found,
-        opened=tuple(did.opened),
+        opened=did.opened,
         started=tuple(did.started),
     )
 
