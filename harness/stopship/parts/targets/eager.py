@@ -1,6 +1,6 @@
-"""Requests of aiohttp whose body is on its way as soon as they are sent.
+"""Requests of aiohttp whose body is on its way as soon as they are sent, on a connection that is in step.
 
-Decides when the first step of writing is made. Never changes what is written.
+Decides when the first step of writing is made, and where nothing may be sent. Never changes what is written.
 """
 
 import asyncio
@@ -14,15 +14,21 @@ from typing import Any
 def request_class(aiohttp: Any) -> Any:
     """The class of requests, given the library.
 
+    What came in on a connection since its last answer would be taken for the answer to this request: the
+    library looks at that when an answer ends, not when the connection is used again. Such a connection is
+    left, and the request lost.
+
     From Python 3.12 on aiohttp begins to write at once by itself. Before, a body waits in a task of its own
     until all that has come in meanwhile is read: answers that came together lead to requests that leave
     together, and 64 calls in flight keep in step for good (82 % of the ideal rate of an endpoint, not 90 %).
     """
-    if sys.version_info >= (3, 12):
-        return aiohttp.ClientRequest
 
     class Request(aiohttp.ClientRequest):  # type: ignore[misc]  # the library is loaded by name
         async def send(self, conn: Any) -> Any:
+            if conn.protocol is not None and conn.protocol.should_close:
+                raise aiohttp.ClientConnectionError("the connection holds an answer that nobody asked for")
+            if sys.version_info >= (3, 12):
+                return await super().send(conn)
             before = self.loop.get_task_factory()
             self.loop.set_task_factory(begun)
             try:

@@ -7,6 +7,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from functools import lru_cache
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -19,6 +20,7 @@ from stopship.parts.targets.prompts import missing
 
 CONNECT_S = 10.0
 ANSWER_S = 600.0  # between two pieces of an answer, where the suite has no timeout
+LARGE = 2**19  # bytes; more is written piece by piece: aiohttp warns from 2**20 on, which may be an error
 LONGEST_REPLY = 64 * 2**20  # bytes
 _JSON = {"Content-Type": "application/json"}
 _LINE_END = re.compile(rb"\r\n|\n|\r(?=.)", re.DOTALL)
@@ -53,7 +55,8 @@ def clients(url: str, extra: str) -> PerLoop[Any]:
 
 def posted(client: Any, url: str, body: bytes, headers: Mapping[str, str]) -> Any:
     """The response of an address to JSON, to be entered. A key among the headers goes there alone."""
-    return client.post(url, data=body, headers={**_JSON, **headers}, allow_redirects=False)
+    data = body if len(body) <= LARGE else BytesIO(body)
+    return client.post(url, data=data, headers={**_JSON, **headers}, allow_redirects=False)
 
 
 async def text_of(answer: Any) -> str:
