@@ -1,4 +1,6 @@
-"""What a thread reads that a target starts as it is loaded, and what a command reads that it names."""
+"""What is read at another time or elsewhere: by threads that a target starts as it is loaded, by commands
+whose words name it, by modules that a scorer has loaded before.
+"""
 
 from pathlib import Path
 
@@ -41,6 +43,26 @@ HARMLESS = {
 }
 
 
+SHARED = "from pathlib import Path\nTEXT = (Path(__file__).parent / 'rules.txt').read_text()\n"
+ANSWER = "def answer(case, stack):\n    return shared.TEXT\n"
+RIGHT = "def right(case, trace):\n    return 'refund' in trace['output']\n"
+OWN = "from pathlib import Path\nRUBRIC = (Path(__file__).parent / 'rubric.txt').read_text()\n"
+FILES = {  # what scores, and the files that there are
+    "of the repository": (
+        "scorers.py",
+        {"scorers.py": "import shared\n" + RIGHT, "../../shared.py": SHARED, "../../rules.txt": "we refund"},
+    ),
+    "beside the target": (
+        "app/scorers.py",
+        {"app/scorers.py": "import shared\n" + RIGHT, "app/shared.py": SHARED, "app/rules.txt": "we refund"},
+    ),
+    "the target itself": (
+        "app/answer.py",
+        {"app/answer.py": SHARED + RIGHT + ANSWER.replace("shared.", "")},
+    ),
+}
+
+
 def made(tmp_path: Path, code: str) -> Desk:
     desk = Desk(tmp_path / "repo").made(HEAD + code)
     (desk.folder / "app/tool.py").write_text("print('hello')\n")
@@ -80,3 +102,37 @@ def test_a_command_that_names_nothing_unpinned_may_be_run(way: str, tmp_path: Pa
     for words in ((), ("--fresh",)):
         done = desk.replay(*words)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def scored(tmp_path: Path, scorer: str, files: dict[str, str], paths: str) -> Desk:
+    """A suite whose scorer is loaded before its target."""
+    desk = Desk(tmp_path / "repo", {"PYTHONPATH": str(tmp_path / "repo")})
+    desk.made("import shared\n" + ANSWER)
+    for name, text in files.items():
+        (desk.folder / name).write_text(text)
+    stack, suite = desk.folder / "stack.toml", desk.folder / "suite.toml"
+    suite.write_text(suite.read_text().replace("contains(text=refund)", f"{scorer}:right"))
+    stack.write_text(stack.read_text().replace('["app"]', paths))
+    assert desk.run("pins", "lock", str(stack)).returncode == 0
+    return desk
+
+
+@pytest.mark.parametrize("way", first_fast(FILES))
+def test_what_a_module_read_as_a_scorer_loaded_it_needs_a_pin(way: str, tmp_path: Path) -> None:
+    scorer, files = FILES[way]
+    code = [f'"{name}"' for name in files if name.endswith(".py")]
+    paths = dict.fromkeys(['"app/answer.py"', *code])
+    desk = scored(tmp_path, scorer, files, f"[{', '.join(paths)}]")
+    (desk.folder / "app/rules.txt").write_text("we refund")
+    refused(desk.replay(), "rules.txt, which no pin of the stack holds")
+    assert desk.sealed() == 0
+
+
+@pytest.mark.parametrize("way", first_fast(["pinned", "the scorer's own"]))
+def test_what_only_a_scorer_read_needs_none(way: str, tmp_path: Path) -> None:
+    scorer, files = FILES["of the repository"]
+    if way != "pinned":
+        files = {**files, "scorers.py": OWN + files["scorers.py"], "rubric.txt": "strict"}
+    desk = scored(tmp_path, scorer, files, '["app", "../../shared.py", "../../rules.txt"]')
+    done = desk.replay()
+    assert done.returncode == 0, done.stdout + done.stderr

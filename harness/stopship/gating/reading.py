@@ -21,6 +21,7 @@ from stopship.gating.opened import OpenSuite
 from stopship.gating.stacking import Answering
 from stopship.gating.world import Unseen, seen_all
 from stopship.model.suite import Suite
+from stopship.parts.aside import read_by
 from stopship.parts.ownfiles import is_own
 from stopship.parts.seen import Listed, Ran
 from stopship.parts.targets.python import PythonTarget
@@ -104,6 +105,12 @@ class Reading:
             return None
         return self._no_code(here) if isinstance(path, Ran) else self._no_pin(here, isinstance(path, Listed))
 
+    def check_executed(self, module: Path) -> None:
+        """Raise EvidenceError for what a module has read as it was executed, for a scorer it may be."""
+        for path in read_by(module):
+            if (err := self.unseen(path, None)) is not None:
+                raise err
+
     def check_modules(self, imported: dict[str, Path]) -> None:
         """Raise EvidenceError for a module of the repository that no pin holds. `imported`: names of what
         the target imported from beyond its own folder, and a file that did."""
@@ -116,6 +123,7 @@ class Reading:
                     continue
                 if str(file) not in held:
                     raise self._no_module(module, file, importer)
+                self.check_executed(file)
                 new = _imported_by(module, file) - seen
                 seen |= new
                 waiting += [(one, file) for one in sorted(new)]

@@ -73,7 +73,7 @@ def check_code(
 
 
 def _check(target: PythonTarget, answering: Answering, opened: OpenSuite) -> None:
-    held = answering.stack.held()
+    held, reading = answering.stack.held(), reading_of(opened, answering, target.path)
     for ran in code_of(target.path.resolve()):
         if (found := held.get(str(ran.file))) is None:
             by = f" (imported by {_told(ran.importer, answering)})" if ran.importer else ""
@@ -86,9 +86,8 @@ def _check(target: PythonTarget, answering: Answering, opened: OpenSuite) -> Non
         if found[1].digest != ran.sha256:
             what = "has changed since this process executed it"
             raise EvidenceError(what, where=shown(ran.file), do="run again")
-    found_in = imported_elsewhere(target.path.resolve())
-    reading = reading_of(opened, answering, target.path)
-    reading.check_modules(found_in)
+        reading.check_executed(ran.file)
+    reading.check_modules(imported_elsewhere(target.path.resolve()))
     reading.check_known(target.opened)
 
 

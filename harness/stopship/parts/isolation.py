@@ -23,7 +23,7 @@ from stopship.boundaries import (
     ports,
     starts,
 )
-from stopship.parts import ownfiles
+from stopship.parts import aside, ownfiles
 from stopship.parts.seen import listed, loaded, named, ran, read_as_code
 
 _EVENTS = frozenset(  # of CPython's table of audit events
@@ -75,7 +75,7 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         return
     if event in _TELLING:
         if (found := _TELLING[event](arguments)) is not None:
-            opens(found)
+            _read(found)
         return
     if event in ("os.mkdir", "os.rename"):
         _made(event, arguments)
@@ -110,12 +110,18 @@ def _opened(event: str, arguments: tuple[object, ...]) -> None:
         if how & os.O_TRUNC or (how & os.O_CREAT and not os.path.lexists(path)):
             ownfiles.made(name)
         elif how & os.O_ACCMODE != os.O_WRONLY:
-            opens(read_as_code(name) or name)
+            _read(read_as_code(name) or name)
         return
     name = os.fsdecode(path)
     if event == "ctypes.dlopen" and os.sep not in name:
         return  # one of the system's, by its name
-    opens(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+    _read(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+
+
+def _read(path: str) -> None:
+    """Something is read: by an output, or by a module that is executed before any."""
+    aside.note(path)
+    opens(path)
 
 
 def _made(event: str, arguments: tuple[object, ...]) -> None:
@@ -139,7 +145,7 @@ def _started(arguments: tuple[object, ...]) -> None:
     folder = arguments[2] if len(arguments) > 2 else None
     here = os.fsdecode(folder) if isinstance(folder, str | bytes | os.PathLike) else os.getcwd()  # noqa: PTH109
     for file in named(told, here):
-        opens(file)
+        _read(file)
 
 
 def _is_gateway(arguments: tuple[object, ...]) -> bool:

@@ -11,7 +11,6 @@ from pathlib import Path
 from stopship.boundaries import Loaded, loading, marked_in
 from stopship.errors import UsageError
 from stopship.model.case import Case
-from stopship.parts.isolation import isolate
 from stopship.parts.neighbours import code_of
 from stopship.parts.own_code import code_digest
 from stopship.parts.user_code import function_of, load, own_case, routine
@@ -46,7 +45,6 @@ class PythonTarget:
 
 def load_target(path: Path, function: str, where: str) -> PythonTarget:
     """The function of a file; UsageError where there is none, or none that takes a case and a stack."""
-    isolate()
     with loading() as now:
         loaded = load(path, where)
     did = _loaded_with.setdefault(path.resolve(), now)  # a file is executed once
