@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -111,9 +111,11 @@ def serving(serve: Served) -> Iterator[str]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         server.close()
-        for one in asyncio.all_tasks(loop):
+        tasks = asyncio.all_tasks(loop)
+        for one in tasks:
             one.cancel()
-        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(asyncio.sleep(0.01))  # connections are closed in the next turn
         loop.close()
 
 
@@ -121,7 +123,7 @@ def answering(*more: str) -> Served:
     """Every request is told its key, and then more that nobody asked for."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, OSError):
+        try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
                 key = json.loads(await reader.readexactly(length))["key"]
@@ -130,7 +132,10 @@ def answering(*more: str) -> Served:
                     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
                     writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
                     await asyncio.sleep(0.01)
-        writer.close()
+        except (asyncio.IncompleteReadError, OSError):
+            pass  # whoever asked has gone
+        finally:
+            writer.close()
 
     return serve
 

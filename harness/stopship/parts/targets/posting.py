@@ -7,20 +7,18 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from functools import lru_cache
-from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from stopship import __version__
 from stopship.errors import EvidenceError
-from stopship.parts.targets.eager import request_class
+from stopship.parts.targets.eager import request_class, written
 from stopship.parts.targets.network import NoAnswer, PerLoop
 from stopship.parts.targets.prompts import missing
 
 CONNECT_S = 10.0
 ANSWER_S = 600.0  # between two pieces of an answer, where the suite has no timeout
-LARGE = 2**19  # bytes; more is written piece by piece: aiohttp warns from 2**20 on, which may be an error
 LONGEST_REPLY = 64 * 2**20  # bytes
 _JSON = {"Content-Type": "application/json"}
 _LINE_END = re.compile(rb"\r\n|\n|\r(?=.)", re.DOTALL)
@@ -55,8 +53,7 @@ def clients(url: str, extra: str) -> PerLoop[Any]:
 
 def posted(client: Any, url: str, body: bytes, headers: Mapping[str, str]) -> Any:
     """The response of an address to JSON, to be entered. A key among the headers goes there alone."""
-    data = body if len(body) <= LARGE else BytesIO(body)
-    return client.post(url, data=data, headers={**_JSON, **headers}, allow_redirects=False)
+    return client.post(url, data=written(body), headers={**_JSON, **headers}, allow_redirects=False)
 
 
 async def text_of(answer: Any) -> str:
