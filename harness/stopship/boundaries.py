@@ -99,7 +99,7 @@ class _Process:
     watching: int = field(default=0)
     sealed: int = field(default=0)  # of these, in which nothing may be made at all
     loading: "list[Loaded]" = field(default_factory=list)  # files of targets that are being executed
-    emptied: set[str] = field(default_factory=set)  # files that were opened so, to be written, by now
+    loaded: "list[Loaded]" = field(default_factory=list)  # what has left threads behind
     desks: dict[int, Desk] = field(default_factory=dict)  # of outputs under way
     marked: "WeakSet[Callable[..., Any]]" = field(default_factory=WeakSet)
     ports: set[int] = field(default_factory=set)  # of gateways, which may be reached
@@ -259,17 +259,20 @@ class Loaded:
     called: list[str] = field(default_factory=list)  # marked functions
     opened: list[str] = field(default_factory=list)  # files, to read them
     started: list[str] = field(default_factory=list)  # processes
+    threads: "WeakSet[threading.Thread]" = field(default_factory=WeakSet)  # that were left at work
 
 
 @contextmanager
 def loading() -> Iterator[Loaded]:
     """Meanwhile a file of a target is executed: a marked function belongs to no output, and is refused. Gives
-    what it did, once it is done. For the replay engine."""
-    found = Loaded()
+    what it did, once it is done, and its threads after it. For the replay engine."""
+    found, before = Loaded(), set(threading.enumerate())
     _process.loading.append(found)
     try:
         yield found
     finally:
+        found.threads.update(set(threading.enumerate()) - before)
+        _process.loaded.append(found)
         _process.loading.remove(found)
 
 
@@ -327,9 +330,12 @@ def opens(path: str) -> None:
         desk.opens(made_here(), path)
     elif _process.loading:
         _process.loading[-1].opened.append(path)
-    else:
-        for one in loose_desks():
+    elif desks := loose_desks():
+        for one in desks:
             one.opens(None, path)
+    else:
+        for loaded in (it for it in _process.loaded if threading.current_thread() in it.threads):
+            loaded.opened.append(path)
 
 
 def starts(program: str) -> None:
@@ -341,15 +347,9 @@ def starts(program: str) -> None:
         one.starts(program)
 
 
-def empties(path: str) -> None:
-    """A file is opened empty, to be written: what is read of it from now on was made here."""
-    if _process.desks or _process.loading:
-        _process.emptied.add(str(Path(path).absolute()))
-
-
-def is_emptied(path: str) -> bool:
-    """Whether what stands in a file was written by this process."""
-    return str(Path(path).absolute()) in _process.emptied
+def is_at_work() -> bool:
+    """Whether a target is being loaded, or an output under way."""
+    return bool(_process.desks or _process.loading)
 
 
 def loose_desks() -> list[Desk]:

@@ -7,7 +7,7 @@ from tests.cli.test_unpinned import Desk, refused
 from tests.families import first_fast
 
 HEAD = """
-import glob, importlib, importlib.util, inspect, os, runpy, shutil, sys, traceback
+import glob, importlib, importlib.util, inspect, os, pkgutil, pydoc, runpy, shutil, sys, tokenize, traceback
 from pathlib import Path
 HERE = Path(__file__).parents[1]
 """
@@ -26,6 +26,7 @@ LISTS = {
     "walk": ANSWER.format('list(os.walk(HERE / "docs"))'),
     "glob": ANSWER.format('glob.glob(str(HERE / "docs" / "*.txt"))'),
     "a path's glob": ANSWER.format('list((HERE / "docs").glob("*"))'),
+    "modules": ANSWER.format('[one.name for one in pkgutil.iter_modules([str(HERE / "docs")])]'),
     "caught": "def answer(case, stack):\n    try:\n        return str(os.listdir(HERE / 'docs'))\n"
     "    except Exception:\n        return 'refund'\n",
     "at load": "NAMES = os.listdir(HERE / 'docs')\ndef answer(case, stack):\n    return 'refund'\n",
@@ -37,8 +38,26 @@ RUNS = {
     "imported by its path": DYNAMIC,
     "imported by its name": "sys.path.insert(0, str(HERE))\n"
     + ANSWER.format('importlib.import_module("rules").TEXT'),
+    "found by Python": "sys.path.insert(0, str(HERE))\n" + ANSWER.format('pydoc.locate("rules.TEXT")'),
+    "found by a library": "sys.path[:0] = [str(HERE), str(HERE.parents[1] / 'lib/site-packages')]\n"
+    "import library\n" + ANSWER.format('library.found("rules").TEXT'),
+    "read by a library": "sys.path.insert(0, str(HERE.parents[1] / 'lib/site-packages'))\n"
+    "import library\n" + ANSWER.format('library.read(HERE / "rules.py")'),
+    "read as it is encoded": ANSWER.format('tokenize.open(str(HERE / "rules.py")).read()'),
     "at load": "runpy.run_path(str(HERE / 'rules.py'))\ndef answer(case, stack):\n    return 'refund'\n",
 }
+
+
+LIBRARY_CODE = """
+import importlib.metadata, os, pkgutil, sys
+found = importlib.import_module
+def read(path):
+    return path.read_text()
+def answer():
+    list(importlib.metadata.distributions())
+    list(pkgutil.iter_modules(sys.path))
+    return str(os.listdir(sys.path[0])) + "refund"
+"""
 
 
 def made(tmp_path: Path, code: str, more: str = "", paths: str = "") -> Desk:
@@ -46,6 +65,9 @@ def made(tmp_path: Path, code: str, more: str = "", paths: str = "") -> Desk:
     (desk.folder / "docs").mkdir(parents=True)
     (desk.folder / "docs/one.txt").write_text("we refund")
     (desk.folder / "rules.py").write_text("TEXT = 'we refund'\n")
+    library = desk.root / "lib/site-packages/library.py"
+    library.parent.mkdir(parents=True)
+    library.write_text(LIBRARY_CODE)
     return desk.made(HEAD + code, more, paths)
 
 
@@ -61,6 +83,28 @@ def test_code_that_is_run_and_has_no_pin_ends_the_replay(way: str, tmp_path: Pat
     desk = made(tmp_path, RUNS[way])
     refused(desk.replay(), "no pin of the stack holds rules.py", '[code] paths = ["app", "rules.py"]')
     assert desk.sealed() == 0
+
+
+COMPILED = """
+import importlib.machinery
+def answer(case, stack):
+    try:
+        loader = importlib.machinery.{}("rules", str(HERE / "rules{}"))
+        importlib.util.module_from_spec(importlib.util.spec_from_loader("rules", loader))
+        loader.get_code("rules")
+    except ImportError:
+        pass
+    return "refund"
+"""
+
+
+@pytest.mark.parametrize(
+    ("loader", "ending"), first_fast([("ExtensionFileLoader", ".so"), ("SourcelessFileLoader", ".pyc")])
+)
+def test_a_compiled_module_counts_as_code(loader: str, ending: str, tmp_path: Path) -> None:
+    desk = made(tmp_path, COMPILED.format(loader, ending))
+    (desk.folder / f"rules{ending}").write_bytes(b"")
+    refused(desk.replay(), f"no pin of the stack holds rules{ending}, which the target runs")
 
 
 def test_a_library_that_is_loaded_by_its_path_counts_as_a_file(tmp_path: Path) -> None:
@@ -110,7 +154,23 @@ def tool():
 def answer(case, stack):
     return str(tool())
 """
+OWN = """
+def answer(case, stack):
+    path = HERE / f"own-{os.getpid()}-{case.key}"
+    os.path.exists(path) and path.unlink()
+    with path.open("MODE") as file:
+        file.write("refund")
+    path.read_text()
+    moved = path.rename(path.with_suffix(".txt"))
+    try:
+        return moved.read_text()
+    finally:
+        moved.unlink()
+"""
 HARMLESS = {
+    "what it made itself, and moved": OWN.replace("MODE", "x"),
+    "what it appended to": OWN.replace("MODE", "a"),
+    "what a compiler keeps": ANSWER.format('(HERE / "app/__pycache__/answer.nbi").read_text()'),
     "what it made itself": SCRATCH,
     "source that is shown": SHOWS,
     "what a library looks for": LIBRARY,
@@ -125,16 +185,9 @@ HARMLESS = {
 def test_what_tells_a_target_nothing_is_not_refused(way: str, tmp_path: Path) -> None:
     desk = made(tmp_path, HARMLESS[way])
     (desk.folder / ".cache").mkdir()
+    (desk.folder / "app/__pycache__").mkdir()
+    (desk.folder / "app/__pycache__/answer.nbi").write_text("refund")
     (desk.folder / "app/wording.py").write_text("def fails():\n    raise ValueError\n")
-    library = desk.root / "lib/site-packages/library.py"
-    library.parent.mkdir(parents=True)
-    library.write_text(
-        "import importlib.metadata, os, pkgutil, sys\n"
-        "def answer():\n"
-        "    list(importlib.metadata.distributions())\n"
-        "    list(pkgutil.iter_modules(sys.path))\n"
-        "    return str(os.listdir(sys.path[0])) + 'refund'\n"
-    )
     assert desk.run("pins", "lock", str(desk.folder / "stack.toml")).returncode == 0
     for words in ((), ("--fresh",)):
         done = desk.replay(*words)

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -91,3 +93,64 @@ def test_proxies_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert "secret" not in str(caught.value)
     monkeypatch.setenv("NO_PROXY", "api.example")
     assert proxy_of("https://api.example/v1") is None
+
+
+Served = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextmanager
+def serving(serve: Served) -> Iterator[str]:
+    """A server that answers as it likes, in a thread."""
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        tasks = asyncio.all_tasks(loop)
+        for one in tasks:
+            one.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(asyncio.sleep(0.01))  # connections are closed in the next turn
+        loop.close()
+
+
+def answering(*more: str) -> Served:
+    """Every request is told its key, and then more that nobody asked for."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+                key = json.loads(await reader.readexactly(length))["key"]
+                for text in (key, *more):
+                    body = json.dumps({"output": text}).encode()
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+                    writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+                    await asyncio.sleep(0.01)
+        except (asyncio.IncompleteReadError, OSError):
+            pass  # whoever asked has gone
+        finally:
+            writer.close()
+
+    return serve
+
+
+def test_an_answer_that_nobody_asked_for_is_not_the_next_cases(tmp_path: Path) -> None:
+    """A connection on which something came in since its last answer is out of step with what is asked."""
+    with serving(answering("of nobody")) as url:
+        pace = "per_minute = 1200\nconcurrency = 1"
+        file = write_suite(tmp_path, "http", f'url = "{url}"', asked=8, replay=pace)
+        outcomes = replay(plan_of(file)).run.outcomes
+    assert [one.trace.get("output") for one in outcomes] == [one.key for one in outcomes]
+
+
+def test_a_large_case_is_sent_where_warnings_are_errors_too(tmp_path: Path) -> None:
+    with serving(answering()) as url:
+        file = write_suite(tmp_path, "http", f'url = "{url}"', asked=["x" * 3_000_000, "short"])
+        outcomes = replay(plan_of(file)).run.outcomes
+    assert [one.trace.get("output") for one in outcomes] == [one.key for one in outcomes]

@@ -63,6 +63,33 @@ def test_a_call_that_is_out_of_time_takes_no_other_with_it(is_ours: bool) -> Non
     assert late == {f"c{i}" for i in range(0, 40, 5)}
 
 
+def cancel_all() -> None:
+    for one in asyncio.all_tasks():
+        one.cancel()
+
+
+def stop_all() -> None:
+    asyncio.get_running_loop().stop()
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+@pytest.mark.parametrize("end", [cancel_all, stop_all])
+def test_whatever_a_target_does_to_its_event_loop_every_call_ends(
+    end: Callable[[], None], is_ours: bool
+) -> None:
+    async def answer(key: str) -> str:
+        if key == "c5":
+            end()
+        await asyncio.sleep(0.002)
+        return key
+
+    with Engine(Waiting(answer, is_ours), None, concurrency=4) as engine:
+        found = {one.key: one for one in engine.outcomes(jobs(40))}
+    assert len(found) == 40
+    told = [key for key, one in found.items() if one.trace.get("output") == key]
+    assert len(told) >= (36 if end is cancel_all else 40)  # four were under way
+
+
 def test_calls_that_never_wait_leave_the_others_their_turn() -> None:
     begun: list[str] = []
 

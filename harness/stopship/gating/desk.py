@@ -188,7 +188,8 @@ class OutputDesk:
             self.reads(within, axis)
         elif (err := self._world.unseen(path, within)) is not None:
             self._keep(err)
-            raise err
+            if desk_here() is self:  # a thread of no output would show it as its own traceback
+                raise err
 
     def ask(self, call: Call) -> Turn:
         """A request that reached the gateway. Who sent it is not known there: while a marked function is at

@@ -7,12 +7,14 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
-from stopship.parts.user_code import caught, caught_async
+from stopship.parts.user_code import Raised, caught, caught_async
 
 _ANSWERS_S = 0.5  # an event loop that takes longer to answer is held up by what runs on it
 _CLOSES_S = 0.5
@@ -110,6 +112,7 @@ class LoopLane:
         self._call, self._landed, self._clock, self._is_ours = call, landed, clock, is_ours
         self._loops: list[_Turning] = []
         self._tasks: dict[Flight, asyncio.Task[None]] = {}
+        self._is_closed = False
         self._context = copy_context()  # what a case sets in its own is not the next one's
         self._open()
 
@@ -143,8 +146,10 @@ class LoopLane:
 
     def close(self) -> bool:
         """Whether nothing runs any more."""
+        self._is_closed = True
         for one in self._loops:
-            one.loop.call_soon_threadsafe(one.loop.stop)
+            with suppress(RuntimeError):  # it has ended just now
+                one.loop.call_soon_threadsafe(one.loop.stop)
         self._loops[-1].thread.join(_CLOSES_S)
         return not any(one.thread.is_alive() for one in self._loops)
 
@@ -156,7 +161,20 @@ class LoopLane:
 
     def _begin(self, now: _Turning, flight: Flight) -> None:
         if not flight.is_given_up:
-            self._tasks[flight] = now.loop.create_task(self._fly(now, flight))
+            task = self._tasks[flight] = now.loop.create_task(self._fly(now, flight))
+            task.add_done_callback(partial(self._unbegun, now, flight))
+
+    def _unbegun(self, now: _Turning, flight: Flight, task: "asyncio.Task[None]") -> None:
+        """A task that the target cancelled before its first step has made no call."""
+        if self._tasks.get(flight) is task:
+            del self._tasks[flight]
+            self._landed(flight, Raised(asyncio.CancelledError()), 0.0)
+            self._go_on(now)
+
+    def _go_on(self, now: _Turning) -> None:
+        while now.following:
+            one = now.following.popleft()
+            now.loop.call_soon(self._begin, now, one, context=self._context.copy())
 
     def _cancel(self, flight: Flight, task: "asyncio.Task[None]") -> None:
         if self._tasks.get(flight) is task:  # else it has gone on with another call
@@ -168,9 +186,7 @@ class LoopLane:
             took_ms = await self._flown(flight)
             has_waited = took_ms >= _WAITED_MS and not flight.is_given_up
             following = now.following.popleft() if now.following and self._is_ours and has_waited else None
-            while now.following:
-                one = now.following.popleft()
-                now.loop.call_soon(self._begin, now, one, context=self._context.copy())
+            self._go_on(now)
             if following is None:
                 return
             flight = following
@@ -189,11 +205,11 @@ class LoopLane:
         self._landed(flight, found, took_ms)
         return took_ms
 
-    @staticmethod
-    def _turn(loop: asyncio.AbstractEventLoop) -> None:
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:
-            loop.run_forever()
+            while not self._is_closed:
+                loop.run_forever()  # a target that stops it stops others, too
         finally:
             tasks = asyncio.all_tasks(loop)
             for one in tasks:

@@ -14,13 +14,15 @@ from pathlib import Path
 from types import ModuleType
 
 import stopship
-from stopship.boundaries import Boundary, is_emptied
+from stopship.boundaries import Boundary
 from stopship.errors import EvidenceError, StopshipError
 from stopship.gating.engine import Target
 from stopship.gating.opened import OpenSuite
 from stopship.gating.stacking import Answering
 from stopship.gating.world import Unseen, seen_all
 from stopship.model.suite import Suite
+from stopship.parts.aside import read_by
+from stopship.parts.ownfiles import is_own
 from stopship.parts.seen import Listed, Ran
 from stopship.parts.targets.python import PythonTarget
 from stopship.pinning.stacks import names_in
@@ -29,7 +31,7 @@ from stopship.store.shown import quoted, shown
 from stopship.store.stackfile import StackFile, read_stack_file
 from stopship.store.trees import is_left_out
 
-_INSTALLED = ("site-packages", "dist-packages")
+_NOT_OURS = ("site-packages", "dist-packages", "__pycache__")
 _METADATA = (".egg-info", ".dist-info")
 _CODE = (".py", ".pyc")
 _read: dict[tuple[Path, Path], set[str]] = {}  # by target and suite: what it opened here, asking no stack
@@ -87,7 +89,7 @@ class Reading:
         real = os.path.realpath(path)
         here = real if self._is_mine(Path(real)) else os.path.abspath(path)  # noqa: PTH100  # the link itself
         is_there = Path(real).is_dir() if isinstance(path, Listed) else Path(real).is_file()
-        if not is_there or is_emptied(path):
+        if not is_there or is_own(path):
             self._known[key] = True  # what comes to be there now, the target itself has made
             return None
         is_mine = self._is_mine(Path(here))
@@ -103,6 +105,12 @@ class Reading:
             return None
         return self._no_code(here) if isinstance(path, Ran) else self._no_pin(here, isinstance(path, Listed))
 
+    def check_executed(self, module: Path) -> None:
+        """Raise EvidenceError for what a module has read as it was executed, for a scorer it may be."""
+        for path in read_by(module):
+            if (err := self.unseen(path, None)) is not None:
+                raise err
+
     def check_modules(self, imported: dict[str, Path]) -> None:
         """Raise EvidenceError for a module of the repository that no pin holds. `imported`: names of what
         the target imported from beyond its own folder, and a file that did."""
@@ -115,6 +123,7 @@ class Reading:
                     continue
                 if str(file) not in held:
                     raise self._no_module(module, file, importer)
+                self.check_executed(file)
                 new = _imported_by(module, file) - seen
                 seen |= new
                 waiting += [(one, file) for one in sorted(new)]
@@ -125,7 +134,7 @@ class Reading:
             if not real.is_relative_to(root):
                 continue
             parts = real.relative_to(root).parts
-            if not any(one.startswith(".") or one in _INSTALLED or one.endswith(_METADATA) for one in parts):
+            if not any(one.startswith(".") or one in _NOT_OURS or one.endswith(_METADATA) for one in parts):
                 return not any(real.is_relative_to(one) for one in self._not_ours)
         return False
 

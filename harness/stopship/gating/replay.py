@@ -254,7 +254,7 @@ class Replay:
         since it was opened: then the journals of this plan are dropped.
         """
         if self.target is not None:
-            check_code(self.target, self.answering, self.opened)
+            check_code(self.target, self.answering, self.opened, self.journal_folder)
         check_still(self.answering, self.journal_folder)
         self.place.made()
         self.shelf.file()

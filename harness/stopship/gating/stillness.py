@@ -45,7 +45,7 @@ def check_still(answering: Answering, journals: Path | None = None) -> None:
         moved += [line for line in _touched(answering, stamps, now, drifted) if line not in moved]
     if moved:
         if journals is not None:
-            _drop(journals)
+            drop(journals)
         raise MovedError(answering.path, moved)
 
 
@@ -56,7 +56,7 @@ def begin(answering: Answering, journals: Path) -> None:
     """
     if any(one.stat().st_size for one in journals.glob("journal*.jsonl")) and (before := _read(journals)):
         if moved := _touched(answering, before, answering.stack.stamps, set()):
-            _drop(journals)
+            drop(journals)
             raise MovedError(answering.path, moved)
         return
     journals.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def _read(journals: Path) -> Stamps:
         return {}
 
 
-def _drop(journals: Path) -> None:
+def drop(journals: Path) -> None:
     for one in journals.glob("journal*.jsonl"):
         one.unlink(missing_ok=True)
     end(journals)

@@ -14,6 +14,7 @@ from stopship.gating.opened import OpenSuite
 from stopship.gating.placing import place_of
 from stopship.gating.reading import reading_of
 from stopship.gating.stacking import Answering
+from stopship.gating.stillness import drop
 from stopship.parts.neighbours import code_of, imported_elsewhere
 from stopship.parts.targets.python import PythonTarget, load_target
 from stopship.store.shown import quoted, shown
@@ -49,19 +50,30 @@ def target_of(opened: OpenSuite, answering: Answering) -> SuiteTarget:
             "has changed since this process executed it", where=shown(found[0]), do="run again"
         )
     check_code(target, answering, opened)
-    reading_of(opened, answering, target.path).check_known(target.opened)
     return target
 
 
-def check_code(target: SuiteTarget, answering: Answering, opened: OpenSuite) -> None:
-    """Raise EvidenceError where the target has executed a file of the suite's or of the repository's that the
-    stack does not pin.
+def check_code(
+    target: SuiteTarget, answering: Answering, opened: OpenSuite, journals: Path | None = None
+) -> None:
+    """Raise EvidenceError where the target has executed or read a file of the suite's or of the repository's
+    that the stack does not pin.
 
-    Imports may come as late as the last case: it is asked again before anything is sealed.
+    Imports may come as late as the last case, and so may what its threads read: it is asked again before
+    anything is sealed. `journals`: a folder of them, which are dropped then: asked again, it may be late.
     """
     if not isinstance(target, PythonTarget):
         return  # it runs nothing in this process
-    held = answering.stack.held()
+    try:
+        _check(target, answering, opened)
+    except EvidenceError:
+        if journals is not None:
+            drop(journals)
+        raise
+
+
+def _check(target: PythonTarget, answering: Answering, opened: OpenSuite) -> None:
+    held, reading = answering.stack.held(), reading_of(opened, answering, target.path)
     for ran in code_of(target.path.resolve()):
         if (found := held.get(str(ran.file))) is None:
             by = f" (imported by {_told(ran.importer, answering)})" if ran.importer else ""
@@ -74,8 +86,9 @@ def check_code(target: SuiteTarget, answering: Answering, opened: OpenSuite) -> 
         if found[1].digest != ran.sha256:
             what = "has changed since this process executed it"
             raise EvidenceError(what, where=shown(ran.file), do="run again")
-    found_in = imported_elsewhere(target.path.resolve())
-    reading_of(opened, answering, target.path).check_modules(found_in)
+        reading.check_executed(ran.file)
+    reading.check_modules(imported_elsewhere(target.path.resolve()))
+    reading.check_known(target.opened)
 
 
 def _line(target: PythonTarget, answering: Answering, file: Path) -> str:

@@ -7,7 +7,7 @@ import _posixsubprocess
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,7 +15,6 @@ from urllib.parse import unquote, urlsplit
 from stopship.boundaries import (
     OWN_THREADS,
     desk_here,
-    empties,
     is_sealed,
     is_watched,
     lose_all,
@@ -24,7 +23,8 @@ from stopship.boundaries import (
     ports,
     starts,
 )
-from stopship.parts.seen import listed, ran, read_as_text
+from stopship.parts import aside, ownfiles
+from stopship.parts.seen import listed, loaded, named, ran, read_as_code
 
 _EVENTS = frozenset(  # of CPython's table of audit events
     [
@@ -35,6 +35,12 @@ _EVENTS = frozenset(  # of CPython's table of audit events
 _STARTS = ("subprocess.Popen", "os.posix_spawn", "os.system", "os.exec", "os.fork", "os.forkpty", "pty.spawn")
 _OF_THE_MACHINE = ("uname", "lsb_release", "ldconfig", "lscpu", "getconf")  # what libraries ask about it
 _TRACKER = "resource_tracker import main"  # of multiprocessing, for any lock: it removes what others leave
+_TELLING: dict[str, Callable[[tuple[object, ...]], str | None]] = {  # of a folder, or of code
+    "os.listdir": lambda told: listed(told[0]),
+    "os.scandir": lambda told: listed(told[0]),
+    "exec": lambda told: ran(told[0]),
+    "import": lambda told: loaded(told[1]),
+}
 _HERE = ("127.0.0.1", "localhost", b"127.0.0.1", b"localhost")
 _installed = threading.Lock()
 
@@ -67,12 +73,12 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if event in ("open", "sqlite3.connect", "ctypes.dlopen"):
         _opened(event, arguments)
         return
-    if event in ("os.listdir", "os.scandir", "exec"):
-        if (found := ran(arguments[0]) if event == "exec" else listed(arguments[0])) is not None:
-            opens(found)
+    if event in _TELLING:
+        if (found := _TELLING[event](arguments)) is not None:
+            _read(found)
         return
-    if event == "os.mkdir":
-        _made(arguments[0])
+    if event in ("os.mkdir", "os.rename"):
+        _made(event, arguments)
         return
     if event in _STARTS:
         _started(arguments)
@@ -99,33 +105,47 @@ def _opened(event: str, arguments: tuple[object, ...]) -> None:
     if not isinstance(path, str | bytes | os.PathLike):
         return
     if event == "open":
-        if isinstance(flags, int) and flags & os.O_TRUNC:
-            empties(os.fsdecode(path))
-        elif not isinstance(flags, int) or flags & os.O_ACCMODE != os.O_WRONLY:
-            name = os.fsdecode(path)
-            opens(read_as_text(name, arguments[1]) or name)
+        name = os.fsdecode(path)
+        how = flags if isinstance(flags, int) else 0
+        if how & os.O_TRUNC or (how & os.O_CREAT and not os.path.lexists(path)):
+            ownfiles.made(name)
+        elif how & os.O_ACCMODE != os.O_WRONLY:
+            _read(read_as_code(name) or name)
         return
     name = os.fsdecode(path)
     if event == "ctypes.dlopen" and os.sep not in name:
         return  # one of the system's, by its name
-    opens(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+    _read(unquote(urlsplit(name).path) if name.startswith("file:") else name)
 
 
-def _made(path: object) -> None:
-    """A folder is made: what it holds from now on was made here, if it was not there before."""
-    if isinstance(path, str | bytes | os.PathLike) and not os.path.lexists(path):
-        empties(os.fsdecode(path))
+def _read(path: str) -> None:
+    """Something is read: by an output, or by a module that is executed before any."""
+    aside.note(path)
+    opens(path)
+
+
+def _made(event: str, arguments: tuple[object, ...]) -> None:
+    """A folder is made that was not there before, or a file moved."""
+    paths = [os.fsdecode(one) for one in arguments[:2] if isinstance(one, str | bytes | os.PathLike)]
+    if event == "os.rename" and len(paths) > 1:
+        ownfiles.moved(*paths)
+    elif event == "os.mkdir" and paths and not os.path.lexists(paths[0]):
+        ownfiles.made(paths[0])
 
 
 def _started(arguments: tuple[object, ...]) -> None:
-    """A process is started, which nothing here watches over."""
+    """A process is started, which nothing here watches over: it may read the files that its words name."""
     if made_here() is not None:
         return
     words = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list | tuple) else arguments[:1]
-    named = [os.fsdecode(one) for one in words if isinstance(one, str | bytes | os.PathLike)]
-    name = Path(named[0].split()[0]).name if named and named[0].strip() else "a process"
+    told = [os.fsdecode(one) for one in words if isinstance(one, str | bytes | os.PathLike)]
+    name = Path(told[0].split()[0]).name if told and told[0].strip() else "a process"
     if name not in _OF_THE_MACHINE:
         starts(name)
+    folder = arguments[2] if len(arguments) > 2 else None
+    here = os.fsdecode(folder) if isinstance(folder, str | bytes | os.PathLike) else os.getcwd()  # noqa: PTH109
+    for file in named(told, here):
+        _read(file)
 
 
 def _is_gateway(arguments: tuple[object, ...]) -> bool:

@@ -18,6 +18,8 @@ from typing import Any, NoReturn, TextIO, cast
 
 from stopship.errors import UsageError, nearest
 from stopship.model.case import Case, Json
+from stopship.parts.aside import executing
+from stopship.parts.isolation import isolate
 from stopship.parts.neighbours import PRIVATE, Executed, execute
 
 LONGEST_TOLD = 200  # characters of an exception's text
@@ -195,7 +197,8 @@ class Loaded:
 
 def load(path: Path, where: str) -> Loaded:
     """Execute a file under a private name, or give what its first execution left."""
-    with _loading:
+    isolate()  # what its modules read is to be seen
+    with _loading, executing():
         return _load(path, where)
 
 

@@ -348,3 +348,39 @@ def test_the_modes_of_an_exchange_decide_what_is_asked_live(endpoint: Endpoint, 
     live = {"none": 0, "once": 1, "new": 2, "all": 3, "frozen": 0}[mode]
     assert endpoint.requests == live
     assert len(again.missed) == {"none": 2, "once": 1, "new": 0, "all": 0, "frozen": 2}[mode]
+
+
+def test_what_came_in_between_two_calls_is_not_the_answer_to_the_second() -> None:
+    """The first upstream answers and adds an answer to nothing; whoever asks again meets the second one."""
+    told = [json.dumps(chat_answer(one)).encode() for one in ("first", "of nobody", "second")]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    first, nobody, second = (head % len(one) + one for one in told)
+    memory = Memory("all")
+    texts = []
+    with (
+        raw_upstream(first + b"<pause>" + nobody, second, pause_s=0.05, end=False) as url,
+        Gateway({"up": Upstream(url=url)}, memory, environ={}) as gateway,
+    ):
+        client = openai_at(gateway.admit(CASE), max_retries=2)
+        for text in ("one", "two"):
+            texts.append(chat(client, text).choices[0].message.content)
+            time.sleep(0.2)
+    assert texts == ["first", "second"]
+
+
+@pytest.mark.parametrize("size", [1000, 3_000_000])
+def test_a_request_of_any_size_is_passed_on_where_warnings_are_errors(endpoint: Endpoint, size: int) -> None:
+    endpoint.plan()
+    with before(endpoint, Memory("all")) as gateway:
+        assert chat(openai_at(gateway.admit(CASE)), "x" * size).choices[0].message.content
+
+
+def chat_answer(text: str) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text}
+    return {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m-1",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+    }

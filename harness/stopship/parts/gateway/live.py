@@ -19,6 +19,7 @@ from stopship.parts.gateway.replies import hang_up, refusal
 from stopship.parts.gateway.seam import Limits
 from stopship.parts.gateway.told import LEFT, answer_of, told
 from stopship.parts.gateway.upstreams import PLACEHOLDER, Road, end_to_end
+from stopship.parts.targets.eager import written
 
 SMALL = 256 * 1024  # a body of this size, and of known length, is read before it is passed on
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -132,7 +133,7 @@ class Live:
                 method,
                 URL(url, encoded=True),
                 headers=headers,
-                data=self._body if self._body or method not in ("GET", "HEAD") else None,
+                data=written(self._body) if self._body or method not in ("GET", "HEAD") else None,
                 proxy=self._road.proxy or None,
                 allow_redirects=False,
             )

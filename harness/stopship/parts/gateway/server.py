@@ -20,6 +20,7 @@ from aiohttp import web
 from stopship.parts.gateway.desk import Desk
 from stopship.parts.gateway.seam import Exchange, Limits, Place
 from stopship.parts.gateway.upstreams import PLACEHOLDER, Upstream, roads
+from stopship.parts.targets.eager import in_step
 
 HOST = "127.0.0.1"
 _HEADER_BYTES = 32 * 1024
@@ -154,6 +155,7 @@ class Gateway:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_s, sock_read=limits.read_s),
             skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
+            request_class=in_step(aiohttp),
             trust_env=False,
             max_line_size=_HEADER_BYTES,
             max_field_size=_HEADER_BYTES,

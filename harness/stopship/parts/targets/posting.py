@@ -13,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from stopship import __version__
 from stopship.errors import EvidenceError
-from stopship.parts.targets.eager import request_class
+from stopship.parts.targets.eager import request_class, written
 from stopship.parts.targets.network import NoAnswer, PerLoop
 from stopship.parts.targets.prompts import missing
 
@@ -53,7 +53,7 @@ def clients(url: str, extra: str) -> PerLoop[Any]:
 
 def posted(client: Any, url: str, body: bytes, headers: Mapping[str, str]) -> Any:
     """The response of an address to JSON, to be entered. A key among the headers goes there alone."""
-    return client.post(url, data=body, headers={**_JSON, **headers}, allow_redirects=False)
+    return client.post(url, data=written(body), headers={**_JSON, **headers}, allow_redirects=False)
 
 
 async def text_of(answer: Any) -> str:

@@ -4,14 +4,13 @@ Decides what can be called so, and hands each call a case of its own. Never read
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stopship.boundaries import Loaded, loading, marked_in
 from stopship.errors import UsageError
 from stopship.model.case import Case
-from stopship.parts.isolation import isolate
 from stopship.parts.neighbours import code_of
 from stopship.parts.own_code import code_digest
 from stopship.parts.user_code import function_of, load, own_case, routine
@@ -32,7 +31,7 @@ class PythonTarget:
     takes: frozenset[str]  # of `sample` and `epoch`, by name
     takes_third: bool  # the sample, as the third argument of any name
     function: Callable[..., object]
-    opened: tuple[str, ...] = ()  # files that its loading read
+    opened: Sequence[str] = ()  # files that its loading read; grows while threads of it are at work
     started: tuple[str, ...] = ()  # processes that its loading began
 
     def call(self, case: Case, stack: object, sample: int = 0, epoch: int = 0) -> object:
@@ -46,7 +45,6 @@ class PythonTarget:
 
 def load_target(path: Path, function: str, where: str) -> PythonTarget:
     """The function of a file; UsageError where there is none, or none that takes a case and a stack."""
-    isolate()
     with loading() as now:
         loaded = load(path, where)
     did = _loaded_with.setdefault(path.resolve(), now)  # a file is executed once
@@ -69,7 +67,7 @@ def load_target(path: Path, function: str, where: str) -> PythonTarget:
         takes=takes,
         takes_third=takes_third,
         function=found,
-        opened=tuple(did.opened),
+        opened=did.opened,
         started=tuple(did.started),
     )
 
