@@ -18,4 +18,4 @@ def test_a_shown_table_is_read(tmp_path: Path, block: str) -> None:
     (tmp_path / "suite.toml").write_text(f"{TOP}{block}\n{RULE}", "utf-8")
     found = read_suite(tmp_path / "suite.toml").replay
     assert found.target
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6

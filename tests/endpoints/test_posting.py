@@ -111,10 +111,8 @@ def serving(serve: Served) -> Iterator[str]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         server.close()
-        tasks = asyncio.all_tasks(loop)
-        for one in tasks:
+        for one in asyncio.all_tasks(loop):
             one.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         loop.run_until_complete(asyncio.sleep(0.01))  # connections are closed in the next turn
         loop.close()
 

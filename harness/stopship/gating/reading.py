@@ -115,7 +115,7 @@ class Reading:
         """Raise EvidenceError for a module of the repository that no pin holds. `imported`: names of what
         the target imported from beyond its own folder, and a file that did."""
         held = self.answering.stack.held()
-        waiting, seen = list(imported.items()), set(imported)
+        waiting, seen, executed = list(imported.items()), set(imported), list[Path]()
         while waiting:
             name, importer = waiting.pop(0)
             for module, file in _on_the_way(name):
@@ -123,10 +123,12 @@ class Reading:
                     continue
                 if str(file) not in held:
                     raise self._no_module(module, file, importer)
-                self.check_executed(file)
+                executed.append(file)
                 new = _imported_by(module, file) - seen
                 seen |= new
                 waiting += [(one, file) for one in sorted(new)]
+        for file in executed:
+            self.check_executed(file)
 
     def _is_mine(self, real: Path) -> bool:
         """Whether a file is one of the repository's own."""

@@ -74,7 +74,8 @@ def check_code(
 
 def _check(target: PythonTarget, answering: Answering, opened: OpenSuite) -> None:
     held, reading = answering.stack.held(), reading_of(opened, answering, target.path)
-    for ran in code_of(target.path.resolve()):
+    executed = code_of(target.path.resolve())
+    for ran in executed:
         if (found := held.get(str(ran.file))) is None:
             by = f" (imported by {_told(ran.importer, answering)})" if ran.importer else ""
             raise EvidenceError(
@@ -86,6 +87,7 @@ def _check(target: PythonTarget, answering: Answering, opened: OpenSuite) -> Non
         if found[1].digest != ran.sha256:
             what = "has changed since this process executed it"
             raise EvidenceError(what, where=shown(ran.file), do="run again")
+    for ran in executed:
         reading.check_executed(ran.file)
     reading.check_modules(imported_elsewhere(target.path.resolve()))
     reading.check_known(target.opened)
