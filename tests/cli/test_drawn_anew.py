@@ -22,7 +22,7 @@ def look(text):
 
 def answer(case, stack):
     time.sleep(float(os.environ.get("LAG", "0.001")))
-    return look(case.row["question"])
+    return f'{look(case.row["question"])} in {stopship.now():%B}'
 """
 SUITE = """format = 1
 suite = "slow"
@@ -85,6 +85,20 @@ def test_so_it_is_under_pytest_where_nothing_was_replayed_before(
         check=False,
     )
     assert done.returncode == 20, done.stdout
+
+
+def test_a_column_that_tells_another_time_is_another_plan(suite: Path, stopship: Command) -> None:
+    file = suite / "suite.toml"
+    cases = (suite / "cases.jsonl").read_text()
+    times = '"at": "2026-01-01T00:00:00Z", "seen": "2026-02-02T00:00:00Z"}'
+    (suite / "cases.jsonl").write_text(cases.replace("}", f", {times}"))
+    runs = []
+    for column in ("at", "seen"):
+        file.write_text(f'{SUITE}[columns]\ncaptured = "{column}"\n')
+        assert stopship("replay", str(suite)) == 0
+        assert "served from the sealed run" not in stopship.out
+        runs.append(stopship.out.split()[1])
+    assert runs[0] != runs[1]
 
 
 def test_what_is_printed_of_calls_is_of_the_latest_replay(suite: Path, stopship: Command) -> None:

@@ -42,7 +42,8 @@ def settings_of(opened: OpenSuite, target: SuiteTarget | None) -> list[Json]:
     read: list[Json] = [columns.input, columns.output, columns.latency, columns.cost]
     code = target.digest if target is not None else RECORDED
     plan = opened.suite.replay
-    if plan.table is not None and plan.table.kind == COMMAND:  # it is told the time of the case and a seed
+    is_told = plan.table is not None and plan.table.kind == COMMAND  # the time of the case, and a seed
+    if is_told or columns.captured is not None:
         read.append(["now", columns.captured])
     unpinned: list[Json] = [["unpinned", *sorted(plan.unpinned)]] if plan.unpinned else []
     return [code, plan.timeout_s, read, platform.python_version(), __version__, *unpinned]
