@@ -39,6 +39,7 @@ HARMLESS = {
     "elsewhere": RUNS.format("subprocess.run(['cat', '/etc/hosts'], capture_output=True)"),
     "written to": RUNS.format("subprocess.run('echo 1 > rules.txt', shell=True, cwd=HERE)"),
     "its folder": RUNS.format("subprocess.run(['git', '-C', str(HERE), 'status'], capture_output=True)"),
+    "a text": RUNS.format("subprocess.run(['true', 'look at rules.txt, please'], cwd=HERE)"),
     "no words": RUNS.format('subprocess.run("echo \' it is", shell=True, stderr=subprocess.DEVNULL)'),
 }
 

@@ -167,8 +167,19 @@ def answer(case, stack):
     finally:
         moved.unlink()
 """
+FOLDER = """
+def answer(case, stack):
+    before, after = HERE / f"before-{case.key}", HERE / f"after-{case.key}"
+    before.mkdir()
+    (before / "text").write_text("refund")
+    before.rename(after)
+    told = os.listdir(after), (after / "text").read_text()
+    shutil.rmtree(after)
+    return str(told)
+"""
 HARMLESS = {
     "what it made itself, and moved": OWN.replace("MODE", "x"),
+    "a folder of its own, moved": FOLDER,
     "what it appended to": OWN.replace("MODE", "a"),
     "what a compiler keeps": ANSWER.format('(HERE / "app/__pycache__/answer.nbi").read_text()'),
     "what it made itself": SCRATCH,

@@ -110,11 +110,17 @@ def serving(serve: Served) -> Iterator[str]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        server.close()
-        for one in asyncio.all_tasks(loop):
-            one.cancel()
-        loop.run_until_complete(asyncio.sleep(0.01))  # connections are closed in the next turn
+        loop.run_until_complete(_ended(server))
         loop.close()
+
+
+async def _ended(server: asyncio.Server) -> None:
+    server.close()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for one in tasks:
+        one.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0.01)  # connections are closed in the next turn
 
 
 def answering(*more: str) -> Served:

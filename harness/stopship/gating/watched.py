@@ -3,18 +3,21 @@
 Decides which output a call belongs to. Never changes what the target is given or gives.
 """
 
+import os
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stopship.boundaries import at_desk
 from stopship.errors import EvidenceError
+from stopship.gating.desk import OutputDesk
 from stopship.gating.engine import Target
 from stopship.gating.world import World
 from stopship.model.case import Case, is_blank
-from stopship.store.shown import quoted
+from stopship.parts.user_code import folder_left
+from stopship.store.shown import quoted, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,7 @@ class Watched:
     target: Target
     world: World
     captured: str | None = None  # the column of a case that tells when it was captured
+    home: str = field(default_factory=os.getcwd)  # the folder in which this process is at work
 
     @property
     def is_async(self) -> bool:
@@ -47,6 +51,7 @@ class Watched:
             with at_desk(desk, has_thread=True):
                 return self.target.call(case, stack, sample, epoch)
         finally:
+            self._stays(desk)
             self.world.close(desk)
 
     async def _call_async(self, case: Case, stack: object, sample: int, epoch: int) -> Any:
@@ -56,7 +61,21 @@ class Watched:
                 found: Any = self.target.call(case, stack, sample, epoch)
                 return await found if isinstance(found, Awaitable) else found
         finally:
+            self._stays(desk)
             self.world.close(desk)
+
+    def _stays(self, desk: OutputDesk) -> None:
+        """Go back where a target has left the folder of this process, and end the replay: the suite's files
+        would not be found."""
+        if self.is_ours or self.path.is_absolute() or (went := folder_left(self.home)) is None:
+            return
+        desk.end(
+            EvidenceError(
+                f"the target changes the working folder to {shown(went)}, which all outputs share",
+                where=shown(self.path),
+                do="open files by their whole path, from Path(__file__), or name the suite by its whole path",
+            )
+        )
 
 
 def moment(case: Case, column: str | None) -> datetime | None:

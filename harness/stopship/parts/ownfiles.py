@@ -19,10 +19,12 @@ def made(path: str) -> None:
 
 
 def moved(source: str, to: str) -> None:
-    """A file takes the name of another one, and its place."""
-    there = str(Path(to).absolute())
-    if is_own(source):
-        _own.add(there)
+    """A file or a folder takes another name, and the place of what had it."""
+    here, there = str(Path(source).absolute()), str(Path(to).absolute())
+    if here in _own:
+        _own.update(
+            there + one[len(here) :] for one in list(_own) if one == here or one.startswith(here + os.sep)
+        )
     else:
         _own.discard(there)
 

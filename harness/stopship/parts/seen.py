@@ -24,6 +24,7 @@ _PATHS = {  # of the standard library: they work for their caller
 }
 _LISTS = _PATHS | {"glob", "pkgutil", "functools"} | _OURS
 _OPENS = _PATHS | {"codecs", "tokenize"} | _OURS
+_SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
 _TO_A_FILE = re.compile(r"[0-9]?>>?\s*[^\s&;|]+")  # of a shell's words: what it writes
 
 
@@ -79,10 +80,11 @@ def read_as_code(path: str) -> Ran | None:
 
 def named(words: Sequence[str], folder: str) -> Iterator[str]:
     """The files that the words of a command name, seen from the folder in which it is run: the program, what
-    it is given, also behind `=` or `@`, and what a line for a shell has as a word."""
+    it is given, also behind `=` or `@`, and what a line for a shell has as a word. Other texts are none."""
+    is_shell = Path(words[0]).name in _SHELLS if words else False
     for number, word in enumerate(words):
         parts = [word]
-        if " " in word.strip():
+        if len(words) == 1 or (is_shell and words[number - 1] == "-c"):
             with suppress(ValueError):  # a quotation mark that is left open
                 parts = shlex.split(_TO_A_FILE.sub(" ", word))
         for place, part in enumerate(parts):

@@ -215,9 +215,32 @@ def _load(path: Path, where: str) -> Loaded:
             do="paths are relative to the folder the command runs in",
         ) from err
     ran = Executed(resolved, source)
-    raised = attempt(execute, ran)
+    raised = attempt(execute if path.is_absolute() else _staying, ran)
     _loaded[resolved] = Loaded(raised if isinstance(raised, Raised) else ran.module, ran.sha256)
     return _loaded[resolved]
+
+
+def _staying(ran: Executed) -> None:
+    """Execute a file; what changes the working folder raises, as paths are relative to it."""
+    home, went = os.getcwd(), None  # noqa: PTH109  # as text
+    try:
+        execute(ran)
+    finally:
+        went = folder_left(home)
+    if went is not None:
+        raise RuntimeError(f"it changes the working folder to {went}: open files from Path(__file__)")
+
+
+def folder_left(home: str) -> str | None:
+    """Where this process is at work instead of here; it is put back. None: it is here."""
+    try:
+        now = os.getcwd()  # noqa: PTH109  # asked for at every output
+    except OSError:
+        now = "a folder that was removed"
+    if now == home:
+        return None
+    os.chdir(home)
+    return now
 
 
 def function_of(
