@@ -65,6 +65,7 @@ def test_a_build_that_got_slow_and_says_the_same_is_stopped(
     assert stopship("gate", str(suite), "--fresh") == 20, stopship.said
     assert stopship("gate", str(suite)) == 20, "served, and no faster"
     run = stopship.out.split("candidate")[1].split()[0]
+    assert stopship("accept", run, "--suite", str(suite), "--because", "first") != 0, "said of other times"
     accept = ("accept", run, "--suite", str(suite), "--because", "the new machine is slow")
     assert stopship(*accept, "--accept-regression", "in-time", "--until", "2099-01-01") == 0, stopship.said
     assert stopship("gate", str(suite)) == 0, stopship.said

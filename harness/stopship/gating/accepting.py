@@ -88,7 +88,8 @@ def _accepted_alone(
     one, is_redrawn = pointer.baseline, not run.head.deterministic
     if one is not None and _says(pointer, one, opened, run, decision):
         kept = redraw() if is_redrawn else run
-        if kept.id == one.run:  # whoever gave this command was killed once the pointer had moved
+        is_filed = kept.id == one.run and place.kept(one.run).outcomes == kept.outcomes  # with the same times
+        if is_filed:  # whoever gave this command was killed once the pointer had moved
             record = gate(opened, place, run, asked)
             return Accepting(record=record, run=kept, is_redrawn=is_redrawn, waivers=one.waivers, lifted=())
     record = gate(opened, place, run, asked)

@@ -1,6 +1,6 @@
 """Sealed runs in folders named by their ids: sealed, found, named and put together.
 
-Decides when a run is whole enough to be filed. Never changes a sealed one.
+Decides when a run is whole enough to be filed, and whose times hold. Never changes sealed evidence.
 """
 
 import json
